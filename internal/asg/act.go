@@ -1,0 +1,289 @@
+package asg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	astypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
+)
+
+// Do makes one step, once. It never retries; a step whose answer does not
+// arrive within 20 s is [rollout.Lost]. What AWS says is in the failure's text.
+func (c *Client) Do(ctx context.Context, group string, s rollout.Step) rollout.Result {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	var r rollout.Result
+	var err error
+	switch s.Kind {
+	case rollout.Suspend:
+		err = c.suspend(ctx, group, s)
+	case rollout.Resume:
+		_, err = c.o.AutoScaling.ResumeProcesses(ctx, &autoscaling.ResumeProcessesInput{
+			AutoScalingGroupName: aws.String(group), ScalingProcesses: names(s),
+		}, once)
+	case rollout.Point:
+		err = c.point(ctx, group, s)
+	case rollout.Launch:
+		return c.launch(ctx, group, s)
+	case rollout.Raise:
+		err = c.raise(ctx, group, s)
+	case rollout.End:
+		_, err = c.o.AutoScaling.TerminateInstanceInAutoScalingGroup(ctx, &autoscaling.TerminateInstanceInAutoScalingGroupInput{
+			InstanceId: aws.String(s.Member), ShouldDecrementDesiredCapacity: aws.Bool(s.Decrement),
+		}, once)
+	case rollout.Copy:
+		r.Version, err = c.copyVersion(ctx, s)
+	case rollout.SetDefault:
+		_, err = c.o.EC2.ModifyLaunchTemplate(ctx, &ec2.ModifyLaunchTemplateInput{
+			LaunchTemplateId: aws.String(s.Template), DefaultVersion: aws.String(s.Version),
+		}, onceEC2)
+	}
+	if err != nil {
+		r.Failure = failure(s, err)
+	}
+	return r
+}
+
+// names are the processes of a step. Never empty: AWS takes no names for all.
+func names(s rollout.Step) []string { return slices.Sorted(maps.Keys(s.Processes)) }
+
+func (c *Client) suspend(ctx context.Context, group string, s rollout.Step) error {
+	_, err := c.o.AutoScaling.SuspendProcesses(ctx, &autoscaling.SuspendProcessesInput{
+		AutoScalingGroupName: aws.String(group), ScalingProcesses: names(s),
+	}, once)
+	return err
+}
+
+// point sets the version of the group's launch template and nothing else.
+func (c *Client) point(ctx context.Context, group string, s rollout.Step) error {
+	_, err := c.o.AutoScaling.UpdateAutoScalingGroup(ctx, &autoscaling.UpdateAutoScalingGroupInput{
+		AutoScalingGroupName: aws.String(group),
+		LaunchTemplate: &astypes.LaunchTemplateSpecification{
+			LaunchTemplateId: aws.String(s.Template), Version: aws.String(s.Version),
+		},
+	}, once)
+	return err
+}
+
+// launch adds members in one zone. AWS may launch some and refuse others.
+func (c *Client) launch(ctx context.Context, group string, s rollout.Step) rollout.Result {
+	in := &autoscaling.LaunchInstancesInput{
+		AutoScalingGroupName: aws.String(group), ClientToken: aws.String(s.Token),
+		RequestedCapacity: aws.Int32(int32(min(s.Count, 100))), //nolint:gosec // 1 to 100
+		RetryStrategy:     astypes.RetryStrategyNone,
+	}
+	if s.Zone != "" {
+		in.AvailabilityZones = []string{s.Zone}
+	}
+	out, err := c.o.AutoScaling.LaunchInstances(ctx, in, once)
+	if err != nil {
+		return rollout.Result{Failure: failure(s, err)}
+	}
+	var r rollout.Result
+	for _, i := range out.Instances {
+		r.IDs = append(r.IDs, i.InstanceIds...)
+	}
+	for _, e := range out.Errors {
+		text := aws.ToString(e.ErrorMessage)
+		if text == "" {
+			text = aws.ToString(e.ErrorCode)
+		}
+		kind := launchKind(aws.ToString(e.ErrorCode) + " " + text)
+		r.Failure = &rollout.Failure{Kind: kind, Code: aws.ToString(e.ErrorCode), Text: text}
+		if kind == rollout.Fatal {
+			break
+		}
+	}
+	return r
+}
+
+// raise is the guarded fallback: read again, write once, upwards only.
+func (c *Client) raise(ctx context.Context, group string, s rollout.Step) error {
+	now, err := c.describe(ctx, group)
+	if err != nil {
+		return err
+	}
+	if got := int(aws.ToInt32(now.DesiredCapacity)); got != s.From || s.To <= s.From {
+		return &againError{fmt.Sprintf("desired capacity is %d, not %d as a moment ago", got, s.From)}
+	}
+	_, err = c.o.AutoScaling.SetDesiredCapacity(ctx, &autoscaling.SetDesiredCapacityInput{
+		AutoScalingGroupName: aws.String(group), DesiredCapacity: aws.Int32(int32(s.To)), //nolint:gosec // a group's size
+		HonorCooldown: aws.Bool(false),
+	}, once)
+	return err
+}
+
+// againError says that a step was not made and may be decided again.
+type againError struct{ text string }
+
+// Error implements error.
+func (e *againError) Error() string { return e.text }
+
+// copyVersion publishes a copy of a version and reads it back: what it made
+// must be equal to the source, or the rollback would roll to something else.
+func (c *Client) copyVersion(ctx context.Context, s rollout.Step) (int64, error) {
+	source := strconv.FormatInt(s.Source, 10)
+	found, err := c.readVersions(ctx, s.Template, source)
+	if err != nil {
+		return 0, err
+	}
+	if len(found) == 0 {
+		return 0, &VersionError{Template: s.Template, Version: source, Err: errors.New("AWS lists none")}
+	}
+	from := found[0]
+	in := &ec2.CreateLaunchTemplateVersionInput{
+		LaunchTemplateId: aws.String(s.Template), SourceVersion: aws.String(source), ClientToken: aws.String(s.Token),
+		LaunchTemplateData: &ec2types.RequestLaunchTemplateData{BlockDeviceMappings: snapshots(from.data)},
+	}
+	if from.description != "" {
+		// aws_launch_template shows the newest version's description, so a new
+		// one must repeat it.
+		in.VersionDescription = aws.String(from.description)
+	}
+	out, err := c.o.EC2.CreateLaunchTemplateVersion(ctx, in, onceEC2)
+	if err != nil {
+		return 0, err
+	}
+	made := aws.ToInt64(out.LaunchTemplateVersion.VersionNumber)
+	back, err := c.readVersions(ctx, s.Template, strconv.FormatInt(made, 10))
+	if err != nil {
+		return 0, err
+	}
+	if len(back) == 0 || back[0].Data != from.Data {
+		return 0, fmt.Errorf("version %d, made as a copy of version %s, differs from it", made, source)
+	}
+	return made, nil
+}
+
+// snapshots repeats a version's block device mappings where one names a
+// snapshot: EC2 drops those from a version made from a source unless they are
+// sent again.
+func snapshots(data *ec2types.ResponseLaunchTemplateData) []ec2types.LaunchTemplateBlockDeviceMappingRequest {
+	named := slices.ContainsFunc(data.BlockDeviceMappings, func(m ec2types.LaunchTemplateBlockDeviceMapping) bool {
+		return m.Ebs != nil && aws.ToString(m.Ebs.SnapshotId) != ""
+	})
+	if !named {
+		return nil
+	}
+	var out []ec2types.LaunchTemplateBlockDeviceMappingRequest
+	for _, m := range data.BlockDeviceMappings {
+		r := ec2types.LaunchTemplateBlockDeviceMappingRequest{DeviceName: m.DeviceName, NoDevice: m.NoDevice, VirtualName: m.VirtualName}
+		if e := m.Ebs; e != nil {
+			r.Ebs = &ec2types.LaunchTemplateEbsBlockDeviceRequest{
+				DeleteOnTermination: e.DeleteOnTermination, EbsCardIndex: e.EbsCardIndex, Encrypted: e.Encrypted, Iops: e.Iops,
+				KmsKeyId: e.KmsKeyId, SnapshotId: e.SnapshotId, Throughput: e.Throughput,
+				VolumeInitializationRate: e.VolumeInitializationRate, VolumeSize: e.VolumeSize, VolumeType: e.VolumeType,
+			}
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// code is AWS's error code of err, empty when it has none.
+func code(err error) string {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode()
+	}
+	return ""
+}
+
+// failure says what an error of a step means.
+func failure(s rollout.Step, err error) *rollout.Failure {
+	f := &rollout.Failure{Code: code(err), Text: text(err)}
+	var again *againError
+	var version *VersionError
+	switch {
+	case errors.As(err, &again):
+		f.Kind = rollout.Again
+	case errors.As(err, &version), errors.Is(err, ErrNotFound):
+		f.Kind = rollout.Fatal
+	case f.Code == "":
+		f.Kind = rollout.Lost // no answer, or none that could be read
+	case throttled(f.Code), f.Code == "ResourceContention", f.Code == "ScalingActivityInProgress":
+		f.Kind = rollout.Again
+	case f.Code == "InternalFailure", f.Code == "InternalError", f.Code == "ServiceUnavailable", f.Code == "Unavailable":
+		f.Kind = rollout.Lost // a server error says nothing about the effect
+	case f.Code == "InvalidAction", f.Code == "UnknownOperation", f.Code == "UnsupportedOperation", f.Code == "NotImplemented":
+		f.Kind = rollout.Unsupported
+	case s.Kind == rollout.End && f.Code == "ValidationError" && strings.Contains(f.Text, "not found"):
+		f.Kind = rollout.Gone
+	case s.Kind == rollout.Launch && f.Code == "ValidationError" && !strings.Contains(strings.ToLower(f.Text), "max"):
+		f.Kind = rollout.Unsupported // a group LaunchInstances is not for
+	case s.Kind == rollout.Raise && f.Code == "ValidationError", s.Kind == rollout.Launch && f.Code == "ValidationError":
+		f.Kind = rollout.Again
+	case s.Kind == rollout.Launch || s.Kind == rollout.Raise:
+		f.Kind = launchKind(f.Code + " " + f.Text)
+	case s.Kind == rollout.End && !denied(f.Code):
+		f.Kind = rollout.Again
+	default:
+		f.Kind = rollout.Fatal
+	}
+	return f
+}
+
+// text is what AWS said, without the SDK's wrapping.
+func text(err error) string {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode() + ": " + api.ErrorMessage()
+	}
+	return err.Error()
+}
+
+// Throttled says whether AWS refused a call because there were too many.
+func Throttled(err error) bool { return throttled(code(err)) }
+
+func throttled(code string) bool {
+	switch code {
+	case "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException", "RequestThrottled", "SlowDown":
+		return true
+	}
+	return false
+}
+
+// Denied says whether AWS refused a call for want of permission or credentials.
+func Denied(err error) bool { return denied(code(err)) }
+
+func denied(code string) bool {
+	switch code {
+	case "AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId",
+		"AuthFailure", "SignatureDoesNotMatch", "UnrecognizedClientException":
+		return true
+	}
+	return false
+}
+
+// launchKind sorts launch errors by whether, and where, trying again can help
+// (rollouts.md, Facts). It reads codes and, because scaling activities carry
+// only text, AWS's sentences.
+func launchKind(text string) rollout.FailureKind {
+	for _, k := range []struct {
+		kind  rollout.FailureKind
+		marks []string
+	}{
+		{rollout.Unsupported, []string{"InvalidAction", "not supported for groups"}},
+		{rollout.Elsewhere, []string{"InsufficientInstanceCapacity", "sufficient capacity", "InsufficientFreeAddresses", "free addresses", "not enough free"}},
+		{rollout.Again, []string{"VcpuLimitExceeded", "vCPU", "InstanceLimitExceeded", "LimitExceeded", "Throttling", "RequestLimitExceeded", "ScalingActivityInProgress", "ResourceContention"}},
+	} {
+		for _, m := range k.marks {
+			if strings.Contains(text, m) {
+				return k.kind
+			}
+		}
+	}
+	return rollout.Fatal
+}

@@ -1,0 +1,276 @@
+package asg
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	astypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
+)
+
+// Observe looks at a group: one call for the group, one per attached target
+// group where targets are asked for, one for activities where asked for, and
+// one for launch template versions that were never read before. Errors:
+// [ErrNotFound], what a call gave.
+func (c *Client) Observe(ctx context.Context, name string, look rollout.Look) (rollout.Snapshot, error) {
+	s := rollout.Snapshot{At: c.o.Clock.Now()}
+	g, err := c.describe(ctx, name)
+	if err != nil {
+		return s, err
+	}
+	s.Group = group(g)
+	if err := c.pointer(ctx, g, look, &s); err != nil {
+		return s, err
+	}
+	if s.Members, err = c.members(ctx, g); err != nil {
+		return s, err
+	}
+	if look.Targets {
+		if err := c.targets(ctx, g, &s); err != nil {
+			return s, err
+		}
+	}
+	if look.Activities {
+		if err := c.activities(ctx, name, &s); err != nil {
+			return s, err
+		}
+	}
+	if look.Refreshes {
+		s.Group.Refresh, err = c.refresh(ctx, name)
+	}
+	return s, err
+}
+
+func group(g astypes.AutoScalingGroup) rollout.Group {
+	out := rollout.Group{
+		Name: aws.ToString(g.AutoScalingGroupName), ARN: aws.ToString(g.AutoScalingGroupARN),
+		Min: int(aws.ToInt32(g.MinSize)), Max: int(aws.ToInt32(g.MaxSize)), Desired: int(aws.ToInt32(g.DesiredCapacity)),
+		Zones: slices.Clone(g.AvailabilityZones), Suspended: map[string]string{},
+		Grace:       time.Duration(aws.ToInt32(g.HealthCheckGracePeriod)) * time.Second,
+		HealthCheck: aws.ToString(g.HealthCheckType), Refused: refused(g),
+		Deleting: aws.ToString(g.Status) != "",
+	}
+	slices.Sort(out.Zones)
+	for _, p := range g.SuspendedProcesses {
+		out.Suspended[aws.ToString(p.ProcessName)] = aws.ToString(p.SuspensionReason)
+	}
+	for _, arn := range targetGroups(g) {
+		out.TargetGroups = append(out.TargetGroups, targetGroupName(arn))
+	}
+	return out
+}
+
+// refused names what this version cannot roll. Each goes when the feature comes.
+func refused(g astypes.AutoScalingGroup) []string {
+	var out []string
+	add := func(on bool, what string) {
+		if on {
+			out = append(out, what)
+		}
+	}
+	add(aws.ToString(g.LaunchConfigurationName) != "", "a launch configuration instead of a launch template")
+	add(g.MixedInstancesPolicy != nil, "a mixed instances policy")
+	add(g.WarmPoolConfiguration != nil, "a warm pool")
+	add(len(g.LoadBalancerNames) > 0, "classic load balancers")
+	add(slices.ContainsFunc(g.TrafficSources, func(t astypes.TrafficSourceIdentifier) bool { return aws.ToString(t.Type) == "vpc-lattice" }),
+		"VPC Lattice target groups")
+	add(aws.ToBool(g.NewInstancesProtectedFromScaleIn), "scale-in protection for new members")
+	return out
+}
+
+// targetGroups are the ARNs of the attached target groups, each once.
+func targetGroups(g astypes.AutoScalingGroup) []string {
+	arns := slices.Clone(g.TargetGroupARNs)
+	for _, t := range g.TrafficSources {
+		if aws.ToString(t.Type) == "elbv2" {
+			arns = append(arns, aws.ToString(t.Identifier))
+		}
+	}
+	slices.Sort(arns)
+	return slices.Compact(arns)
+}
+
+// targetGroupName is the name in an ARN (…:targetgroup/web/0123).
+func targetGroupName(arn string) string {
+	if parts := strings.Split(arn, "/"); len(parts) == 3 {
+		return parts[1]
+	}
+	return arn
+}
+
+// pointer fills what the group's pointer means. Floating pointers cost a call,
+// and so does the first look at a group.
+func (c *Client) pointer(ctx context.Context, g astypes.AutoScalingGroup, look rollout.Look, s *rollout.Snapshot) error {
+	spec := template(g)
+	if spec == nil {
+		return nil
+	}
+	id, text := aws.ToString(spec.LaunchTemplateId), pointerText(spec)
+	s.Group.Pointer = text
+	_, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || look.Versions {
+		texts := []string{"$Latest", "$Default"}
+		if err == nil {
+			texts = append(texts, text)
+		}
+		found, err := c.readVersions(ctx, id, texts...)
+		if err != nil {
+			return fmt.Errorf("observe group %s: %w", s.Group.Name, err)
+		}
+		for _, v := range found {
+			s.Group.Latest = max(s.Group.Latest, v.Number)
+			if v.isDefault {
+				s.Group.Default = v.Number
+			}
+		}
+	}
+	switch text {
+	case "$Latest":
+		text = strconv.FormatInt(s.Group.Latest, 10)
+	case "$Default":
+		text = strconv.FormatInt(s.Group.Default, 10)
+	}
+	s.Group.Points, err = c.resolve(ctx, id, text)
+	if err != nil {
+		return fmt.Errorf("observe group %s: %w", s.Group.Name, err)
+	}
+	return nil
+}
+
+// members translates the group's instances, reading versions not known yet.
+func (c *Client) members(ctx context.Context, g astypes.AutoScalingGroup) ([]rollout.Member, error) {
+	if err := c.learnVersions(ctx, g); err != nil {
+		return nil, err
+	}
+	out := make([]rollout.Member, 0, len(g.Instances))
+	for _, i := range g.Instances {
+		m := rollout.Member{
+			ID: aws.ToString(i.InstanceId), Zone: aws.ToString(i.AvailabilityZone),
+			State: lifecycle(i.LifecycleState), StateText: string(i.LifecycleState),
+			Healthy:   strings.EqualFold(aws.ToString(i.HealthStatus), "healthy"),
+			Protected: aws.ToBool(i.ProtectedFromScaleIn),
+		}
+		if t := i.LaunchTemplate; t != nil {
+			m.Version = rollout.Version{TemplateID: aws.ToString(t.LaunchTemplateId)}
+			if n, err := strconv.ParseInt(aws.ToString(t.Version), 10, 64); err == nil {
+				m.Version.Number = n
+				if v, ok := c.versions.get(m.Version.TemplateID, n); ok {
+					m.Version = v
+				}
+			}
+		}
+		if image := aws.ToString(i.ImageId); image != "" {
+			m.Version.Image = image
+		}
+		out = append(out, m)
+	}
+	return out, nil
+}
+
+// learnVersions reads the members' versions that are not in the cache, in one
+// call a template.
+func (c *Client) learnVersions(ctx context.Context, g astypes.AutoScalingGroup) error {
+	missing := map[string][]string{}
+	for _, i := range g.Instances {
+		if i.LaunchTemplate == nil {
+			continue
+		}
+		id, text := aws.ToString(i.LaunchTemplate.LaunchTemplateId), aws.ToString(i.LaunchTemplate.Version)
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			continue
+		}
+		if _, ok := c.versions.get(id, n); !ok && !slices.Contains(missing[id], text) {
+			missing[id] = append(missing[id], text)
+		}
+	}
+	for id, texts := range missing {
+		_, err := c.readVersions(ctx, id, texts...)
+		if err == nil {
+			continue
+		}
+		// One deleted version fails them all: read those that are there. A member
+		// whose version is gone is stale, its data being unknown.
+		for _, text := range texts {
+			if _, err := c.readVersions(ctx, id, text); err != nil && code(err) != "InvalidLaunchTemplateId.VersionNotFound" {
+				return fmt.Errorf("observe group %s: %w", aws.ToString(g.AutoScalingGroupName), err)
+			}
+		}
+	}
+	return nil
+}
+
+func lifecycle(s astypes.LifecycleState) rollout.Lifecycle {
+	switch s {
+	case astypes.LifecycleStateInService, astypes.LifecycleStateReplacingRootVolume, astypes.LifecycleStateReplacingRootVolumeWait,
+		astypes.LifecycleStateReplacingRootVolumeProceed, astypes.LifecycleStateRootVolumeReplaced:
+		if s == astypes.LifecycleStateInService {
+			return rollout.InService
+		}
+		return rollout.Other
+	case astypes.LifecycleStatePending, astypes.LifecycleStatePendingWait, astypes.LifecycleStatePendingProceed:
+		return rollout.Pending
+	case astypes.LifecycleStateTerminating, astypes.LifecycleStateTerminatingWait, astypes.LifecycleStateTerminatingProceed,
+		astypes.LifecycleStateTerminated, astypes.LifecycleStateDetaching, astypes.LifecycleStateDetached:
+		return rollout.Terminating
+	default:
+		return rollout.Other
+	}
+}
+
+// targets reads the health of the members in every attached target group.
+func (c *Client) targets(ctx context.Context, g astypes.AutoScalingGroup, s *rollout.Snapshot) error {
+	at := make(map[string]int, len(s.Members))
+	for i, m := range s.Members {
+		at[m.ID] = i
+	}
+	for _, arn := range targetGroups(g) {
+		out, err := c.o.ELB.DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: aws.String(arn)}, c.readsELB()...)
+		if err != nil {
+			return fmt.Errorf("read target health of %s for group %s: %w", targetGroupName(arn), s.Group.Name, err)
+		}
+		for _, d := range out.TargetHealthDescriptions {
+			if d.Target == nil || d.TargetHealth == nil {
+				continue
+			}
+			i, ok := at[aws.ToString(d.Target.Id)]
+			if !ok {
+				continue
+			}
+			s.Members[i].Targets = append(s.Members[i].Targets, rollout.Target{
+				Group: targetGroupName(arn), State: string(d.TargetHealth.State), Reason: aws.ToString(d.TargetHealth.Description),
+			})
+		}
+	}
+	s.TargetsSeen = true
+	return nil
+}
+
+// refresh describes a running instance refresh of the group, empty when none is.
+func (c *Client) refresh(ctx context.Context, name string) (string, error) {
+	out, err := c.o.AutoScaling.DescribeInstanceRefreshes(ctx, &autoscaling.DescribeInstanceRefreshesInput{
+		AutoScalingGroupName: aws.String(name), MaxRecords: aws.Int32(1),
+	}, c.reads()...)
+	if err != nil {
+		return "", fmt.Errorf("read instance refreshes of group %s: %w", name, err)
+	}
+	for _, r := range out.InstanceRefreshes {
+		switch r.Status {
+		case astypes.InstanceRefreshStatusPending, astypes.InstanceRefreshStatusInProgress, astypes.InstanceRefreshStatusCancelling,
+			astypes.InstanceRefreshStatusRollbackInProgress, astypes.InstanceRefreshStatusBaking:
+			return fmt.Sprintf("%s, %s since %s, %d %% done", aws.ToString(r.InstanceRefreshId), r.Status,
+				aws.ToTime(r.StartTime).UTC().Format(time.RFC3339), aws.ToInt32(r.PercentageComplete)), nil
+		case astypes.InstanceRefreshStatusSuccessful, astypes.InstanceRefreshStatusFailed, astypes.InstanceRefreshStatusCancelled,
+			astypes.InstanceRefreshStatusRollbackFailed, astypes.InstanceRefreshStatusRollbackSuccessful:
+		}
+	}
+	return "", nil
+}

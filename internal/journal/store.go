@@ -1,0 +1,121 @@
+package journal
+
+import (
+	"context"
+	"time"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/clock"
+)
+
+// Store is where journals and documents are kept: [NewSSM] or [NewS3]. It is
+// safe for concurrent use.
+type Store struct {
+	clock clock.Clock
+	chain chain
+	docs  docs
+	max   int
+	name  string
+}
+
+// MaxSize is how many bytes one entry or document may have.
+func (s *Store) MaxSize() int { return s.max }
+
+// String names the store in messages, such as "SSM parameters under /refit".
+func (s *Store) String() string { return s.name }
+
+// chain is what leases need of storage. Each method reports errTaken when
+// another owner has the epoch in question.
+type chain interface {
+	// newest returns the entry with the highest epoch, nil if there is none.
+	newest(ctx context.Context, key string) (*found, error)
+	// claim creates the epoch that follows prev (nil: the first). Of any number
+	// of claims of one epoch exactly one succeeds.
+	claim(ctx context.Context, key string, prev *found, epoch int64, body []byte) (mark, error)
+	// replace overwrites our own entry. It returns the new mark, and also on an
+	// error the one to go on with.
+	replace(ctx context.Context, cur mark, body []byte) (mark, error)
+	// remove deletes the named older epochs, or everything of the key when
+	// names is nil.
+	remove(ctx context.Context, key string, names []string) error
+}
+
+// blindChain is a chain where replace can succeed after another owner has
+// claimed the next epoch.
+type blindChain interface {
+	// overtaken reports errTaken if the epoch after ours exists.
+	overtaken(ctx context.Context, cur mark) error
+}
+
+// docs is storage for small documents by path; see [Documents].
+type docs interface {
+	get(ctx context.Context, path string) ([]byte, bool, error)
+	put(ctx context.Context, path string, body []byte) error
+	list(ctx context.Context, dir string) (map[string][]byte, error)
+	delete(ctx context.Context, path string) error
+}
+
+// mark is where our entry stands in storage.
+type mark struct {
+	key     string
+	epoch   int64
+	version int64  // SSM: the parameter's version
+	etag    string // S3: the object's
+	// pending is a write whose answer was lost and could not be looked up:
+	// it must be settled before the next one.
+	pending []byte
+}
+
+// found is a stored entry as it was read.
+type found struct {
+	where string // for messages
+	body  []byte
+	etag  string     // S3
+	prev  []byte     // SSM: the entry of the epoch before, if it is still there
+	older []oldEpoch // SSM: the epochs before, ascending
+}
+
+// entry decodes what was found. A first write repeats the record of the epoch
+// before as its owner saw it; if that epoch was written to afterwards, its
+// record is the one that counts.
+func (f *found) entry() (Entry, error) {
+	e, took, err := decode(f.where, f.body)
+	if err != nil {
+		return Entry{}, err
+	}
+	if before, ok := f.before(); ok && e.Seq == 1 && e.State == Running && took > 0 && before.Seq > took {
+		e.Record = before.Record
+	}
+	return e, nil
+}
+
+// before decodes the entry of the epoch before, if there is a readable one.
+func (f *found) before() (Entry, bool) {
+	if f.prev == nil {
+		return Entry{}, false
+	}
+	e, _, err := decode(f.where, f.prev)
+	return e, err == nil
+}
+
+// oldEpoch is an epoch before the newest one.
+type oldEpoch struct {
+	name    string
+	written time.Time // by AWS's clock
+}
+
+// keepEpochs is how long an epoch is kept after its successor was last written.
+const keepEpochs = 24 * time.Hour
+
+// prunable gives the names of at most ten epochs (one call's worth) that nobody
+// needs any more. What counts is the age of an epoch's *successor*: when that is
+// a day old, every reader has long seen it, and nobody who lags behind can take
+// the removed name for a free one. older ascends, so this is a beginning of it.
+func prunable(older []oldEpoch, now time.Time) []string {
+	var names []string
+	for i := 0; i+1 < len(older) && len(names) < 10; i++ {
+		if now.Sub(older[i+1].written) > keepEpochs {
+			names = append(names, older[i].name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,55 @@
+package roller
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/journal"
+	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
+)
+
+// Assess looks at a group and says what a roll would face, with a forecast. It
+// changes nothing. A group where nothing is stale costs the one describe, which
+// plans share, and one look into the journal.
+func (r *Roller) Assess(ctx context.Context, q Request) (rollout.Assessment, error) {
+	snap, err := r.Groups.Observe(ctx, q.Group, rollout.Look{})
+	if err != nil {
+		return rollout.Assessment{}, err
+	}
+	target, err := r.Groups.Resolve(ctx, q.Group, q.Version)
+	if err != nil {
+		return rollout.Assessment{}, err
+	}
+	a := rollout.Assess(q.Spec, snap, target)
+	entry, found, err := r.Journal.Peek(ctx, snap.Group.ARN)
+	if err != nil {
+		return a, err
+	}
+	if a.Converged {
+		if found && entry.State == journal.Paused {
+			a.Converged = false
+			a.Warnings = append(a.Warnings, "a roll of this group was interrupted and has something left to put back")
+		}
+		return a, nil
+	}
+	if found && entry.State == journal.Running {
+		a.Warnings = append(a.Warnings, fmt.Sprintf("%s is rolling this group since %s", entry.Owner.Name, entry.Owner.Since.UTC().Format("2006-01-02 15:04 MST")))
+	}
+	if a.Held, err = r.held(ctx, q, target); err != nil || a.Held != "" {
+		return a, err
+	}
+	return r.forecast(ctx, q, target)
+}
+
+// forecast looks at the rest that only a roll needs.
+func (r *Roller) forecast(ctx context.Context, q Request, target rollout.Version) (rollout.Assessment, error) {
+	snap, err := r.Groups.Observe(ctx, q.Group, everything)
+	if err != nil {
+		return rollout.Assessment{}, err
+	}
+	a := rollout.Assess(q.Spec, snap, target)
+	if len(a.Problems) == 0 && a.Stale > 0 {
+		a.Forecast = rollout.Predict(q.Spec, snap, target)
+	}
+	return a, nil
+}

@@ -1,0 +1,393 @@
+package roller
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/asg"
+	"github.com/fleetrefit/terraform-provider-refit/internal/journal"
+	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
+)
+
+// everything is what the first observation of a roll holds.
+var everything = rollout.Look{Targets: true, Activities: true, Versions: true, Refreshes: true}
+
+// Roll makes every member of the group run the requested version, and returns
+// when that is so. Anything else is an [*Error]. When ctx ends, the roll comes
+// to a safe point first and returns an error that says what is left.
+func (r *Roller) Roll(ctx context.Context, q Request) (Report, error) {
+	if p := q.Spec.Validate(); len(p) > 0 {
+		return Report{}, problem(q.Group, p)
+	}
+	o := &owner{Roller: r, q: q}
+	// A signal must not cut the calls that put things in order.
+	o.ctx = context.WithoutCancel(ctx)
+	o.stop = ctx
+	report, err := o.run()
+	if err != nil {
+		return report, o.explain(err)
+	}
+	return report, nil
+}
+
+// owner is one roll by one process.
+type owner struct {
+	*Roller
+	q    Request
+	ctx  context.Context // never cancelled
+	stop context.Context // its end asks for a safe point
+
+	target   rollout.Version
+	lease    *journal.Lease
+	rec      rollout.Record
+	mem      rollout.Memory
+	started  time.Time // first step; zero: none yet
+	trouble  time.Time // since when AWS has not let us look
+	told     time.Time // when that was said last
+	warnings []string
+	deadline string // why it must stop, once it must
+}
+
+func (o *owner) run() (Report, error) {
+	snap, err := o.open()
+	if err != nil {
+		return Report{}, err
+	}
+	entry, found, err := o.Journal.Peek(o.ctx, snap.Group.ARN)
+	if err != nil {
+		return Report{}, err
+	}
+	a := rollout.Assess(o.q.Spec, snap, o.target)
+	if a.Converged && (!found || entry.State == journal.Settled) {
+		return Report{Outcome: rollout.Succeeded, From: a.Found, To: o.target}, nil
+	}
+	if len(a.Problems) > 0 {
+		return Report{}, problem(o.q.Group, a.Problems)
+	}
+	if !a.Converged {
+		if held, err := o.held(o.ctx, o.q, o.target); err != nil || held != "" {
+			return Report{}, quarantined(o.q.Group, held, err)
+		}
+	}
+	o.warnings = a.Warnings
+	for _, w := range a.Warnings {
+		o.say(rollout.Note{Text: w, Warn: true})
+	}
+	if snap, err = o.acquire(snap); err != nil {
+		return Report{}, err
+	}
+	return o.loop(snap)
+}
+
+// open looks at everything once, before anything is claimed. A group that is
+// not there may just have been created: look again for a little while.
+func (o *owner) open() (rollout.Snapshot, error) {
+	for try := 0; ; try++ {
+		snap, err := o.Groups.Observe(o.ctx, o.q.Group, everything)
+		if err == nil {
+			o.target, err = o.Groups.Resolve(o.ctx, o.q.Group, o.q.Version)
+		}
+		switch {
+		case err == nil && o.q.Image != "" && o.target.Image != o.q.Image:
+			return snap, &Error{
+				Field: "image_id", Happened: fmt.Sprintf("version %d of the launch template has image %s, not %s.", o.target.Number, o.target.Image, o.q.Image),
+				State: "Nothing was changed.", Next: "Give the image of that version, or leave image_id out.",
+			}
+		case err == nil:
+			return snap, nil
+		case try >= 5 || !errors.Is(err, asg.ErrNotFound) && !asg.Throttled(err):
+			return snap, err
+		}
+		if err := o.Clock.Sleep(o.stop, time.Duration(try+1)*time.Second); err != nil {
+			return snap, err
+		}
+	}
+}
+
+// acquire takes the lease and begins or continues the record.
+func (o *owner) acquire(snap rollout.Snapshot) (rollout.Snapshot, error) {
+	inherited, snap, err := o.inherit(snap)
+	if err != nil {
+		return snap, err
+	}
+	o.rec = rollout.Begin(rollout.Opening{Spec: o.q.Spec, Snapshot: snap, Target: o.target, Inherited: inherited, Epoch: o.lease.Epoch})
+	return snap, nil
+}
+
+// inherit takes the lease, lets calls of a dead owner land, and gives the
+// record that was left unfinished (nil: none) with a look that is fresh enough
+// to go on from.
+func (o *owner) inherit(snap rollout.Snapshot) (*rollout.Record, rollout.Snapshot, error) {
+	var waited bool
+	var err error
+	o.lease, err = o.Journal.Acquire(o.stop, o.q.Group, snap.Group.ARN, journal.AcquireOptions{
+		Timeout: o.q.LockTimeout,
+		OnWait: func(held journal.Entry) {
+			if !waited {
+				o.say(rollout.Note{Text: fmt.Sprintf("waiting for %s, who is rolling this group since %s", held.Owner.Name, held.Owner.Since.UTC().Format(time.RFC3339))})
+			}
+			waited = true
+		},
+	})
+	if err != nil {
+		return nil, snap, err
+	}
+	var rec *rollout.Record
+	if in := o.lease.Inherited; in != nil && len(in.Record) > 0 {
+		rec = &rollout.Record{}
+		if err := json.Unmarshal(in.Record, rec); err != nil {
+			return nil, snap, &journal.UnreadableError{Where: "the record of group " + o.q.Group, Err: err}
+		}
+		o.rec, waited = *rec, true
+		o.say(rollout.Note{Text: "continuing the roll that " + in.Owner.Name + " left " + string(in.State)})
+	}
+	if wait := o.lease.SettleWait; wait > 0 {
+		o.say(rollout.Note{Text: fmt.Sprintf("waiting %s for the last calls of the former owner to show", wait)})
+		if err := o.pause(o.Clock.Now().Add(wait)); err != nil {
+			return nil, snap, err
+		}
+	}
+	if waited {
+		if snap, err = o.look(everything); err != nil {
+			return nil, snap, err
+		}
+	}
+	return rec, snap, nil
+}
+
+// loop observes, decides and acts until the roll has ended.
+func (o *owner) loop(snap rollout.Snapshot) (Report, error) {
+	for {
+		d := rollout.Decide(rollout.Input{Spec: o.q.Spec, Snapshot: snap, Record: o.rec, Memory: o.mem, Stop: o.stopReason()})
+		o.rec, o.mem = d.Record, d.Memory
+		for _, n := range d.Notes {
+			o.say(n)
+		}
+		if err := o.act(d.Steps); err != nil {
+			return o.report(), err
+		}
+		if d.Ending != nil {
+			return o.end(*d.Ending)
+		}
+		if err := o.pause(d.Next); err != nil {
+			return o.report(), err
+		}
+		var err error
+		if snap, err = o.look(d.Look); err != nil {
+			return o.report(), err
+		}
+	}
+}
+
+// act journals the steps in one write, then makes them in order. The time of
+// the first one is when timeouts begin to count.
+func (o *owner) act(steps []rollout.Step) error {
+	if len(steps) == 0 {
+		return nil
+	}
+	if o.started.IsZero() {
+		o.started = o.Clock.Now()
+	}
+	o.rec = rollout.Intend(o.rec, steps)
+	if err := o.lease.Write(o.ctx, o.rec); err != nil {
+		return err
+	}
+	var failed []rollout.Step
+	for _, s := range steps {
+		if skip(s, failed) {
+			o.rec, o.mem, _ = rollout.Settle(o.rec, o.mem, s, rollout.Result{Failure: &rollout.Failure{Kind: rollout.Again, Text: "the step before it failed"}}, o.Clock.Now())
+			continue
+		}
+		if err := o.lease.Check(); err != nil {
+			return err
+		}
+		res := o.Groups.Do(o.ctx, o.q.Group, s)
+		if res.Failure != nil {
+			failed = append(failed, s)
+		}
+		var note rollout.Note
+		o.rec, o.mem, note = rollout.Settle(o.rec, o.mem, s, res, o.Clock.Now())
+		o.say(note)
+	}
+	return nil
+}
+
+func skip(s rollout.Step, failed []rollout.Step) bool {
+	for _, f := range failed {
+		if rollout.Skip(s, f) {
+			return true
+		}
+	}
+	return false
+}
+
+// pause waits until an instant, or until the roll must stop, and keeps the
+// lease alive meanwhile.
+func (o *owner) pause(until time.Time) error {
+	for {
+		now := o.Clock.Now()
+		if !now.Before(until) || o.stopReason() != "" && o.deadline == "" {
+			return nil
+		}
+		wake := until
+		if due := o.lease.Due(); due.Before(wake) {
+			wake = due
+		}
+		if err := o.Clock.Sleep(o.stop, wake.Sub(now)); err != nil {
+			return nil // asked to stop: decide so at once
+		}
+		if !o.Clock.Now().Before(o.lease.Due()) {
+			if err := o.beat(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// beat writes the heartbeat. One that did not land is no reason to stop: the
+// lease itself says when its time is up.
+func (o *owner) beat() error {
+	err := o.lease.Write(o.ctx, o.rec)
+	var lost *journal.LostError
+	var denied *journal.DeniedError
+	var large *journal.TooLargeError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &lost), errors.As(err, &denied), errors.As(err, &large):
+		return err
+	case o.lease.Check() != nil:
+		return o.lease.Check()
+	}
+	return nil
+}
+
+// look observes, and waits out what AWS does not answer now: throttling and
+// server errors are waited out as long as the roll may last.
+func (o *owner) look(look rollout.Look) (rollout.Snapshot, error) {
+	for wait := time.Second; ; wait = min(2*wait, 20*time.Second) {
+		snap, err := o.Groups.Observe(o.ctx, o.q.Group, look)
+		if err == nil {
+			if !o.trouble.IsZero() {
+				o.say(rollout.Note{Text: "AWS answers again"})
+				o.mem.Progress = o.mem.Progress.Add(o.Clock.Now().Sub(o.trouble)) // throttling is no stall
+			}
+			o.trouble = time.Time{}
+			return snap, nil
+		}
+		if errors.Is(err, asg.ErrNotFound) || asg.Denied(err) {
+			return snap, err
+		}
+		now := o.Clock.Now()
+		if o.trouble.IsZero() {
+			o.trouble, o.told = now, now
+		}
+		if now.Sub(o.told) >= time.Minute {
+			o.told = now
+			o.say(rollout.Note{Warn: true, Text: fmt.Sprintf("AWS has not answered for %s and the roll waits: %v", now.Sub(o.trouble).Round(time.Second), err)})
+		}
+		if o.stopReason() != "" && now.Sub(o.trouble) > time.Minute {
+			return snap, err
+		}
+		if err := o.nap(wait); err != nil {
+			return snap, err
+		}
+	}
+}
+
+// nap is a pause that also goes on when the roll has been asked to stop.
+func (o *owner) nap(d time.Duration) error {
+	if err := o.Clock.Sleep(o.ctx, d); err != nil {
+		return err
+	}
+	if o.lease != nil && !o.Clock.Now().Before(o.lease.Due()) {
+		return o.beat()
+	}
+	return nil
+}
+
+// stopReason says why the roll must come to a safe point; empty: it need not.
+func (o *owner) stopReason() string {
+	switch {
+	case o.deadline != "":
+	case o.stop.Err() != nil:
+		o.deadline = "the run was interrupted"
+		if errors.Is(o.stop.Err(), context.DeadlineExceeded) {
+			o.deadline = "its time was up"
+		}
+	case o.q.Timeout > 0 && !o.started.IsZero() && o.Clock.Now().Sub(o.started) >= o.q.Timeout:
+		o.deadline = fmt.Sprintf("it did not finish within %s", o.q.Timeout)
+	}
+	return o.deadline
+}
+
+// end writes the last record, gives the lease back and reports.
+func (o *owner) end(e rollout.Ending) (Report, error) {
+	o.rec.Outcome = e.Outcome
+	if e.Reason != "" {
+		o.rec.Reason = clip(e.Reason, 300)
+	}
+	var err error
+	if o.left(e) {
+		err = o.lease.Pause(o.ctx, o.rec)
+	} else {
+		o.rec.Intents = nil
+		err = o.lease.Settle(o.ctx, o.rec)
+	}
+	report := o.report()
+	if e.Quarantine {
+		if qerr := o.quarantine(e); qerr != nil && err == nil {
+			err = qerr
+		}
+	}
+	if err != nil {
+		o.warnings = append(o.warnings, "the journal could not be closed: "+err.Error())
+		report = o.report()
+	}
+	o.say(rollout.Note{Text: strings.TrimSpace(string(e.Outcome) + ". " + e.Reason)})
+	if e.Outcome == rollout.Succeeded {
+		return report, nil
+	}
+	return report, &Error{
+		Summary: summary(o.q.Group), Happened: sentence(headline(e.Outcome) + e.Reason), State: e.State, Next: e.Next, Report: &report,
+	}
+}
+
+// left says whether a successor has something to finish.
+func (o *owner) left(e rollout.Ending) bool {
+	return e.Outcome == rollout.Paused || len(o.rec.Suspended) > 0 || o.rec.Surge > 0 && e.Outcome != rollout.Succeeded || len(o.rec.Intents) > 0
+}
+
+func (o *owner) report() Report {
+	r := Report{
+		Outcome: o.rec.Outcome, From: o.rec.Previous, To: o.rec.Target, Started: o.rec.Started, Launched: o.rec.Launched, Ended: o.rec.Ended,
+		Counts: o.rec.Counts, Reason: o.rec.Reason, Warnings: o.warnings,
+	}
+	if !o.rec.Started.IsZero() {
+		r.Duration = o.Clock.Now().Sub(o.rec.Started).Round(time.Second)
+	}
+	return r
+}
+
+// say tells people, and keeps the line for those who watch the journal.
+func (o *owner) say(n rollout.Note) {
+	if n.Text == "" {
+		return
+	}
+	o.rec.Last = clip(n.Text, 160)
+	if o.Progress != nil {
+		o.Progress(Event{At: o.Clock.Now(), Group: o.q.Group, Text: n.Text, Warn: n.Warn, Counts: o.rec.Counts})
+	}
+}
+
+// clip shortens text to at most n bytes, for records of bounded size.
+func clip(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	return strings.ToValidUTF8(text[:n-3], "") + "..."
+}

@@ -1,0 +1,107 @@
+// Package roller is the loop of a roll: observe, decide, write the journal,
+// act, sleep. It owns the order of these and the lease. It holds no rules of
+// rolls; those are in internal/rollout.
+package roller
+
+import (
+	"context"
+	"time"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/asg"
+	"github.com/fleetrefit/terraform-provider-refit/internal/clock"
+	"github.com/fleetrefit/terraform-provider-refit/internal/journal"
+	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
+)
+
+// Request is one roll to make.
+type Request struct {
+	Group   string // Auto Scaling group name
+	Version string // a number, "$Latest", "$Default", or empty: what the group points at
+	Image   string // optional: the image that version must have
+	Spec    rollout.Spec
+	// Timeout bounds the roll from its first step on; zero: no bound. At its end
+	// the roll comes to a safe point.
+	Timeout time.Duration
+	// LockTimeout bounds the wait for somebody else's roll of this group.
+	LockTimeout time.Duration
+	// Retry is a text that lifts an automatic quarantine when it differs from
+	// the one the quarantine was made under.
+	Retry string
+}
+
+// Groups is what the loop needs of AWS. internal/asg implements it.
+type Groups interface {
+	// Resolve finds the target version of a request. version is as in Request.
+	Resolve(ctx context.Context, group, version string) (rollout.Version, error)
+	// Observe looks at the group once; [asg.ErrNotFound] when there is none.
+	Observe(ctx context.Context, group string, look rollout.Look) (rollout.Snapshot, error)
+	// Do makes one step once.
+	Do(ctx context.Context, group string, step rollout.Step) rollout.Result
+}
+
+// Docs keeps quarantines. internal/journal implements it.
+type Docs interface {
+	Put(ctx context.Context, path string, doc any) error
+	Get(ctx context.Context, path string, doc any) (bool, error)
+}
+
+// Roller rolls groups. Safe for concurrent use by rolls of different groups.
+type Roller struct {
+	Groups  Groups
+	Journal *journal.Journal
+	Docs    Docs
+	Clock   clock.Clock
+	// Progress is told each change and each note, one line at a time; nil: nobody.
+	Progress func(Event)
+}
+
+// Event is one line of progress.
+type Event struct {
+	At     time.Time
+	Group  string
+	Text   string
+	Warn   bool
+	Counts rollout.Counts
+}
+
+// Report is how a roll ended, for state, diagnostics and the log.
+type Report struct {
+	Outcome         rollout.Outcome
+	From, To        rollout.Version
+	Started         time.Time
+	Duration        time.Duration
+	Launched, Ended int
+	Counts          rollout.Counts
+	Reason          string
+	// Warnings are things the user should know although the roll ended well.
+	Warnings []string
+}
+
+// Error is a roll that did not do what was asked, in the three lines that
+// people need. Summary is "Unable to <verb> <thing> "<name>"".
+type Error struct {
+	Summary  string
+	Happened string // what happened, AWS's own text last
+	State    string // what state things are in now
+	Next     string // what to do
+	Field    string // the attribute at fault as in HCL, empty: none
+	Report   *Report
+	Err      error // cause, may be nil
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	text := e.Summary + ": " + e.Happened
+	for _, more := range []string{e.State, e.Next} {
+		if more != "" {
+			text += " " + more
+		}
+	}
+	return text
+}
+
+// Unwrap implements the errors package's interface.
+func (e *Error) Unwrap() error { return e.Err }
+
+// ErrNotFound says that the group does not exist.
+var ErrNotFound = asg.ErrNotFound

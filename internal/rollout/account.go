@@ -1,0 +1,232 @@
+package rollout
+
+import (
+	"slices"
+	"time"
+)
+
+// account explains the desired capacity that is seen. Refit's own changes are
+// relative, so desired must be base + surge; every difference is somebody
+// else's wish and is attributed from the cause AWS gives
+// (rollouts.md, Capacity).
+func (t *turn) account() {
+	t.resolveLost()
+	t.verifyRaises()
+	got, want := t.snap.Group.Desired, t.rec.Base+t.rec.Surge
+	if got == want {
+		t.mem.Unexplained = time.Time{}
+		return
+	}
+	if t.lostLaunches(got - want) {
+		return
+	}
+	if slices.ContainsFunc(t.mem.Recent, func(e expected) bool { return e.desired == got && t.now.Before(e.until) }) {
+		t.unclear = true // an observation from before our last change
+		return
+	}
+	if !t.snap.ActivitiesSeen {
+		t.out.Look.Activities = true
+		t.unclear = true
+		return
+	}
+	t.attribute()
+	if t.rec.Base+t.rec.Surge == got {
+		t.mem.Unexplained = time.Time{}
+		return
+	}
+	if t.mem.Unexplained.IsZero() {
+		t.mem.Unexplained = t.now
+	}
+	t.out.Look.Activities = true
+	t.unclear = true
+	if t.now.Sub(t.mem.Unexplained) >= settle {
+		// Nobody says who did it. Read as an absolute wish, because that
+		// reading leaves more capacity: with base 4 and surge 2, a desired of 5
+		// ends at 5 rather than at 4.
+		t.warnOnce("unexplained "+t.mem.Unexplained.String(),
+			"desired capacity is %d where %d was expected, and no scaling activity explains it; %d is taken as what others want", got, want, got)
+		t.rec.Base, t.rec.Surge = got, 0
+		t.mem.Unexplained = time.Time{}
+		t.unclear = false
+	}
+}
+
+// attribute applies the changes of desired that others made since the last
+// one accounted for.
+func (t *turn) attribute() {
+	for _, c := range t.snap.Changes {
+		if !c.At.After(t.rec.Changed) {
+			continue
+		}
+		t.rec.Changed = c.At
+		if t.ours(c) {
+			continue
+		}
+		base, surge := t.rec.Base, t.rec.Surge
+		switch d := c.To - c.From; {
+		case c.Absolute:
+			// An absolute writer did not know of our surge: it is void.
+			base, surge = c.To, 0
+		case d > 0:
+			base += d
+		default:
+			// A relative scale-in eats our surge first, then base:
+			// 4 + 2 − 3 = 3 + 0.
+			surge += d
+			if surge < 0 {
+				base, surge = base+surge, 0
+			}
+		}
+		t.rec.Base, t.rec.Surge = base, surge
+		t.note("others changed the desired capacity from %d to %d: %s", c.From, c.To, c.Cause)
+	}
+}
+
+// ours says whether a change of desired is the effect of a call of this owner.
+func (t *turn) ours(c Change) bool {
+	if c.Member != "" && (t.mem.Ours[c.Member] || !t.mem.EndedAt[c.Member].IsZero()) {
+		return true
+	}
+	return c.Absolute && slices.ContainsFunc(t.mem.Verify, func(in Intent) bool { return in.From == c.From && in.To == c.To })
+}
+
+// resolveLost looks whether ends whose answer was lost happened.
+func (t *turn) resolveLost() {
+	seen := make(map[string]Lifecycle, len(t.snap.Members))
+	for _, m := range t.snap.Members {
+		seen[m.ID] = m.State
+	}
+	kept := t.rec.Intents[:0]
+	for _, in := range t.rec.Intents {
+		if in.Since.IsZero() {
+			in.Since = t.now
+		}
+		over := t.now.Sub(in.Since) >= settle
+		switch in.Kind {
+		case End:
+			var open []string
+			for _, id := range in.IDs {
+				state, here := seen[id]
+				switch {
+				case !here || state == Terminating:
+					t.ended(id, in.Dec)
+				case !over:
+					open = append(open, id)
+				}
+			}
+			in.IDs = open
+			if len(open) == 0 {
+				continue
+			}
+		case Launch, Raise:
+			if over {
+				if in.Kind == Launch {
+					t.coming -= in.Count
+				}
+				continue // it did not happen: desired never showed it
+			}
+		case Suspend:
+			t.adopt(in)
+			continue
+		default:
+			continue // seen by looking at the pointer, or safe to ask again
+		}
+		kept = append(kept, in)
+	}
+	t.rec.Intents = kept
+}
+
+// adopt takes suspensions as ours that a lost call of ours was about to make
+// and that are there now.
+func (t *turn) adopt(in Intent) {
+	for _, p := range in.Names {
+		if reason, ok := t.snap.Group.Suspended[p]; ok {
+			if t.rec.Suspended == nil {
+				t.rec.Suspended = map[string]string{}
+			}
+			t.rec.Suspended[p] = reason
+			t.rec.Held = true
+		}
+	}
+}
+
+// ended books a member as ended by us.
+func (t *turn) ended(id string, decrement bool) {
+	t.rec.Ended++
+	if t.mem.EndedAt[id].IsZero() {
+		t.mem.EndedAt[id] = t.now
+	}
+	if decrement {
+		t.rec.Surge = max(t.rec.Surge-1, 0)
+	}
+}
+
+// lostLaunches explains a surplus of desired by launches whose answer was
+// lost: they happened.
+func (t *turn) lostLaunches(surplus int) bool {
+	for i, in := range t.rec.Intents {
+		n := in.Count
+		if in.Kind == Raise {
+			n = in.To - in.From
+		}
+		if (in.Kind != Launch && in.Kind != Raise) || n != surplus {
+			continue
+		}
+		t.rec.Intents = slices.Delete(t.rec.Intents, i, i+1)
+		t.rec.Surge += n
+		t.rec.Launched += n
+		if in.Kind == Launch {
+			t.coming -= n
+		} else {
+			t.mem.Verify = append(t.mem.Verify, in)
+		}
+		t.mem.Unexplained = time.Time{}
+		return true
+	}
+	return false
+}
+
+// verifyRaises compares the cause AWS gives for our absolute fallback writes
+// with what was read before them. A difference means that somebody changed
+// desired in between and our write hid it: it is given back.
+func (t *turn) verifyRaises() {
+	kept := t.mem.Verify[:0]
+	for _, in := range t.mem.Verify {
+		if in.Since.IsZero() {
+			in.Since = t.now
+		}
+		i := -1
+		if t.snap.ActivitiesSeen {
+			i = slices.IndexFunc(t.snap.Changes, func(c Change) bool {
+				return c.Absolute && c.To == in.To && c.At.After(t.rec.Changed)
+			})
+		}
+		if i < 0 {
+			if t.now.Sub(in.Since) < settle {
+				kept = append(kept, in)
+				t.out.Look.Activities = true
+			}
+			continue
+		}
+		c := t.snap.Changes[i]
+		t.rec.Changed = c.At
+		if gap := c.From - in.From; gap != 0 {
+			// Others went From → c.From just before us. Desired is To: base
+			// follows them, the rest is our surge. Where they went further up
+			// than we did, nothing of To is ours.
+			t.rec.Base += gap
+			t.rec.Surge = in.To - t.rec.Base // below zero until the step below is made
+			t.note("others changed the desired capacity from %d to %d just before our own change; it is given back", in.From, c.From)
+			if short := t.rec.Base - in.To; short > 0 {
+				t.step(Step{Kind: Raise, From: in.To, To: t.rec.Base, Why: "give back what others had added"})
+			}
+		}
+	}
+	t.mem.Verify = kept
+}
+
+// remember keeps what desired was expected to be before a change of ours.
+func (m *Memory) remember(desired int, now time.Time) {
+	m.Recent = slices.DeleteFunc(m.Recent, func(e expected) bool { return !now.Before(e.until) })
+	m.Recent = append(m.Recent, expected{desired, now.Add(settle)})
+}

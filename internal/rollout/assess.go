@@ -1,0 +1,32 @@
+package rollout
+
+import "time"
+
+// Assessment is what a roll would face, for Read, plan and preflight.
+type Assessment struct {
+	Group     string
+	Target    Version // what members should run
+	Found     Version // what the group's pointer resolves to now
+	Pointer   string  // the pointer's text
+	Stale     int     // members to replace
+	Current   int
+	Sick      int // stale members that are not healthy now
+	Desired   int
+	Max       int
+	Limits    Limits
+	Converged bool // a roll with this spec would do nothing now
+	// Held: the roll to Target is held back by a quarantine; the text says why and until when.
+	Held     string
+	Problems []Problem // errors: the group cannot be rolled as things are
+	Warnings []string  // what will be slow or is worth knowing
+	Forecast Forecast
+}
+
+// Forecast is how a roll is expected to go when nothing fails.
+type Forecast struct {
+	Batches  int
+	Lowest   int // least healthy members at any moment
+	Highest  int // most launched members at any moment
+	Duration time.Duration
+	Basis    string // where the durations come from, for people
+}

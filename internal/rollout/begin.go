@@ -1,0 +1,241 @@
+package rollout
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Opening is what a roll is begun with.
+type Opening struct {
+	Spec     Spec
+	Snapshot Snapshot // with targets and activities
+	Target   Version
+	// Inherited is the record of a roll of this group that did not settle; nil:
+	// none. Its intents may or may not have happened.
+	Inherited *Record
+	Epoch     int64
+	// TookOver: the inherited roll's owner died rather than paused, so that
+	// what it had in flight must be looked for.
+	TookOver bool
+}
+
+// Begin makes the record of a roll, or continues the one inherited. It
+// assumes that [Problems] found nothing.
+func Begin(o Opening) Record {
+	g := o.Snapshot.Group
+	if o.Inherited != nil && o.Inherited.Direction == Back && !o.Spec.same(o.Inherited.Target, o.Target) &&
+		o.Spec.same(o.Inherited.Previous, o.Target) {
+		// The rollback's goal is what is asked for now: finish it as such.
+		o.Target = o.Inherited.Target
+	}
+	if in := o.Inherited; in != nil && o.Spec.same(in.Target, o.Target) {
+		return resumed(o)
+	}
+	rec := Record{
+		Epoch: o.Epoch, Started: o.Snapshot.At, Started0: newest(o.Snapshot),
+		Target: o.Target, Pointer: g.Pointer, Base: g.Desired, Size: g.Desired, Changed: newestChange(o.Snapshot),
+	}
+	rec.Previous = previous(o)
+	if !o.Spec.same(g.Points, o.Target) {
+		rec.Pinned = g.Points.Number
+	}
+	for _, m := range o.Snapshot.Members {
+		if (m.State == InService || m.State == Pending) && !o.Spec.same(m.Version, o.Target) {
+			rec.Stale0++
+		}
+	}
+	if in := o.Inherited; in != nil {
+		rec.inherit(*in, g)
+	}
+	return rec
+}
+
+// resumed continues a roll to the same target.
+func resumed(o Opening) Record {
+	rec := *o.Inherited
+	rec.Epoch = o.Epoch
+	rec.Seq = 0
+	rec.Suspended = maps.Clone(rec.Suspended)
+	rec.Intents = slices.Clone(rec.Intents)
+	for i := range rec.Intents {
+		rec.Intents[i].Lost, rec.Intents[i].Since = true, o.Snapshot.At
+	}
+	g := o.Snapshot.Group
+	// A pointer that is neither found nor ours was set since; take it as found.
+	if g.Pointer != rec.Pointer && g.Pointer != rec.Pointed && g.Pointer != number(rec.Pinned) && g.Pointer != number(rec.Target.Number) {
+		rec.Pointer = g.Pointer
+		if !rec.Proven && !o.Spec.same(g.Points, o.Target) {
+			rec.Pinned = g.Points.Number
+		}
+	}
+	rec.Pointed = g.Pointer
+	for p := range rec.Suspended {
+		if _, still := g.Suspended[p]; !still {
+			delete(rec.Suspended, p)
+		}
+	}
+	if len(rec.Suspended) == 0 {
+		rec.Held = false
+	}
+	if g.Desired == rec.Base+rec.Surge && len(rec.Intents) == 0 {
+		rec.Changed = newestChange(o.Snapshot)
+	}
+	return rec
+}
+
+// inherit takes over what a roll to another target left to put back.
+func (r *Record) inherit(in Record, g Group) {
+	r.Suspended = maps.Clone(in.Suspended)
+	r.Held = len(in.Suspended) > 0
+	if g.Pointer != in.Pointer && (g.Pointer == in.Pointed || g.Pointer == number(in.Pinned)) {
+		r.Pointer = in.Pointer // what the first roll found is what is put back
+	}
+	if g.Desired == in.Base+in.Surge {
+		r.Base, r.Surge = in.Base, in.Surge
+	}
+}
+
+// previous is where a rollback goes: the version most stale members run, never
+// the pointer found, which may be on the broken version already.
+func previous(o Opening) Version {
+	votes := map[string]int{}
+	byData := map[string]Version{}
+	for _, m := range o.Snapshot.Members {
+		if (m.State != InService && m.State != Pending) || o.Spec.same(m.Version, o.Target) || m.Version.Number == 0 {
+			continue
+		}
+		key := m.Version.Data + m.Version.Image
+		votes[key]++
+		if v, ok := byData[key]; !ok || m.Version.Number > v.Number {
+			byData[key] = m.Version
+		}
+	}
+	best := ""
+	for key, n := range votes {
+		if best == "" || n > votes[best] || n == votes[best] && byData[key].Number > byData[best].Number {
+			best = key
+		}
+	}
+	if best == "" && !o.Spec.same(o.Snapshot.Group.Points, o.Target) {
+		return o.Snapshot.Group.Points
+	}
+	return byData[best]
+}
+
+func newestChange(s Snapshot) time.Time {
+	var at time.Time
+	for _, c := range s.Changes {
+		if c.At.After(at) {
+			at = c.At
+		}
+	}
+	return at
+}
+
+func newest(s Snapshot) time.Time {
+	at := newestChange(s)
+	if s.LaunchFailureAt.After(at) {
+		at = s.LaunchFailureAt
+	}
+	return at
+}
+
+// Assess says what a roll of the group to target would face, and whether there
+// is anything to do.
+func Assess(spec Spec, s Snapshot, target Version) Assessment {
+	g := s.Group
+	a := Assessment{Group: g.Name, Target: target, Found: g.Points, Pointer: g.Pointer, Desired: g.Desired, Max: g.Max}
+	t := newTurn(Input{Spec: spec, Snapshot: s, Record: Record{Target: target}})
+	t.overlay()
+	t.leaveOutUnused()
+	t.known = s.TargetsSeen || !t.needsTargets()
+	a.Stale, a.Current = len(t.stale), len(t.fresh)
+	for _, m := range t.stale {
+		if t.known && m.State == InService && t.sick(m) != "" {
+			a.Sick++
+		}
+	}
+	var problem *Problem
+	a.Limits, problem = spec.Limits(g.Desired, g.Max)
+	a.Converged = a.Stale == 0 && spec.same(g.Points, target)
+	if a.Converged {
+		return a
+	}
+	a.Problems = groupProblems(s)
+	if problem != nil && a.Stale > 0 {
+		a.Problems = append(a.Problems, *problem)
+	}
+	a.Warnings = t.warnings(a)
+	return a
+}
+
+// groupProblems names everything about the group as it is that no roll can
+// work with.
+func groupProblems(s Snapshot) []Problem {
+	var out []Problem
+	add := func(format string, a ...any) { out = append(out, Problem{Text: fmt.Sprintf(format, a...)}) }
+	g := s.Group
+	for _, f := range g.Refused {
+		add("the group has %s, which this version of Refit cannot roll yet; use instance refresh for it until then", f)
+	}
+	for _, p := range blocking {
+		if reason, ok := g.Suspended[p]; ok {
+			add("the process %s of the group is suspended (%s), and no roll works without it; resume it with: "+
+				"aws autoscaling resume-processes --auto-scaling-group-name %q --scaling-processes %s", p, reason, g.Name, p)
+		}
+	}
+	if g.Refresh != "" {
+		add("an instance refresh of the group is running (%s); wait for its end, or cancel it with: "+
+			"aws autoscaling cancel-instance-refresh --auto-scaling-group-name %q", g.Refresh, g.Name)
+	}
+	var protected, other []string
+	for _, m := range s.Members {
+		if m.Protected && m.State != Terminating {
+			protected = append(protected, m.ID)
+		}
+		if m.State == Other {
+			other = append(other, m.ID+" ("+m.StateText+")")
+		}
+	}
+	if len(protected) > 0 {
+		add("members are protected from scale-in, which this version of Refit does not roll yet: %s; remove the protection first", few(protected))
+	}
+	if len(other) > 0 {
+		add("members are in a state that this version of Refit does not roll yet: %s; put them back in service or end them first", few(other))
+	}
+	return out
+}
+
+// few lists names, three at most.
+func few(names []string) string {
+	if len(names) <= 3 {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:3], ", "), len(names)-3)
+}
+
+func (t *turn) warnings(a Assessment) []string {
+	var out []string
+	for _, n := range t.out.Notes {
+		if n.Warn {
+			out = append(out, n.Text)
+		}
+	}
+	if a.Sick > 0 {
+		out = append(out, fmt.Sprintf("%d of %d members to replace are not healthy now; a failure of the new image cannot be told from that of the environment when more than one in ten is not", a.Sick, a.Stale))
+	}
+	if a.Limits.Tight && a.Limits.First {
+		out = append(out, fmt.Sprintf("max_healthy_percentage = %d leaves no room for %d members; one is launched beyond them", t.spec.MaxHealthy, a.Desired))
+	}
+	if a.Limits.Tight && !a.Limits.First && a.Stale > 0 {
+		what := "one member is taken down at a time"
+		if a.Desired == 1 {
+			what = "this takes the only member down"
+		}
+		out = append(out, fmt.Sprintf("min_healthy_percentage = %d leaves no room for %d members; %s", t.spec.MinHealthy, a.Desired, what))
+	}
+	return out
+}

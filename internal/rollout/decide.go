@@ -1,0 +1,220 @@
+package rollout
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// settle is how long an observation may lag behind a change at AWS: after it,
+// what is seen is what is.
+const settle = time.Minute
+
+// maxEnds bounds the ends of one decision, so that their ids fit one record.
+const maxEnds = 100
+
+// Input is everything a decision depends on.
+type Input struct {
+	Spec     Spec
+	Snapshot Snapshot
+	Record   Record
+	Memory   Memory
+	// Stop says why the owner must come to a safe point now (a signal, expiring
+	// credentials, a timeout). Empty: it need not.
+	Stop string
+}
+
+// Decide says what to do now. It is total and deterministic: the same input
+// gives the same decision. It changes nothing it was given.
+func Decide(in Input) Decision {
+	t := newTurn(in)
+	t.overlay()
+	t.account()
+	t.judge()
+	t.count()
+	switch {
+	case in.Stop != "":
+		t.safePoint(Ending{Outcome: Paused, Reason: in.Stop})
+	case t.unclear:
+		// What is seen does not add up yet: anything decided on it could be
+		// wrong, and waiting is always allowed.
+		t.wake(t.now.Add(t.spec.Poll))
+	default:
+		t.advance()
+	}
+	t.schedule()
+	t.out.Record, t.out.Memory = t.rec, t.mem
+	return t.out
+}
+
+// turn is one decision in the making.
+type turn struct {
+	spec Spec
+	snap Snapshot
+	rec  Record
+	mem  Memory
+	out  Decision
+	now  time.Time
+	goal Version // what members should run, in the present direction
+	lim  Limits
+
+	known       bool // the health of members in service is known in this look
+	unclear     bool // desired, or a departure, is not explained yet
+	stale       []Member
+	fresh       []Member // current and launched, announced ones included
+	terminating int
+	other       int
+	coming      int // launches whose answer was lost: they may or may not be there
+	healthy     int // stale healthy now + graduated
+	ready       int // graduated
+	failures    []string
+	skipped     map[string]bool // target groups left out: all their targets are unused
+}
+
+func newTurn(in Input) *turn {
+	t := &turn{spec: in.Spec, snap: in.Snapshot, rec: in.Record, mem: in.Memory.clone(), now: in.Snapshot.At}
+	t.rec.Intents = slices.Clone(in.Record.Intents)
+	t.rec.Suspended = maps.Clone(in.Record.Suspended)
+	t.goal = t.rec.goal()
+	if t.mem.Progress.IsZero() {
+		t.mem.Progress = t.now
+	}
+	if t.snap.ActivitiesSeen {
+		t.mem.Learnt = t.mem.Learnt.or(t.snap.Typical)
+	}
+	return t
+}
+
+// goal is the version that members should run in the record's direction.
+func (r Record) goal() Version {
+	if r.Direction != Back {
+		return r.Target
+	}
+	v := r.Previous
+	if r.Copy != 0 {
+		v.Number = r.Copy
+	}
+	return v
+}
+
+func (m Memory) clone() Memory {
+	m.FirstSeen = cloneMap(m.FirstSeen)
+	m.InService = cloneMap(m.InService)
+	m.HealthySince = cloneMap(m.HealthySince)
+	m.SickSince = cloneMap(m.SickSince)
+	m.Graduated = cloneMap(m.Graduated)
+	m.Announced = cloneMap(m.Announced)
+	m.EndedAt = cloneMap(m.EndedAt)
+	m.Ours = cloneMap(m.Ours)
+	m.Missing = cloneMap(m.Missing)
+	m.Counted = cloneMap(m.Counted)
+	m.BadZones = cloneMap(m.BadZones)
+	m.Warned = cloneMap(m.Warned)
+	m.Recent = slices.Clone(m.Recent)
+	m.Verify = slices.Clone(m.Verify)
+	return m
+}
+
+// cloneMap copies m, and makes one to write to where there is none.
+func cloneMap[K comparable, V any](m map[K]V) map[K]V {
+	if m == nil {
+		return map[K]V{}
+	}
+	return maps.Clone(m)
+}
+
+// same says whether a member of version v runs what g says.
+func (s Spec) same(v, g Version) bool {
+	if s.Match == MatchImage || v.Data == "" {
+		return v.Image == g.Image
+	}
+	return v.Data == g.Data && v.Image == g.Image
+}
+
+// advance makes one step forward where nothing forbids it. The order matters:
+// failures before progress, proof before exposure, launches before ends.
+func (t *turn) advance() {
+	if t.superseded() || t.failing() || t.stalled() {
+		return
+	}
+	t.hold()
+	if t.rec.Direction == Back && t.rec.Copy == 0 {
+		t.step(Step{Kind: Copy, Source: t.rec.Previous.Number, Template: t.rec.Target.TemplateID,
+			Token: t.token(), Why: fmt.Sprintf("publish a copy of version %d, so that the newest version is good again", t.rec.Previous.Number)})
+		return // the copy's number is needed for everything after it
+	}
+	t.checkpoints()
+	t.prove()
+	t.launch()
+	t.end()
+	t.surplus()
+	t.point()
+	t.finish()
+}
+
+func (t *turn) step(s Step) {
+	if s.Kind == Point {
+		s.Template = t.rec.Target.TemplateID
+	}
+	t.out.Steps = append(t.out.Steps, s)
+}
+
+func (t *turn) note(format string, a ...any) {
+	t.out.Notes = append(t.out.Notes, Note{Text: fmt.Sprintf(format, a...)})
+}
+
+// warnOnce tells people once per roll and owner.
+func (t *turn) warnOnce(key, format string, a ...any) {
+	if t.mem.Warned[key] {
+		return
+	}
+	t.mem.Warned[key] = true
+	t.out.Notes = append(t.out.Notes, Note{Text: fmt.Sprintf(format, a...), Warn: true})
+}
+
+// token is unique to this roll, epoch and step, so that AWS makes one effect
+// of a launch however often its answer is lost.
+func (t *turn) token() string {
+	t.rec.Seq++
+	return fmt.Sprintf("refit-%d-%d-%d", t.rec.Started.Unix(), t.rec.Epoch, t.rec.Seq)
+}
+
+// launched is how many members are Pending or in service, or may be.
+func (t *turn) launched() int { return len(t.stale) + len(t.fresh) + t.coming }
+
+// committed is what the group will come to without us: AWS launches up to
+// desired by itself, and a launch of ours on top of that would be one too many.
+func (t *turn) committed() int { return max(t.launched(), t.rec.Base+t.rec.Surge) }
+
+// running is what quota, addresses and the bill see.
+func (t *turn) running() int { return t.launched() + t.terminating + t.other }
+
+// hold suspends the two processes that would work against a roll, once, and
+// only where nobody else has.
+func (t *turn) hold() {
+	for p, reason := range t.rec.Suspended {
+		// The call that suspends does not say AWS's reason; the next look does.
+		if seen, ok := t.snap.Group.Suspended[p]; ok && reason == "" {
+			t.rec.Suspended[p] = seen
+		}
+	}
+	if t.rec.Held {
+		return
+	}
+	todo := map[string]string{}
+	for _, p := range []string{"AZRebalance", "InstanceRefresh"} {
+		if _, suspended := t.snap.Group.Suspended[p]; !suspended {
+			todo[p] = ""
+		}
+	}
+	if len(todo) == 0 {
+		t.rec.Held = true
+		return
+	}
+	t.step(Step{Kind: Suspend, Processes: todo, Why: "keep zone rebalancing and instance refreshes out of the way"})
+}
+
+// number is the text of a numbered version.
+func number(n int64) string { return strconv.FormatInt(n, 10) }

@@ -1,0 +1,161 @@
+package rollout
+
+import (
+	"fmt"
+	"slices"
+)
+
+// end ends stale members as far as floor, proof, running limit and zones allow.
+func (t *turn) end() {
+	if !t.known || len(t.stale) == 0 {
+		return
+	}
+	most := maxEnds
+	if !t.rec.Proven && t.rec.Direction != Back {
+		if t.lim.First {
+			return // undoing a bad canary is only ending it
+		}
+		if len(t.fresh) > t.ready || t.launched() < t.rec.Base+t.rec.Surge {
+			return // one at a time until one of them has graduated
+		}
+		most = 1
+	}
+	healthy, surge, running, room := t.healthy, t.rec.Surge, t.running(), t.room()
+	if !t.lim.First {
+		// Members on their way up already take a slot each.
+		room = min(room, t.rec.Base-len(t.fresh))
+	}
+	// What AWS still has to launch by itself will run too.
+	running += max(t.rec.Base+t.rec.Surge-t.launched(), 0)
+	zones := t.healthyByZone()
+	for _, m := range t.candidates() {
+		if most == 0 {
+			return
+		}
+		ok := t.sick(m) == ""
+		if ok && (healthy-1 < t.lim.Floor || !t.zoneSpares(m.Zone, zones)) {
+			continue
+		}
+		s := Step{Kind: End, Member: m.ID, Zone: m.Zone, Decrement: surge > 0}
+		if s.Decrement {
+			surge--
+			s.Why = "end " + m.ID + ", which has a healthy successor"
+		} else {
+			// AWS replaces it, which for a moment is one running member more.
+			if running+1 > t.lim.Running || room < 1 {
+				continue
+			}
+			running++
+			room--
+			t.expose()
+			s.Why = fmt.Sprintf("end %s, so that version %d takes its place", m.ID, t.goal.Number)
+		}
+		if ok {
+			healthy--
+			zones[m.Zone]--
+		}
+		most--
+		t.step(s)
+	}
+	t.markEnding()
+}
+
+// candidates are the stale members in the order they should go: unhealthy
+// first, then from the fullest zone, there the oldest.
+func (t *turn) candidates() []Member {
+	left := slices.Clone(t.stale)
+	full := byZone(append(slices.Clone(t.stale), t.fresh...))
+	slices.SortStableFunc(left, func(a, b Member) int {
+		if !a.LaunchedAt.Equal(b.LaunchedAt) {
+			return a.LaunchedAt.Compare(b.LaunchedAt)
+		}
+		return compare(a.ID, b.ID)
+	})
+	var out []Member
+	left = slices.DeleteFunc(left, func(m Member) bool {
+		if t.sick(m) == "" {
+			return false
+		}
+		out = append(out, m)
+		full[m.Zone]--
+		return true
+	})
+	for len(left) > 0 {
+		best := 0
+		for i := range left {
+			if full[left[i].Zone] > full[left[best].Zone] {
+				best = i
+			}
+		}
+		out = append(out, left[best])
+		full[left[best].Zone]--
+		left = slices.Delete(left, best, best+1)
+	}
+	return out
+}
+
+func (t *turn) healthyByZone() map[string]int {
+	n := map[string]int{}
+	for _, m := range t.stale {
+		if t.sick(m) == "" {
+			n[m.Zone]++
+		}
+	}
+	for _, m := range t.fresh {
+		if t.mem.Graduated[m.ID] {
+			n[m.Zone]++
+		}
+	}
+	return n
+}
+
+// zoneSpares says whether a zone can lose a healthy member: never the last one
+// while its successor there is still to come. Ending first has no successors.
+func (t *turn) zoneSpares(zone string, healthy map[string]int) bool {
+	if !t.lim.First || healthy[zone] > 1 {
+		return true
+	}
+	if slices.ContainsFunc(t.fresh, func(m Member) bool { return m.Zone == zone && !t.mem.Graduated[m.ID] }) {
+		return false
+	}
+	// With every successor launched, none is due in this zone: it held more
+	// than its share, or has no capacity.
+	return len(t.fresh) >= t.rec.Base
+}
+
+// markEnding takes members that this decision ends out of the counts that
+// later rules of the same decision use.
+func (t *turn) markEnding() {
+	going := map[string]bool{}
+	for _, s := range t.out.Steps {
+		if s.Kind == End {
+			going[s.Member] = true
+		}
+	}
+	t.stale = slices.DeleteFunc(t.stale, func(m Member) bool {
+		if going[m.ID] {
+			t.terminating++
+		}
+		return going[m.ID]
+	})
+}
+
+// surplus ends new members that are more than wanted and provably ours, after
+// others scaled in while the roll had launched ahead.
+func (t *turn) surplus() {
+	if !t.known || len(t.stale) > 0 || t.rec.Surge <= 0 {
+		return
+	}
+	extra := min(len(t.fresh)-t.rec.Base, t.rec.Surge)
+	for i := len(t.fresh) - 1; i >= 0 && extra > 0; i-- {
+		m := t.fresh[i]
+		if t.mem.Graduated[m.ID] && t.healthy-1 < t.lim.Floor {
+			continue
+		}
+		if t.mem.Graduated[m.ID] {
+			t.healthy--
+		}
+		extra--
+		t.step(Step{Kind: End, Member: m.ID, Zone: m.Zone, Decrement: true, Why: "end " + m.ID + ", which is more than the group wants now"})
+	}
+}

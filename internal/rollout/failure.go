@@ -1,0 +1,263 @@
+package rollout
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// failing turns failures of new members, or a launch that cannot work, into
+// what the spec wants then.
+func (t *turn) failing() bool {
+	if len(t.failures) == 0 {
+		return false
+	}
+	if !t.known {
+		// Whether the image or the environment is to blame shows in the stale
+		// members' health, which this look did not ask for.
+		t.out.Look.Targets = true
+		t.wake(t.now)
+		return true
+	}
+	reason := t.failures[0]
+	if n := len(t.failures) - 1; n > 0 {
+		reason += fmt.Sprintf(" (and %d more)", n)
+	}
+	well := 0
+	for _, m := range t.stale {
+		if t.sick(m) == "" {
+			well++
+		}
+	}
+	if t.rec.Direction == Back {
+		t.conclude(Ending{Outcome: FailedRoll, Reason: t.rec.Reason + "; then the rollback failed: " + reason})
+		return true
+	}
+	if well*10 < len(t.stale)*9 {
+		t.safePoint(Ending{Outcome: Paused, Reason: fmt.Sprintf("%s, but only %d of %d old members are healthy too, so the image is not to blame", reason, well, len(t.stale))})
+		return true
+	}
+	t.rec.Blame = true
+	t.giveUp(reason)
+	return true
+}
+
+// giveUp follows on_failure.
+func (t *turn) giveUp(reason string) {
+	t.rec.Reason = reason
+	switch onFailure := t.spec.OnFailure; {
+	case onFailure == Rollback && t.rec.Previous.Number != 0:
+		t.turnBack(reason)
+	case onFailure == LeaveAsIs:
+		t.resume()
+		t.conclude(Ending{Outcome: FailedRoll, Reason: reason, Quarantine: t.rec.Blame})
+	default:
+		t.safePoint(Ending{Outcome: Paused, Reason: reason, Quarantine: t.rec.Blame})
+	}
+}
+
+// turnBack makes the previous version the goal. Members of the target are the
+// stale ones from the next look on.
+func (t *turn) turnBack(reason string) {
+	t.note("going back to version %d: %s", t.rec.Previous.Number, reason)
+	t.rec.Direction = Back
+	t.rec.Restoring = false
+	t.rec.Proven = true
+	t.mem.BakeSince = time.Time{}
+	t.mem.Progress = t.now
+	t.mem.LaunchAfter, t.mem.LaunchError = time.Time{}, ""
+	for id := range t.mem.FirstSeen {
+		t.forget(id)
+	}
+	for id := range t.mem.Counted {
+		delete(t.mem.Counted, id)
+	}
+	t.goal = t.rec.goal()
+	t.wake(t.now)
+}
+
+// stalled ends a roll that has made no progress for instance_timeout, bakes
+// apart, while no new member is still within its own time.
+func (t *turn) stalled() bool {
+	if t.refused() || t.launchFailed() {
+		return true
+	}
+	idle := t.now.Sub(t.mem.Progress)
+	if idle < t.spec.InstanceTimeout || len(t.fresh) > t.ready || t.coming > 0 {
+		return false
+	}
+	t.safePoint(Ending{Outcome: Paused, Reason: fmt.Sprintf("no progress for %s: %s", idle.Round(time.Second), t.whyIdle())})
+	return true
+}
+
+// refused ends the roll when AWS refuses a step for good: a missing image or
+// permission does not come back by asking again.
+func (t *turn) refused() bool {
+	r := t.mem.Refused
+	if r == nil {
+		return false
+	}
+	t.mem.Refused = nil
+	switch {
+	case t.rec.Direction == Back:
+		t.conclude(Ending{Outcome: FailedRoll, Reason: t.rec.Reason + "; then the rollback failed: " + r.Text})
+	case r.Kind == Fatal && t.rec.Launched == 0 && t.rec.Ended == 0 && !t.rec.Proven:
+		// Nothing has happened yet: there is nothing to roll back.
+		t.rec.Reason = r.Text
+		t.safePoint(Ending{Outcome: FailedRoll, Reason: r.Text, Next: "Cure what AWS names above, then run terraform apply again."})
+	default:
+		t.giveUp(r.Text)
+	}
+	return true
+}
+
+// launchFailed reads failed launches of AWS itself: those are how a
+// replacement fails that we did not launch by LaunchInstances.
+func (t *turn) launchFailed() bool {
+	s := t.snap
+	if !s.ActivitiesSeen || s.LaunchFailure == "" || !s.LaunchFailureAt.After(t.rec.Started0) {
+		return false
+	}
+	t.mem.LaunchError = s.LaunchFailure
+	if !s.LaunchFatal || t.rec.Direction == Back || t.pointer() != number(t.goal.Number) {
+		return false
+	}
+	t.giveUp("EC2 Auto Scaling cannot launch from version " + number(t.goal.Number) + ": " + s.LaunchFailure)
+	return true
+}
+
+func (t *turn) whyIdle() string {
+	for _, p := range blocking {
+		if _, ok := t.snap.Group.Suspended[p]; ok {
+			return "the process " + p + " of the group is suspended"
+		}
+	}
+	if t.mem.LaunchError != "" {
+		return t.mem.LaunchError
+	}
+	if _, p := t.spec.Limits(t.rec.Base, t.snap.Group.Max); p != nil {
+		return p.Field + " " + p.Text
+	}
+	for _, m := range t.stale {
+		if why := t.sick(m); why != "" {
+			return "member " + m.ID + " " + why + ", which leaves no member that may be ended"
+		}
+	}
+	return "the group does not reach its desired capacity"
+}
+
+// superseded notices that somebody else moved the template pointer.
+func (t *turn) superseded() bool {
+	ours := t.rec.Pointer
+	if t.rec.Pointed != "" {
+		ours = t.rec.Pointed
+	}
+	seen := t.snap.Group.Pointer
+	if seen == ours || t.now.Sub(t.mem.PointedAt) < settle {
+		return false
+	}
+	t.rec.Pinned = 0 // theirs now; do not touch it on the way out
+	t.rec.Proven = true
+	t.safePoint(Ending{Outcome: Superseded, Reason: fmt.Sprintf("the group's launch template version was changed from %s to %s by somebody else", ours, seen)})
+	return true
+}
+
+// safePoint brings the group to a state that can be left alone: stop
+// launching, pointer, suspensions, then as much of our surge as can go now.
+// The order is by what the first five seconds must suffice for.
+func (t *turn) safePoint(e Ending) {
+	if e.Outcome != Superseded && !t.rec.Proven && t.rec.Pinned != 0 {
+		back := number(t.rec.Pinned)
+		if t.rec.Pointer == "$Default" && t.snap.Group.Default == t.rec.Pinned {
+			back = "$Default"
+		}
+		if t.pointer() != back {
+			t.step(Step{Kind: Point, Version: back, Why: fmt.Sprintf("back to version %d, the new one is not proven", t.rec.Pinned)})
+		}
+	}
+	t.resume()
+	surge, healthy := t.rec.Surge, t.healthy
+	zones := t.healthyByZone()
+	end := func(m Member, why string) {
+		surge--
+		t.step(Step{Kind: End, Member: m.ID, Zone: m.Zone, Decrement: true, Why: why})
+	}
+	for _, m := range t.fresh {
+		if surge > 0 && t.rec.Direction != Back && !t.mem.Graduated[m.ID] && t.mem.Ours[m.ID] {
+			end(m, "end "+m.ID+", which is not healthy yet")
+		}
+	}
+	for _, m := range t.candidates() {
+		ok := t.sick(m) == ""
+		if surge <= 0 || !t.known || ok && (healthy-1 < t.lim.Floor || !t.zoneSpares(m.Zone, zones)) {
+			continue
+		}
+		if ok {
+			healthy--
+			zones[m.Zone]--
+		}
+		end(m, "end "+m.ID+", which has a healthy successor")
+	}
+	if surge > 0 {
+		e.Left = append(e.Left, fmt.Sprintf("%d members more than the group wants are still there", surge))
+	}
+	t.conclude(e)
+}
+
+// conclude ends the roll and words the state things are in and what to do.
+func (t *turn) conclude(e Ending) {
+	c := t.rec.Counts
+	parts := []string{fmt.Sprintf("%d of %d members run version %d", len(t.fresh), len(t.fresh)+len(t.stale), t.goal.Number)}
+	if t.goal.Image != "" {
+		parts[0] += " (" + t.goal.Image + ")"
+	}
+	if len(t.stale) > 0 {
+		parts = append(parts, fmt.Sprintf("%d do not", len(t.stale)))
+	}
+	if t.known {
+		parts = append(parts, fmt.Sprintf("%d are healthy", c.Healthy))
+	}
+	parts = append(parts, fmt.Sprintf("the group's template pointer is on %s", t.pointer()),
+		fmt.Sprintf("desired capacity is %d", t.rec.Base+t.rec.Surge-decrements(t.out.Steps)))
+	e.State = strings.Join(append(parts, e.Left...), ", ") + "."
+	if e.Next == "" {
+		e.Next = t.next(e)
+	}
+	t.out.Ending = &e
+}
+
+func decrements(steps []Step) int {
+	n := 0
+	for _, s := range steps {
+		if s.Kind == End && s.Decrement {
+			n++
+		}
+	}
+	return n
+}
+
+func (t *turn) next(e Ending) string {
+	switch e.Outcome {
+	case Succeeded, Partial:
+		return ""
+	case RolledBack:
+		return "Nothing has to be repaired. Publish a better image; the failed one is passed over until then. To try it again, change retry."
+	case Superseded:
+		return "Find out who changed the group; then run terraform apply again to roll to what the configuration says."
+	case Paused:
+		if e.Quarantine {
+			return "Look at the failed members, then publish a better image or change retry and run terraform apply again."
+		}
+		return "Run terraform apply again to continue where this roll stopped."
+	default:
+		return fmt.Sprintf("Look at the group's members; to go back by hand, point the group at version %d and end the members of version %d one by one.",
+			t.rec.Previous.Number, t.rec.Target.Number)
+	}
+}
+
+// blocking are the processes without which no roll works.
+var blocking = []string{"Launch", "Terminate", "AddToLoadBalancer"}
+
+// isBlocking says whether a roll cannot work while process is suspended.
+func isBlocking(process string) bool { return slices.Contains(blocking, process) }

@@ -1,0 +1,174 @@
+package rollout
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Predict runs the rules against a small model of the group in which nothing
+// fails, and says how the roll goes there. Durations that the snapshot did not
+// learn are the usual ones.
+func Predict(spec Spec, s Snapshot, target Version) Forecast {
+	if spec.Match == "" || len(spec.Validate()) > 0 {
+		return Forecast{}
+	}
+	m := newModel(s, target)
+	rec := Begin(Opening{Spec: spec, Snapshot: m.observe(s), Target: target, Epoch: 1})
+	rec.Held = true // suspending costs no time
+	var mem Memory
+	f := Forecast{Lowest: m.healthy(), Basis: m.basis}
+	start := m.now
+	for range 20 * (len(s.Members) + 10) {
+		d := Decide(Input{Spec: spec, Snapshot: m.observe(s), Record: rec, Memory: mem})
+		rec, mem = Intend(d.Record, d.Steps), d.Memory
+		grew := false
+		for _, step := range d.Steps {
+			grew = grew || step.Kind == Launch || step.Kind == End && !step.Decrement
+			rec, mem, _ = Settle(rec, mem, step, m.do(step), m.now)
+		}
+		if grew {
+			f.Batches++
+		}
+		f.Lowest, f.Highest = min(f.Lowest, m.healthy()), max(f.Highest, m.launched())
+		if d.Ending != nil {
+			f.Duration = m.now.Sub(start).Round(time.Second)
+			return f
+		}
+		m.now = d.Next
+	}
+	return Forecast{Basis: "the roll would not come to an end as the group is now"}
+}
+
+// model is a group in which every launch, health check and termination takes
+// exactly its typical time.
+type model struct {
+	now     time.Time
+	typical Typical
+	basis   string
+	members []modelMember
+	group   Group
+	target  Version
+	made    int
+}
+
+type modelMember struct {
+	Member
+	at    time.Time // launched; zero: was there before
+	ended time.Time
+}
+
+func newModel(s Snapshot, target Version) *model {
+	m := &model{now: s.At, target: target, group: s.Group, basis: "stated defaults"}
+	if s.Typical.Launch > 0 {
+		m.basis = "this group's recent scaling activities"
+	}
+	m.typical = s.Typical.or(Typical{usualLaunch, usualHealthy, usualTerminate})
+	for _, x := range s.Members {
+		if x.State == Terminating || x.State == Other {
+			continue
+		}
+		x.State, x.StateText, x.Healthy = InService, "InService", true
+		m.members = append(m.members, modelMember{Member: x})
+	}
+	m.group.Desired = len(m.members)
+	m.group.Suspended = nil
+	return m
+}
+
+// state is where a member stands now.
+func (m *model) state(x modelMember) (state Lifecycle, healthy bool) {
+	switch {
+	case !x.ended.IsZero():
+		return Terminating, false
+	case x.at.IsZero():
+		return InService, true
+	}
+	age := m.now.Sub(x.at)
+	if age < m.typical.Launch {
+		return Pending, false
+	}
+	return InService, age >= m.typical.Launch+m.typical.Healthy
+}
+
+// observe is the model as a snapshot, with AWS's own launches made first.
+func (m *model) observe(s Snapshot) Snapshot {
+	m.members = slices.DeleteFunc(m.members, func(x modelMember) bool {
+		return !x.ended.IsZero() && m.now.Sub(x.ended) >= m.typical.Terminate
+	})
+	for m.launched() < m.group.Desired {
+		m.launch("", m.group.Points)
+	}
+	out := Snapshot{At: m.now, Group: m.group, TargetsSeen: true, ActivitiesSeen: true, Typical: s.Typical}
+	for _, x := range m.members {
+		state, healthy := m.state(x)
+		x.State, x.StateText = state, [...]string{"Pending", "InService", "Terminating", "Other"}[state]
+		x.Healthy = true
+		x.Targets = nil
+		for _, g := range m.group.TargetGroups {
+			word := "initial"
+			if healthy {
+				word = "healthy"
+			}
+			x.Targets = append(x.Targets, Target{Group: g, State: word})
+		}
+		out.Members = append(out.Members, x.Member)
+	}
+	return out
+}
+
+func (m *model) launch(zone string, v Version) string {
+	m.made++
+	id := fmt.Sprintf("new-%04d", m.made)
+	m.members = append(m.members, modelMember{Member: Member{ID: id, Zone: zone, Version: v, Healthy: true}, at: m.now})
+	return id
+}
+
+func (m *model) do(s Step) Result {
+	switch s.Kind {
+	case Launch:
+		var r Result
+		for range s.Count {
+			r.IDs = append(r.IDs, m.launch(s.Zone, m.group.Points))
+		}
+		m.group.Desired += s.Count
+		return r
+	case End:
+		i := slices.IndexFunc(m.members, func(x modelMember) bool { return x.ID == s.Member })
+		m.members[i].ended = m.now
+		if s.Decrement {
+			m.group.Desired--
+		}
+	case Point:
+		m.group.Pointer = s.Version
+		if s.Version == number(m.target.Number) || floating(s.Version) {
+			m.group.Points = m.target
+		} else {
+			m.group.Points = Version{TemplateID: m.target.TemplateID}
+		}
+	case SetDefault:
+		m.group.Default = m.target.Number
+	case Suspend, Resume, Raise, Copy:
+	}
+	return Result{}
+}
+
+func (m *model) launched() int {
+	n := 0
+	for _, x := range m.members {
+		if x.ended.IsZero() {
+			n++
+		}
+	}
+	return n
+}
+
+func (m *model) healthy() int {
+	n := 0
+	for _, x := range m.members {
+		if _, ok := m.state(x); ok {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,99 @@
+package rollout
+
+import (
+	"fmt"
+	"slices"
+)
+
+// launch adds new members up to the ceiling, the running limit and the
+// checkpoint, whichever is least.
+func (t *turn) launch() {
+	if t.now.Before(t.mem.LaunchAfter) {
+		t.wake(t.mem.LaunchAfter)
+		return
+	}
+	// What AWS is about to launch by itself (committed beyond launched) will be
+	// current only once the pointer is there; while it is not, it is not asked
+	// for again.
+	n := min(t.rec.Base-len(t.fresh)-t.coming, t.lim.Ceiling-t.committed(), t.lim.Running-t.running(), t.room())
+	if n <= 0 {
+		return
+	}
+	exposed := t.expose()
+	if t.rec.Fallback {
+		desired := t.rec.Base + t.rec.Surge
+		t.step(Step{Kind: Raise, From: desired, To: desired + n, Why: fmt.Sprintf("launch %d of version %d", n, t.goal.Number)})
+		return // the pointer goes back when AWS has launched them
+	}
+	for _, z := range t.zones(n) {
+		t.step(Step{Kind: Launch, Zone: z.name, Count: z.count, Token: t.token(),
+			Why: fmt.Sprintf("launch %d of version %d in %s", z.count, t.goal.Number, z.name)})
+	}
+	if exposed {
+		t.step(Step{Kind: Point, Version: number(t.rec.Pinned), Why: fmt.Sprintf("keep other launches on version %d until the new image is proven", t.rec.Pinned)})
+	}
+}
+
+// room is how many more new members the next checkpoint allows.
+func (t *turn) room() int {
+	if t.rec.Direction == Back || t.rec.Checkpoints >= len(t.spec.Checkpoints) {
+		return t.lim.Running
+	}
+	return t.spec.checkpointSize(t.rec.Checkpoints, t.rec.Size) - len(t.fresh) - t.coming
+}
+
+// expose puts the pointer on the goal for a launch that is about to be made.
+// It reports whether it has to go back right after.
+func (t *turn) expose() bool {
+	want := number(t.goal.Number)
+	if t.pointer() == want || t.pointsAtGoal() {
+		return false
+	}
+	t.step(Step{Kind: Point, Version: want, Why: "launch from version " + want})
+	return !t.rec.Proven && t.rec.Direction != Back && t.rec.Pinned != 0
+}
+
+// share is a number of launches in one zone.
+type share struct {
+	name  string
+	count int
+}
+
+// zones spreads n launches so that new members end up as an even group would,
+// preferring the zones that hold the most stale members now.
+func (t *turn) zones(n int) []share {
+	names := slices.DeleteFunc(slices.Clone(t.snap.Group.Zones), func(z string) bool { return t.now.Before(t.mem.BadZones[z]) })
+	if len(names) == 0 {
+		names = slices.Clone(t.snap.Group.Zones) // all are short: any is as good
+	}
+	if len(names) == 0 {
+		return []share{{"", n}}
+	}
+	slices.Sort(names)
+	fresh, stale := byZone(t.fresh), byZone(t.stale)
+	got := map[string]int{}
+	for range n {
+		best := slices.MinFunc(names, func(a, b string) int {
+			if d := (fresh[a] + got[a]) - (fresh[b] + got[b]); d != 0 {
+				return d
+			}
+			return (stale[b] - got[b]) - (stale[a] - got[a])
+		})
+		got[best]++
+	}
+	var out []share
+	for _, z := range names {
+		if got[z] > 0 {
+			out = append(out, share{z, got[z]})
+		}
+	}
+	return out
+}
+
+func byZone(members []Member) map[string]int {
+	n := map[string]int{}
+	for _, m := range members {
+		n[m.Zone]++
+	}
+	return n
+}

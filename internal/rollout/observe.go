@@ -1,0 +1,295 @@
+package rollout
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// overlay lays what we have asked for over what is seen, because a snapshot
+// may be older than our last call: an id asked to end is neither healthy nor
+// ours to end again, a launch counts from the call on.
+func (t *turn) overlay() {
+	seen := make(map[string]bool, len(t.snap.Members))
+	lostEnds := map[string]bool{}
+	for _, in := range t.rec.Intents {
+		if in.Kind == End {
+			for _, id := range in.IDs {
+				lostEnds[id] = true
+			}
+		}
+		if in.Kind == Launch {
+			t.coming += in.Count
+		}
+	}
+	for _, m := range t.snap.Members {
+		seen[m.ID] = true
+		delete(t.mem.Announced, m.ID)
+		asked := !t.mem.EndedAt[m.ID].IsZero()
+		if asked && (m.State == Pending || m.State == InService) && t.now.Sub(t.mem.EndedAt[m.ID]) > 2*settle {
+			// AWS said yes and did nothing. It is a member again.
+			delete(t.mem.EndedAt, m.ID)
+			asked = false
+		}
+		switch {
+		case m.State == Terminating || asked || lostEnds[m.ID]:
+			t.terminating++
+		case m.State == Other:
+			t.other++
+		case t.spec.same(m.Version, t.goal):
+			t.fresh = append(t.fresh, m)
+		default:
+			t.stale = append(t.stale, m)
+		}
+	}
+	for id, v := range t.mem.Announced {
+		if t.now.Sub(t.mem.FirstSeen[id]) > settle {
+			delete(t.mem.Announced, id) // judged as departed
+			continue
+		}
+		m := Member{ID: id, State: Pending, Version: v}
+		if t.spec.same(v, t.goal) {
+			t.fresh = append(t.fresh, m)
+		} else {
+			t.stale = append(t.stale, m)
+		}
+	}
+	byID := func(a, b Member) int { return compare(a.ID, b.ID) }
+	slices.SortFunc(t.fresh, byID) // maps have no order; decisions must
+	slices.SortFunc(t.stale, byID)
+	for id := range t.mem.EndedAt {
+		if !seen[id] && t.now.Sub(t.mem.EndedAt[id]) > 10*settle {
+			delete(t.mem.EndedAt, id)
+		}
+	}
+}
+
+func compare(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// judge learns who is healthy, who graduated and who failed.
+func (t *turn) judge() {
+	t.known = t.snap.TargetsSeen || !t.needsTargets()
+	t.leaveOutUnused()
+	for _, m := range t.fresh {
+		t.judgeMember(m)
+	}
+	t.judgeDepartures()
+}
+
+func (t *turn) needsTargets() bool { return t.spec.LoadBalancer && len(t.snap.Group.TargetGroups) > 0 }
+
+// leaveOutUnused finds target groups no listener uses: all their targets are
+// "unused", and waiting for them would wait for ever.
+func (t *turn) leaveOutUnused() {
+	t.skipped = map[string]bool{}
+	if !t.needsTargets() || !t.snap.TargetsSeen {
+		return
+	}
+	for _, g := range t.snap.Group.TargetGroups {
+		used, targets := false, 0
+		for _, m := range t.snap.Members {
+			for _, tg := range m.Targets {
+				if tg.Group == g {
+					targets++
+					used = used || tg.State != "unused"
+				}
+			}
+		}
+		if targets > 0 && !used {
+			t.skipped[g] = true
+			t.warnOnce("unused "+g, "target group %s is not used by any load balancer listener and is left out of the health checks", g)
+		}
+	}
+}
+
+// sick says why a member is not healthy by the chosen signals; empty: it is.
+// Unknown is not healthy.
+func (t *turn) sick(m Member) string {
+	if m.State != InService {
+		return "is " + m.StateText
+	}
+	if !m.Healthy {
+		return "has the EC2 Auto Scaling health status Unhealthy"
+	}
+	if !t.needsTargets() {
+		return ""
+	}
+	for _, g := range t.snap.Group.TargetGroups {
+		if t.skipped[g] {
+			continue
+		}
+		i := slices.IndexFunc(m.Targets, func(x Target) bool { return x.Group == g })
+		if i < 0 {
+			return "is not registered in target group " + g
+		}
+		if x := m.Targets[i]; x.State != "healthy" {
+			text := fmt.Sprintf("is %s in target group %s", x.State, g)
+			if x.Reason != "" {
+				text += " (" + x.Reason + ")"
+			}
+			return text
+		}
+	}
+	return ""
+}
+
+// judgeMember follows one current member from launch to graduation, and after.
+func (t *turn) judgeMember(m Member) {
+	first, ok := t.mem.FirstSeen[m.ID]
+	if !ok {
+		first = t.now
+		t.mem.FirstSeen[m.ID] = first
+	}
+	if m.State == InService && t.mem.InService[m.ID].IsZero() {
+		t.mem.InService[m.ID] = t.now
+		if t.mem.Ours[m.ID] {
+			t.mem.Learnt.Launch = longer(t.mem.Learnt.Launch, t.now.Sub(first))
+		}
+	}
+	if m.State == InService && !t.known {
+		return // wait for a look that tells
+	}
+	why := t.sick(m)
+	if why == "" {
+		delete(t.mem.SickSince, m.ID)
+		if t.mem.HealthySince[m.ID].IsZero() {
+			t.mem.HealthySince[m.ID] = t.now
+			if t.mem.Ours[m.ID] {
+				t.mem.Learnt.Healthy = longer(t.mem.Learnt.Healthy, t.now.Sub(t.mem.InService[m.ID]))
+			}
+		}
+		if !t.mem.Graduated[m.ID] && t.now.Sub(t.mem.HealthySince[m.ID]) >= t.spec.MinHealthyTime {
+			t.mem.Graduated[m.ID] = true
+			t.note("%s is healthy", m.ID)
+		}
+		return
+	}
+	delete(t.mem.HealthySince, m.ID)
+	if t.mem.Graduated[m.ID] {
+		delete(t.mem.Graduated, m.ID)
+		t.mem.SickSince[m.ID] = t.now
+		t.note("%s was healthy and %s now", m.ID, why)
+	}
+	t.judgeSick(m, first, why)
+}
+
+// judgeSick turns a sick current member into a failure when its time is up.
+func (t *turn) judgeSick(m Member, first time.Time, why string) {
+	late, wasReady := t.mem.SickSince[m.ID]
+	switch {
+	case m.State == InService && !m.Healthy:
+		// AWS is about to replace it; waiting would only hide that.
+		t.fail("member %s %s", m.ID, why)
+	case wasReady && t.now.Sub(late) >= max(t.spec.MinHealthyTime, settle):
+		t.fail("member %s had been healthy and then %s for %s", m.ID, why, t.now.Sub(late).Round(time.Second))
+	case !wasReady && t.now.Sub(first) >= t.spec.InstanceTimeout:
+		t.fail("member %s %s %s after its launch (instance_timeout is %s)", m.ID, why, t.now.Sub(first).Round(time.Second), t.spec.InstanceTimeout)
+	}
+}
+
+func (t *turn) fail(format string, a ...any) {
+	t.failures = append(t.failures, fmt.Sprintf(format, a...))
+}
+
+// judgeDepartures looks at current members that are gone without our asking.
+// AWS replaces bad members by itself, and that must not look like progress.
+func (t *turn) judgeDepartures() {
+	here := make(map[string]bool, len(t.fresh))
+	for _, m := range t.fresh {
+		here[m.ID] = true
+	}
+	var gone []string
+	for id := range t.mem.FirstSeen {
+		if !here[id] && !t.mem.Counted[id] {
+			gone = append(gone, id)
+		}
+	}
+	slices.Sort(gone)
+	for _, id := range gone {
+		if !t.mem.EndedAt[id].IsZero() {
+			t.forget(id)
+			continue
+		}
+		if t.mem.Missing[id].IsZero() {
+			t.mem.Missing[id] = t.now
+		}
+		d, told := t.snap.Departures[id]
+		switch {
+		case told && d.Wanted:
+			t.note("%s is gone: %s", id, d.Text)
+			t.forget(id)
+		case told:
+			t.fail("member %s was replaced by EC2 Auto Scaling: %s", id, d.Text)
+		case t.now.Sub(t.mem.Missing[id]) > settle/2:
+			t.fail("member %s disappeared, and EC2 Auto Scaling does not say why", id)
+		default:
+			t.out.Look.Activities = true
+			t.unclear = true
+		}
+	}
+}
+
+func (t *turn) forget(id string) {
+	delete(t.mem.FirstSeen, id)
+	delete(t.mem.InService, id)
+	delete(t.mem.HealthySince, id)
+	delete(t.mem.SickSince, id)
+	delete(t.mem.Graduated, id)
+	delete(t.mem.Missing, id)
+	t.mem.Counted[id] = true
+}
+
+// count takes stock after judging, and notices progress.
+func (t *turn) count() {
+	for _, m := range t.stale {
+		if t.known && t.sick(m) == "" {
+			t.healthy++
+		}
+	}
+	for _, m := range t.fresh {
+		if t.mem.Graduated[m.ID] {
+			t.ready++
+		}
+	}
+	t.healthy += t.ready
+	t.lim, _ = t.spec.Limits(t.rec.Base, t.snap.Group.Max)
+	was := t.rec.Counts
+	c := Counts{Stale: len(t.stale), Current: len(t.fresh), Ready: t.ready, Healthy: was.Healthy, Running: t.running(),
+		Lowest: was.Lowest, Highest: max(was.Highest, t.launched())}
+	if t.known {
+		c.Healthy = t.healthy
+		if was.Running == 0 || t.healthy < was.Lowest {
+			c.Lowest = t.healthy
+		}
+	}
+	if c.Ready > was.Ready || c.Stale < was.Stale {
+		t.mem.Progress = t.now
+	}
+	t.rec.Counts = c
+}
+
+// longer is the longer of two durations, so that the next batch is looked at
+// when all of it should be there.
+func longer(a, b time.Duration) time.Duration { return max(a, b) }
+
+// or fills what is not known yet.
+func (t Typical) or(other Typical) Typical {
+	if t.Launch == 0 {
+		t.Launch = other.Launch
+	}
+	if t.Healthy == 0 {
+		t.Healthy = other.Healthy
+	}
+	if t.Terminate == 0 {
+		t.Terminate = other.Terminate
+	}
+	return t
+}

@@ -1,0 +1,177 @@
+package rollout
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// checkpoints passes the next checkpoint once enough new members have
+// graduated and stayed good for its bake.
+func (t *turn) checkpoints() {
+	if t.rec.Direction == Back {
+		return
+	}
+	for t.rec.Checkpoints < len(t.spec.Checkpoints) {
+		c := t.spec.Checkpoints[t.rec.Checkpoints]
+		if t.ready < t.spec.checkpointSize(t.rec.Checkpoints, t.rec.Size) {
+			return
+		}
+		if !t.baked(c.Bake, fmt.Sprintf("checkpoint %d %%", c.Percentage)) {
+			return
+		}
+		t.rec.Checkpoints++
+		t.note("checkpoint %d %% passed with %d new members healthy", c.Percentage, t.ready)
+	}
+}
+
+// baked waits until every new member has been good for d. The bake begins
+// anew when one of them is not.
+func (t *turn) baked(d time.Duration, what string) bool {
+	if t.ready < len(t.fresh) {
+		t.mem.BakeSince = time.Time{}
+		return false
+	}
+	if d > 0 && t.mem.BakeSince.IsZero() {
+		t.mem.BakeSince = t.now
+		t.note("%s: baking for %s", what, d)
+	}
+	if d > 0 && t.now.Sub(t.mem.BakeSince) < d {
+		t.mem.Progress = t.now // a bake is no stall
+		t.wake(t.mem.BakeSince.Add(d))
+		return false
+	}
+	t.mem.BakeSince = time.Time{}
+	return true
+}
+
+// prove decides that the target may be seen by launches that are not ours.
+func (t *turn) prove() {
+	if t.rec.Proven {
+		return
+	}
+	first := len(t.spec.Checkpoints) == 0 || t.rec.Checkpoints > 0
+	switch {
+	case t.rec.Direction == Back:
+		t.rec.Proven = true // the previous version has run before
+	case t.rec.Base == 0 && t.launched() == 0:
+		t.rec.Proven = true // nothing can prove it, and nothing runs on it
+	case t.ready > 0 && first:
+		t.rec.Proven = true
+		t.note("version %d is proven; the group launches from it from now on", t.rec.Target.Number)
+	}
+}
+
+// pointer is the text the group's pointer holds, as far as we know: what we
+// wrote last, until an observation is late enough to be believed.
+func (t *turn) pointer() string {
+	for i := len(t.out.Steps) - 1; i >= 0; i-- {
+		if t.out.Steps[i].Kind == Point {
+			return t.out.Steps[i].Version
+		}
+	}
+	if t.rec.Pointed != "" && t.now.Sub(t.mem.PointedAt) < settle {
+		return t.rec.Pointed
+	}
+	return t.snap.Group.Pointer
+}
+
+// pointsAtGoal says whether the text found launches the goal already and is
+// a number, so that nobody else can move what it means.
+func (t *turn) pointsAtGoal() bool {
+	g := t.snap.Group
+	return t.pointer() == g.Pointer && !floating(g.Pointer) && t.spec.same(g.Points, t.goal)
+}
+
+func floating(pointer string) bool { return pointer == "$Latest" || pointer == "$Default" }
+
+// point moves the pointer to where it should stay between our launches.
+func (t *turn) point() {
+	if t.rec.Restoring || t.pointsAtGoal() && (t.rec.Proven || t.rec.Pinned == 0) {
+		return
+	}
+	at, want := t.pointer(), number(t.goal.Number)
+	if !t.rec.Proven {
+		if t.rec.Pinned == 0 && !floating(at) {
+			return
+		}
+		if t.launched() < t.rec.Base+t.rec.Surge && at == want || t.exposing() {
+			return // AWS still has to launch what we asked it to replace
+		}
+		if t.rec.Pinned != 0 {
+			want = number(t.rec.Pinned)
+		}
+	}
+	if at != want {
+		t.step(Step{Kind: Point, Version: want, Why: "launch from version " + want})
+	}
+}
+
+// exposing says whether this decision leaves the pointer on the target so
+// that AWS itself launches from it: it replaces a member, or desired is raised.
+func (t *turn) exposing() bool {
+	return slices.ContainsFunc(t.out.Steps, func(s Step) bool {
+		return s.Kind == Raise || s.Kind == End && !s.Decrement
+	})
+}
+
+// finish bakes once more, puts back what the roll changed, looks at the result
+// and ends the roll.
+func (t *turn) finish() {
+	if !t.known || len(t.stale) > 0 || t.ready < len(t.fresh) || len(t.fresh) < t.rec.Base ||
+		t.coming > 0 || len(t.rec.Intents) > 0 || t.rec.Surge > 0 || !t.rec.Proven {
+		return
+	}
+	if t.rec.Direction != Back && !t.rec.Restoring && !t.baked(t.spec.FinalBake, "final bake") {
+		return
+	}
+	t.rec.Restoring = true
+	if len(t.out.Steps) == 0 {
+		t.restore()
+	}
+	if len(t.out.Steps) > 0 {
+		return // and look at the result
+	}
+	if t.rec.Direction == Back {
+		t.conclude(Ending{Outcome: RolledBack, Reason: t.rec.Reason, Quarantine: t.rec.Blame})
+		return
+	}
+	t.conclude(Ending{Outcome: Succeeded})
+}
+
+// restore gives back our suspensions and the text of the pointer.
+func (t *turn) restore() {
+	t.resume()
+	if !floating(t.rec.Pointer) || t.pointer() == t.rec.Pointer {
+		return
+	}
+	g := t.snap.Group
+	switch {
+	case t.rec.Pointer == "$Default" && t.rec.Direction != Back:
+		// The default first: the other way round, launches in between would
+		// come from the old one.
+		if g.Default != t.goal.Number {
+			t.step(Step{Kind: SetDefault, Version: number(t.goal.Number), Template: t.goal.TemplateID, Why: "make version " + number(t.goal.Number) + " the default"})
+		}
+		t.step(Step{Kind: Point, Version: "$Default", Why: "point the group at $Default again"})
+	case t.rec.Pointer == "$Default" && g.Default == t.rec.Previous.Number,
+		t.rec.Pointer == "$Latest" && g.Latest == t.goal.Number:
+		t.step(Step{Kind: Point, Version: t.rec.Pointer, Why: "point the group at " + t.rec.Pointer + " again"})
+	default:
+		t.warnOnce("pointer", "the group pointed at %s, which is not version %d; it stays on the number", t.rec.Pointer, t.goal.Number)
+	}
+}
+
+// resume lifts the suspensions that are still ours: those with the reason AWS
+// gave us.
+func (t *turn) resume() {
+	ours := map[string]string{}
+	for p, reason := range t.rec.Suspended {
+		if now, ok := t.snap.Group.Suspended[p]; ok && (reason == "" || now == reason) {
+			ours[p] = reason
+		}
+	}
+	if len(ours) > 0 {
+		t.step(Step{Kind: Resume, Processes: ours, Why: "resume what the roll had suspended"})
+	}
+}

@@ -1,0 +1,371 @@
+// Package rollout is the whole rule of a roll: what to do next with a group,
+// given what was asked, what is seen and what is on record.
+//
+// It owns counting, limits, health, checkpoints, proof, failure, rollback,
+// restoring and the forecast. It is pure: values in, values out. It must not
+// know AWS SDK types, a context, a clock, a logger or the network, and it
+// imports nothing but the standard library.
+//
+// Reading order: rollout.go (the values), decide.go (one decision), then one
+// file per rule.
+package rollout
+
+import "time"
+
+// Version is one numbered version of a launch template, as far as a roll
+// cares. Two versions with equal Data and Image are the same to a roll,
+// whatever their numbers.
+type Version struct {
+	TemplateID   string `json:"t,omitempty"`
+	TemplateName string `json:"-"`
+	Number       int64  `json:"n,omitempty"`
+	Data         string `json:"d,omitempty"` // hash of the whole version data
+	Image        string `json:"i,omitempty"`
+	ImageName    string `json:"-"`
+}
+
+// Lifecycle is a member's lifecycle state, coarser than AWS's: the rule needs
+// no finer one.
+type Lifecycle int
+
+// The lifecycle states. Pending covers every Pending:*, Terminating every
+// Terminating:* and Detaching. Other is a state this rule does not act on
+// (Standby, Warmed:*, EnteringStandby, Terminating:Retained).
+const (
+	Pending Lifecycle = iota
+	InService
+	Terminating
+	Other
+)
+
+// Member is an instance of the group as seen in one observation.
+type Member struct {
+	ID         string
+	Zone       string
+	State      Lifecycle
+	StateText  string // AWS's own word, for messages
+	Healthy    bool   // AWS's health status of the member is Healthy
+	Version    Version
+	LaunchedAt time.Time // AWS's time; zero: before every known one
+	Protected  bool      // protected from scale-in
+	// Targets are the states in the attached target groups. Meaningful only
+	// where Snapshot.TargetsSeen.
+	Targets []Target
+}
+
+// Target is the state of a member in one target group.
+type Target struct {
+	Group  string // target group name
+	State  string // AWS's word: initial, healthy, unhealthy, unused, draining, unavailable
+	Reason string // AWS's description, may be empty
+}
+
+// Group is the Auto Scaling group as seen in one observation.
+type Group struct {
+	Name, ARN         string
+	Min, Max, Desired int
+	Zones             []string
+	// Pointer is the template version text the group holds: a number,
+	// "$Latest" or "$Default". Points is what it resolves to now.
+	Pointer string
+	Points  Version
+	// Default is the number of the template's default version, Latest that of
+	// the newest.
+	Default, Latest int64
+	// Suspended are the suspended processes with AWS's reason.
+	Suspended    map[string]string
+	TargetGroups []string // names; empty: no target group attached
+	Grace        time.Duration
+	HealthCheck  string // EC2, ELB, …
+	// Refused names each feature this version of Refit cannot roll yet, in
+	// words for people ("a warm pool"). Empty: none.
+	Refused []string
+	// Refresh describes somebody's running instance refresh; empty: none, or
+	// not looked up in this observation.
+	Refresh string
+	// Deleting: the group is being deleted.
+	Deleting bool
+}
+
+// Change is one change of the desired capacity as AWS's activities tell it.
+type Change struct {
+	At       time.Time // AWS's time
+	Absolute bool      // a person, a scheduled action, constraints: an absolute value was written
+	From, To int
+	Cause    string // AWS's text
+	Member   string // for a decrement: the member that was ended by request
+}
+
+// Departure is why a member was ended, as AWS's activities tell it.
+type Departure struct {
+	Text string // AWS's own
+	// Wanted: somebody wanted it gone (a person, a scale-in, spot, a
+	// rebalance). Otherwise AWS replaced it because it was not healthy.
+	Wanted bool
+}
+
+// Look says what an observation must hold beyond the group and its members.
+// Each costs calls; see rollouts.md, Snapshots lie.
+type Look struct {
+	Targets    bool // health in the attached target groups
+	Activities bool // changes of desired and reasons of recent launches and terminations
+	Versions   bool // the template's latest and default version, where the pointer alone does not need them
+	Refreshes  bool // a running instance refresh
+}
+
+// Snapshot is one observation of a group. It may lie: AWS's services are
+// eventually consistent. The rule overlays what it has asked for itself.
+type Snapshot struct {
+	At      time.Time // on the observer's clock, when the looking began
+	Group   Group
+	Members []Member
+	// TargetsSeen: Members' Targets were looked up.
+	TargetsSeen bool
+	// ActivitiesSeen: Changes, Departures and the launch failure were looked up.
+	ActivitiesSeen bool
+	Changes        []Change             // oldest first
+	Departures     map[string]Departure // members that were ended, newest reason
+	// LaunchFailure is AWS's text of the newest failed launch activity since
+	// the last success, empty when none; LaunchFatal when trying again cannot help.
+	LaunchFailure   string
+	LaunchFailureAt time.Time // AWS's time of it
+	LaunchFatal     bool
+	// Typical are durations learnt from the group's history; zero: unknown.
+	Typical Typical
+}
+
+// Typical are the durations of a group's members, learnt or stated.
+type Typical struct {
+	Launch    time.Duration // asked for → in service
+	Healthy   time.Duration // in service → healthy by every chosen signal
+	Terminate time.Duration // asked to end → gone
+}
+
+// Direction is where a roll is going.
+type Direction string
+
+// The directions: towards the target, or back to the previous version after a failure.
+const (
+	Forward Direction = ""
+	Back    Direction = "back"
+)
+
+// Intent is a change that was journalled and whose answer is not in yet. Ends
+// of one batch are packed into one intent, so that 100 ids fit a small record.
+type Intent struct {
+	Kind  StepKind `json:"k"`
+	IDs   []string `json:"id,omitempty"`  // End: the members
+	Dec   bool     `json:"dec,omitempty"` // End: with decrement
+	Count int      `json:"n,omitempty"`   // Launch: how many
+	Token string   `json:"tok,omitempty"` // Launch
+	From  int      `json:"from,omitempty"`
+	To    int      `json:"to,omitempty"` // Raise
+	Names []string `json:"p,omitempty"`  // Suspend, Resume: processes
+	// Lost: the answer did not arrive, or its owner died; only looking can
+	// tell what happened. Since then it has been looked for.
+	Lost  bool      `json:"lost,omitempty"`
+	Since time.Time `json:"-"`
+}
+
+// Record is what a roll keeps in its journal: everything a successor needs
+// that cannot be found out by looking.
+type Record struct {
+	Epoch     int64     `json:"e"`
+	Seq       int64     `json:"s"` // of steps, for tokens
+	Started   time.Time `json:"at"`
+	Target    Version   `json:"to"`
+	Previous  Version   `json:"from"`
+	Direction Direction `json:"dir,omitempty"`
+
+	// What was found and is put back.
+	Pointer   string            `json:"ptr"`            // the text found
+	Pinned    int64             `json:"pin,omitempty"`  // where the pointer stays until proof; 0: it was on the target already
+	Pointed   string            `json:"ptd,omitempty"`  // the text we set last
+	Suspended map[string]string `json:"sus,omitempty"`  // by us: process → AWS's reason
+	Held      bool              `json:"held,omitempty"` // our suspensions are done
+	Restoring bool              `json:"rest,omitempty"` // all members are in order; what was found is put back
+
+	// Capacity.
+	Base    int       `json:"base"`  // what others want now
+	Surge   int       `json:"surge"` // desired beyond base that is provably ours
+	Size    int       `json:"size"`  // base at the start, for checkpoints
+	Changed time.Time `json:"chg"`   // AWS's time of the newest change of desired accounted for
+
+	Proven      bool  `json:"proven,omitempty"` // a new member graduated and the first checkpoint passed
+	Checkpoints int   `json:"cp,omitempty"`     // passed
+	Copy        int64 `json:"copy,omitempty"`   // the version a rollback published
+	Fallback    bool  `json:"fb,omitempty"`     // LaunchInstances cannot be used here
+
+	// Started0 is AWS's time of the newest activity when the roll began; older
+	// ones are history.
+	Started0 time.Time `json:"at0"`
+
+	Stale0   int      `json:"st0"`            // stale members at the start
+	Launched int      `json:"l"`              // members launched by us
+	Ended    int      `json:"x"`              // members ended by us
+	Reason   string   `json:"why,omitempty"`  // first failure, for people
+	Blame    bool     `json:"bad,omitempty"`  // the target is at fault: quarantine it
+	Last     string   `json:"last,omitempty"` // newest event, for people
+	Counts   Counts   `json:"c"`
+	Outcome  Outcome  `json:"end,omitempty"` // empty while it goes on
+	Intents  []Intent `json:"in,omitempty"`
+}
+
+// Memory is what an owner remembers between its looks and a successor rebuilds
+// by looking. Maps are keyed by member id. The zero value is an owner that has
+// not looked yet.
+type Memory struct {
+	FirstSeen    map[string]time.Time // current members: first observation, or the launch call
+	InService    map[string]time.Time // current members: first seen in service
+	HealthySince map[string]time.Time // current members: healthy at every look since
+	SickSince    map[string]time.Time // had graduated and is not healthy now
+	Graduated    map[string]bool
+	Announced    map[string]Version // launched by us and not seen yet
+	EndedAt      map[string]time.Time
+	Ours         map[string]bool      // launched by us, by id
+	Missing      map[string]time.Time // gone, and why is not known yet
+	Counted      map[string]bool      // departures already judged
+	BadZones     map[string]time.Time
+	Progress     time.Time // last graduation or stale member down
+	BakeSince    time.Time // zero: not baking
+	LaunchAfter  time.Time // no launch before, after a failed one
+	LaunchError  string    // AWS's text of the newest launch that failed
+	LaunchFails  int       // in a row
+	Refused      *Failure  // a step AWS refuses for good
+	PointedAt    time.Time
+	Unexplained  time.Time // since when desired is not what is expected
+	Verify       []Intent  // raises whose cause has not been seen yet
+	Recent       []expected
+	Learnt       Typical // in this roll; zero fields: not yet
+	Warned       map[string]bool
+	Unclear      bool // the last decision was taken on a lagging observation
+}
+
+// expected is a desired capacity that was right until a change of ours, kept
+// because stale observations still show it.
+type expected struct {
+	desired int
+	until   time.Time
+}
+
+// StepKind names a change of somebody's fleet.
+type StepKind string
+
+// The kinds of step. Each is one intent and, except for Point's read back,
+// one call.
+const (
+	Suspend    StepKind = "suspend"
+	Resume     StepKind = "resume"
+	Point      StepKind = "point"       // set the group's template pointer
+	Launch     StepKind = "launch"      // LaunchInstances: +Count in Zone
+	Raise      StepKind = "raise"       // fallback: desired From → To, upwards only
+	End        StepKind = "end"         // end Member, with or without decrement
+	Copy       StepKind = "copy"        // publish a copy of version Source
+	SetDefault StepKind = "set-default" // move the template's default version
+)
+
+// Step is one change to make, in order. A step that fails does not keep the
+// following ones from being tried unless it is fatal.
+type Step struct {
+	Kind      StepKind
+	Member    string
+	Decrement bool
+	Zone      string
+	Count     int
+	Token     string // Launch, Copy: makes the call idempotent
+	Version   string // Point: the text to set; SetDefault: the number
+	Source    int64  // Copy
+	From, To  int    // Raise
+	Processes map[string]string
+	Template  string // Point, Copy, SetDefault: the launch template's id
+	Why       string // for people
+}
+
+// Result is what came of a step.
+type Result struct {
+	IDs     []string // Launch: the members
+	Version int64    // Copy: the number made
+	Failure *Failure // nil: done
+}
+
+// FailureKind says what a failed step means.
+type FailureKind int
+
+// The kinds of failure of a step.
+const (
+	// Lost: the answer did not arrive; it may have happened.
+	Lost FailureKind = iota
+	// Again: it did not happen; trying again later may help.
+	Again
+	// Elsewhere: it did not happen; another zone may do.
+	Elsewhere
+	// Fatal: it did not happen and trying again cannot help (missing image,
+	// denied permission, KMS key).
+	Fatal
+	// Unsupported: the endpoint or the group does not know this call.
+	Unsupported
+	// Gone: what was to change is not there any more.
+	Gone
+)
+
+// Failure is a failed step: AWS's own text, and what it means.
+type Failure struct {
+	Kind FailureKind
+	Code string
+	Text string
+}
+
+// Counts are a group's members at one moment, for people and the journal.
+type Counts struct {
+	Stale   int `json:"stale"`
+	Current int `json:"new"`
+	Ready   int `json:"ready"` // graduated
+	Healthy int `json:"ok"`
+	Running int `json:"run"`
+	// Lowest and Highest are the extremes of healthy and launched so far.
+	Lowest  int `json:"low"`
+	Highest int `json:"high"`
+}
+
+// Outcome is how a roll ended.
+type Outcome string
+
+// The outcomes.
+const (
+	Succeeded  Outcome = "succeeded"
+	Partial    Outcome = "partial"
+	RolledBack Outcome = "rolled_back"
+	Paused     Outcome = "paused"
+	Superseded Outcome = "superseded"
+	FailedRoll Outcome = "failed"
+)
+
+// End of a roll.
+type Ending struct {
+	Outcome Outcome
+	Reason  string   // what happened, with AWS's own text last
+	State   string   // what state things are in
+	Next    string   // what to do
+	Left    []string // what could not be put in order
+	// Quarantine: the target failed by its own fault and must not be tried again unasked.
+	Quarantine bool
+}
+
+// Note is one line for people about what changed and why.
+type Note struct {
+	Text string
+	Warn bool
+}
+
+// Decision is what to do now. Steps are journalled together in one write and
+// then made in order; after that the owner looks again at Next, or at once
+// when steps were made whose effect matters.
+type Decision struct {
+	Steps  []Step
+	Look   Look      // what the next observation must hold
+	Next   time.Time // when to look again
+	Ending *Ending   // not nil: the roll is over
+	Record Record
+	Memory Memory
+	Notes  []Note
+}

@@ -1,0 +1,204 @@
+package rollout
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Intend puts steps on record before they are made. What it returns is to be
+// journalled; only then may the steps be made.
+func Intend(rec Record, steps []Step) Record {
+	rec.Intents = slices.Clone(rec.Intents)
+	for _, s := range steps {
+		in := Intent{Kind: s.Kind, Count: s.Count, Token: s.Token, From: s.From, To: s.To}
+		switch s.Kind {
+		case End:
+			if i := slices.IndexFunc(rec.Intents, func(in Intent) bool {
+				return in.Kind == End && in.Dec == s.Decrement && !in.Lost
+			}); i >= 0 {
+				rec.Intents[i].IDs = append(slices.Clone(rec.Intents[i].IDs), s.Member)
+				continue
+			}
+			in.IDs, in.Dec = []string{s.Member}, s.Decrement
+		case Suspend, Resume:
+			in.Names = slices.Sorted(maps.Keys(s.Processes))
+		case Point:
+			rec.Pointed = s.Version // a successor must know it for ours
+		case Launch, Raise, Copy, SetDefault:
+		}
+		rec.Intents = append(rec.Intents, in)
+	}
+	return rec
+}
+
+// Skip says whether step must not be tried after failed did not work: a launch
+// without its pointer would launch the wrong version.
+func Skip(step, failed Step) bool {
+	if failed.Kind != Point && failed.Kind != SetDefault && failed.Kind != Suspend {
+		return false
+	}
+	switch step.Kind {
+	case Launch, Raise:
+		return true
+	case End:
+		return !step.Decrement
+	case Point:
+		return failed.Kind == SetDefault
+	case Suspend, Resume, Copy, SetDefault:
+	}
+	return false
+}
+
+// Settle books what came of a step at the instant now. It returns a line for
+// people, empty when there is nothing to tell.
+func Settle(rec Record, mem Memory, s Step, r Result, now time.Time) (Record, Memory, Note) {
+	mem = mem.clone()
+	rec.Suspended = maps.Clone(rec.Suspended)
+	lost := r.Failure != nil && r.Failure.Kind == Lost
+	rec.Intents = settleIntent(rec.Intents, s, lost, now)
+	if r.Failure != nil {
+		return settleFailure(rec, mem, s, r, now)
+	}
+	var note Note
+	switch s.Kind {
+	case Suspend:
+		rec.Held = true
+		if rec.Suspended == nil {
+			rec.Suspended = map[string]string{}
+		}
+		maps.Copy(rec.Suspended, s.Processes)
+	case Resume:
+		for p := range s.Processes {
+			delete(rec.Suspended, p)
+		}
+	case Point:
+		mem.PointedAt = now
+	case Launch:
+		mem.LaunchFails, mem.LaunchError = 0, ""
+		rec, mem = launched(rec, mem, r.IDs, now)
+		note.Text = fmt.Sprintf("launched %d in %s from version %d", len(r.IDs), s.Zone, rec.goal().Number)
+	case Raise:
+		mem.remember(rec.Base+rec.Surge, now)
+		rec.Surge += s.To - s.From
+		rec.Launched += s.To - s.From
+		mem.Verify = append(mem.Verify, Intent{Kind: Raise, From: s.From, To: s.To, Since: now})
+		note.Text = fmt.Sprintf("raised desired capacity from %d to %d", s.From, s.To)
+	case End:
+		mem.EndedAt[s.Member] = now
+		rec.Ended++
+		if s.Decrement {
+			mem.remember(rec.Base+rec.Surge, now)
+			rec.Surge--
+		}
+		note.Text = "ended " + s.Member
+	case Copy:
+		rec.Copy = r.Version
+		note.Text = fmt.Sprintf("published version %d, a copy of version %d", r.Version, s.Source)
+	case SetDefault:
+		note.Text = "version " + s.Version + " is the template's default now"
+	}
+	return rec, mem, note
+}
+
+func launched(rec Record, mem Memory, ids []string, now time.Time) (Record, Memory) {
+	if len(ids) == 0 {
+		return rec, mem
+	}
+	mem.remember(rec.Base+rec.Surge, now)
+	rec.Surge += len(ids)
+	rec.Launched += len(ids)
+	for _, id := range ids {
+		mem.Announced[id] = rec.goal()
+		mem.FirstSeen[id] = now
+		mem.Ours[id] = true
+	}
+	return rec, mem
+}
+
+// settleIntent takes the step's intent off the record, or marks it lost.
+func settleIntent(intents []Intent, s Step, lost bool, now time.Time) []Intent {
+	out := slices.Clone(intents)
+	for i, in := range out {
+		if in.Kind != s.Kind || in.Lost {
+			continue
+		}
+		switch s.Kind {
+		case End:
+			at := slices.Index(in.IDs, s.Member)
+			if at < 0 {
+				continue
+			}
+			out[i].IDs = slices.Delete(slices.Clone(in.IDs), at, at+1)
+			if lost {
+				out = append(out, Intent{Kind: End, IDs: []string{s.Member}, Dec: s.Decrement, Lost: true, Since: now})
+			}
+			if len(out[i].IDs) == 0 {
+				out = slices.Delete(out, i, i+1)
+			}
+			return out
+		case Launch:
+			if in.Token != s.Token {
+				continue
+			}
+		case Suspend, Resume, Point, Raise, Copy, SetDefault:
+		}
+		if lost && (s.Kind == Launch || s.Kind == Raise || s.Kind == Suspend) {
+			out[i].Lost, out[i].Since = true, now
+			return out
+		}
+		return slices.Delete(out, i, i+1)
+	}
+	return out
+}
+
+// settleFailure books a step that did not work, or not wholly.
+func settleFailure(rec Record, mem Memory, s Step, r Result, now time.Time) (Record, Memory, Note) {
+	f := r.Failure
+	note := Note{Warn: true, Text: fmt.Sprintf("could not %s: %s", s.Why, f.Text)}
+	if s.Kind == Point {
+		mem.PointedAt = now // what is seen may lag behind what may have happened
+	}
+	if s.Kind == Launch || s.Kind == Raise {
+		rec, mem = launched(rec, mem, r.IDs, now)
+		mem.LaunchError = f.Text
+	}
+	switch f.Kind {
+	case Fatal:
+		mem.Refused = f
+	case Unsupported:
+		if s.Kind == Launch {
+			rec.Fallback = true
+			note = Note{Text: "LaunchInstances cannot be used here (" + f.Text + "); desired capacity is raised instead"}
+		} else {
+			mem.Refused = f
+		}
+	case Elsewhere:
+		mem.BadZones[s.Zone] = now.Add(5 * time.Minute)
+		mem = mem.backOff(now)
+	case Again:
+		if s.Kind == Launch || s.Kind == Raise {
+			mem = mem.backOff(now)
+		}
+	case Gone:
+		if s.Kind == End {
+			note = Note{Text: s.Member + " was gone already"}
+			mem.EndedAt[s.Member] = now
+		} else {
+			mem.Refused = f
+		}
+	case Lost:
+		if s.Kind == Resume || s.Kind == Copy {
+			note.Warn = false
+		}
+	}
+	return rec, mem, note
+}
+
+// backOff waits ever longer between failed launches: 5 s, 10 s, … 2 min.
+func (m Memory) backOff(now time.Time) Memory {
+	m.LaunchFails++
+	m.LaunchAfter = now.Add(min(5*time.Second<<min(m.LaunchFails-1, 5), 2*time.Minute))
+	return m
+}

@@ -1,0 +1,201 @@
+package rollout
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// OnFailure is what a roll does when its target fails.
+type OnFailure string
+
+// What to do when new members fail while stale ones are fine: go back to the
+// previous version, stop at a safe point, or stop and leave things as they are.
+const (
+	Rollback  OnFailure = "rollback"
+	Pause     OnFailure = "pause"
+	LeaveAsIs OnFailure = "leave"
+)
+
+// Match is what makes a member current.
+type Match string
+
+// The ways to match: the whole version data and the image, or the image only.
+const (
+	MatchData  Match = "data"
+	MatchImage Match = "image"
+)
+
+// Checkpoint holds a roll until Percentage of the group is new and has stayed
+// healthy for Bake.
+type Checkpoint struct {
+	Percentage int // of base at the start, 1 to 99
+	Bake       time.Duration
+}
+
+// Spec is what a user asks of a roll. [Defaults] gives the documented
+// defaults; [Spec.Validate] must have found nothing before it is used.
+type Spec struct {
+	MinHealthy     int // percentage of base, 0 to 100
+	MaxHealthy     int // percentage of base, 100 to 200
+	MaxRunning     int // percentage of base; 0: MaxHealthy + 25
+	Checkpoints    []Checkpoint
+	FinalBake      time.Duration
+	LoadBalancer   bool // members must be healthy in every attached target group
+	MinHealthyTime time.Duration
+	// InstanceTimeout bounds the time from a member's launch to its graduation,
+	// and the time a roll may go without progress.
+	InstanceTimeout time.Duration
+	OnFailure       OnFailure
+	Match           Match
+	// Poll is the shortest pause between two observations.
+	Poll time.Duration
+}
+
+// Defaults is the spec of a resource that sets nothing.
+func Defaults() Spec {
+	return Spec{
+		MinHealthy: 100, MaxHealthy: 110,
+		LoadBalancer: true, MinHealthyTime: 30 * time.Second,
+		InstanceTimeout: 10 * time.Minute, OnFailure: Rollback, Match: MatchData,
+		Poll: 5 * time.Second,
+	}
+}
+
+// Problem is one thing wrong with a spec or a group, in words for people.
+type Problem struct {
+	Field string // the attribute's name as in HCL; empty: no single one
+	Text  string // names the value and the cure
+}
+
+// Validate returns every problem of the spec itself, none when it is usable.
+func (s Spec) Validate() []Problem {
+	var p []Problem
+	add := func(field, format string, a ...any) {
+		p = append(p, Problem{Field: field, Text: fmt.Sprintf(format, a...)})
+	}
+	if s.MinHealthy < 0 || s.MinHealthy > 100 {
+		add("min_healthy_percentage", "is %d; give a whole number from 0 to 100", s.MinHealthy)
+	}
+	if s.MaxHealthy < 100 || s.MaxHealthy > 200 {
+		add("max_healthy_percentage", "is %d; give a whole number from 100 to 200", s.MaxHealthy)
+	}
+	if len(p) == 0 && s.MinHealthy == 100 && s.MaxHealthy == 100 {
+		add("max_healthy_percentage", "is 100 and min_healthy_percentage is 100 too, which leaves no room to replace anything; "+
+			"raise max_healthy_percentage (110 launches first) or lower min_healthy_percentage (90 ends first)")
+	}
+	if len(p) == 0 && s.MaxHealthy-s.MinHealthy > 100 {
+		add("max_healthy_percentage", "is %d, more than 100 above min_healthy_percentage (%d); EC2 Auto Scaling refuses that too; "+
+			"use at most %d", s.MaxHealthy, s.MinHealthy, s.MinHealthy+100)
+	}
+	if s.MaxRunning != 0 && s.MaxRunning < s.MaxHealthy {
+		add("max_running_percentage", "is %d, below max_healthy_percentage (%d); raise it, or leave it out for %d",
+			s.MaxRunning, s.MaxHealthy, s.MaxHealthy+25)
+	}
+	p = append(p, s.checkpointProblems()...)
+	for _, d := range []struct {
+		field string
+		value time.Duration
+	}{
+		{"final_bake", s.FinalBake},
+		{"health.min_healthy_time", s.MinHealthyTime},
+	} {
+		if d.value < 0 {
+			add(d.field, "is %s; give zero or more, such as \"30s\"", d.value)
+		}
+	}
+	if s.InstanceTimeout <= 0 {
+		add("instance_timeout", "is %s; give a positive duration, such as \"10m\"", s.InstanceTimeout)
+	} else if s.InstanceTimeout <= s.MinHealthyTime {
+		add("instance_timeout", "is %s, which no member can meet with min_healthy_time = %s; make it longer than launch and "+
+			"health checks together, such as \"10m\"", s.InstanceTimeout, s.MinHealthyTime)
+	}
+	if s.Poll <= 0 {
+		add("poll_interval", "is %s; give a positive duration, such as \"5s\"", s.Poll)
+	}
+	if !slices.Contains([]OnFailure{Rollback, Pause, LeaveAsIs}, s.OnFailure) {
+		add("on_failure", "is %q; use \"rollback\", \"pause\" or \"leave\"", s.OnFailure)
+	}
+	if !slices.Contains([]Match{MatchData, MatchImage}, s.Match) {
+		add("match", "is %q; use \"data\" or \"image\"", s.Match)
+	}
+	return p
+}
+
+func (s Spec) checkpointProblems() []Problem {
+	var p []Problem
+	last := 0
+	for i, c := range s.Checkpoints {
+		field := fmt.Sprintf("checkpoints[%d]", i)
+		switch {
+		case c.Percentage < 1 || c.Percentage > 99:
+			p = append(p, Problem{field + ".percentage", fmt.Sprintf("is %d; give a whole number from 1 to 99 (final_bake covers 100)", c.Percentage)})
+		case c.Percentage <= last:
+			p = append(p, Problem{field + ".percentage", fmt.Sprintf("is %d after %d; list checkpoints in rising order", c.Percentage, last)})
+		}
+		if c.Bake < 0 {
+			p = append(p, Problem{field + ".bake", fmt.Sprintf("is %s; give zero or more, such as \"2m\"", c.Bake)})
+		}
+		last = max(last, c.Percentage)
+	}
+	return p
+}
+
+// Limits are a spec's percentages turned into numbers of members.
+type Limits struct {
+	Floor   int // least healthy at any moment
+	Ceiling int // most launched (Pending or in service)
+	Running int // most launched, terminating and standing by together
+	// Slots is how many members a roll of this group moves at once.
+	Slots int
+	// First is true when it launches before it ends.
+	First bool
+	// Tight is true when rounding left no room and one slot was made
+	// (Counting, in rollouts.md).
+	Tight bool
+}
+
+// Limits turns the percentages into counts for a group that others want at
+// base and bound at maxSize. The second result is not nil when the group
+// cannot move at all; it names both cures.
+func (s Spec) Limits(base, maxSize int) (Limits, *Problem) {
+	l := Limits{
+		Floor:   (base*s.MinHealthy + 99) / 100,
+		Ceiling: base * s.MaxHealthy / 100,
+	}
+	if l.Ceiling == base && l.Floor == base && base > 0 {
+		// 4 members at 100/110: 4.4 rounds down to 4, which cannot move.
+		l.Tight = true
+		if s.MaxHealthy > 100 {
+			l.Ceiling = base + 1
+		} else {
+			l.Floor = base - 1
+		}
+	}
+	running := s.MaxRunning
+	if running == 0 {
+		running = s.MaxHealthy + 25
+	}
+	var problem *Problem
+	if l.Ceiling > maxSize && base <= maxSize {
+		if maxSize == base && l.Floor == base && base > 0 {
+			problem = &Problem{"max_healthy_percentage", fmt.Sprintf("leaves no headroom: the group wants %d members, its max size is %d and "+
+				"min_healthy_percentage is %d; raise max_size of the group to at least %d, or lower min_healthy_percentage "+
+				"to %d or less so that a member may be ended first", base, maxSize, s.MinHealthy, base+1, (base-1)*100/base)}
+		}
+		l.Ceiling = max(maxSize, base)
+	}
+	l.Running = max(base*running/100, l.Ceiling+1)
+	l.First = l.Ceiling > base
+	l.Slots = max(l.Ceiling-base, 0)
+	if !l.First {
+		l.Slots = base - l.Floor
+	}
+	return l, problem
+}
+
+// checkpointSize is how many new members checkpoint i asks for, at least one
+// and at most all, in a group of size members: 20 % of 4 is 1.
+func (s Spec) checkpointSize(i, size int) int {
+	return min(max((size*s.Checkpoints[i].Percentage+99)/100, 1), size)
+}
