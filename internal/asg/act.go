@@ -145,7 +145,10 @@ func (c *Client) copyVersion(ctx context.Context, s rollout.Step) (int64, error)
 	from := found[0]
 	in := &ec2.CreateLaunchTemplateVersionInput{
 		LaunchTemplateId: aws.String(s.Template), SourceVersion: aws.String(source), ClientToken: aws.String(s.Token),
-		LaunchTemplateData: &ec2types.RequestLaunchTemplateData{BlockDeviceMappings: snapshots(from.data)},
+		// EC2 refuses a request without any data, so one field is sent again.
+		LaunchTemplateData: &ec2types.RequestLaunchTemplateData{
+			ImageId: from.data.ImageId, InstanceType: from.data.InstanceType, BlockDeviceMappings: snapshots(from.data),
+		},
 	}
 	if from.description != "" {
 		// aws_launch_template shows the newest version's description, so a new

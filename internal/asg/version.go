@@ -147,7 +147,9 @@ func (c *Client) Resolve(ctx context.Context, group, version string) (rollout.Ve
 	if err != nil {
 		return rollout.Version{}, fmt.Errorf("resolve version %s for group %s: %w", version, group, err)
 	}
-	v.ImageName = c.imageName(ctx, v.Image)
+	if c.o.Patient {
+		v.ImageName = c.imageName(ctx, v.Image) // for plans; a roll needs no names
+	}
 	return v, nil
 }
 

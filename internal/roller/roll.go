@@ -57,13 +57,15 @@ func (o *owner) run() (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	entry, found, err := o.Journal.Peek(o.ctx, snap.Group.ARN)
-	if err != nil {
-		return Report{}, err
-	}
 	a := rollout.Assess(o.q.Spec, snap, o.target)
-	if a.Converged && (!found || entry.State == journal.Settled) {
-		return Report{Outcome: rollout.Succeeded, From: a.Found, To: o.target}, nil
+	if a.Converged {
+		entry, found, err := o.Journal.Peek(o.ctx, snap.Group.ARN)
+		if err != nil {
+			return Report{}, err
+		}
+		if !found || entry.State == journal.Settled {
+			return Report{Outcome: rollout.Succeeded, From: a.Found, To: o.target}, nil
+		}
 	}
 	if len(a.Problems) > 0 {
 		return Report{}, problem(o.q.Group, a.Problems)
@@ -243,6 +245,9 @@ func (o *owner) pause(until time.Time) error {
 		if !o.Clock.Now().Before(o.lease.Due()) {
 			if err := o.beat(); err != nil {
 				return err
+			}
+			if !o.Clock.Now().Before(o.lease.Due()) {
+				_ = o.Clock.Sleep(o.stop, 5*time.Second) // it did not land; not in a tight loop
 			}
 		}
 	}

@@ -66,10 +66,12 @@ type turn struct {
 	fresh       []Member // current and launched, announced ones included
 	terminating int
 	other       int
+	planned     int // launches decided in this turn
 	coming      int // launches whose answer was lost: they may or may not be there
 	healthy     int // stale healthy now + graduated
 	ready       int // graduated
 	failures    []string
+	bound       bool            // launches wait for members that are being ended to be gone
 	skipped     map[string]bool // target groups left out: all their targets are unused
 }
 
@@ -148,7 +150,9 @@ func (t *turn) advance() {
 	t.checkpoints()
 	t.prove()
 	t.launch()
-	t.end()
+	if t.end() {
+		t.launch() // into the room that the ends make
+	}
 	t.surplus()
 	t.point()
 	t.finish()
@@ -182,11 +186,17 @@ func (t *turn) token() string {
 }
 
 // launched is how many members are Pending or in service, or may be.
-func (t *turn) launched() int { return len(t.stale) + len(t.fresh) + t.coming }
+func (t *turn) launched() int { return len(t.stale) + len(t.fresh) + t.coming + t.planned }
 
 // committed is what the group will come to without us: AWS launches up to
 // desired by itself, and a launch of ours on top of that would be one too many.
-func (t *turn) committed() int { return max(t.launched(), t.rec.Base+t.rec.Surge) }
+func (t *turn) committed() int { return max(t.launched(), t.desired()) }
+
+// desired is what the group's desired capacity will be after the steps
+// decided so far.
+func (t *turn) desired() int {
+	return t.rec.Base + t.rec.Surge + t.planned - decrements(t.out.Steps)
+}
 
 // running is what quota, addresses and the bill see.
 func (t *turn) running() int { return t.launched() + t.terminating + t.other }

@@ -5,32 +5,34 @@ import (
 	"slices"
 )
 
-// end ends stale members as far as floor, proof, running limit and zones allow.
-func (t *turn) end() {
+// end ends stale members as far as floor, proof, running limit and zones
+// allow, and reports whether it ended any.
+func (t *turn) end() bool {
 	if !t.known || len(t.stale) == 0 {
-		return
+		return false
 	}
 	most := maxEnds
 	if !t.rec.Proven && t.rec.Direction != Back {
 		if t.lim.First {
-			return // undoing a bad canary is only ending it
+			return false // undoing a bad canary is only ending it
 		}
-		if len(t.fresh) > t.ready || t.launched() < t.rec.Base+t.rec.Surge {
-			return // one at a time until one of them has graduated
+		if len(t.fresh) > t.ready || t.launched() < t.desired() {
+			return false // one at a time until one of them has graduated
 		}
 		most = 1
 	}
+	// Surge that this turn launches is not there yet and excuses no end.
 	healthy, surge, running, room := t.healthy, t.rec.Surge, t.running(), t.room()
 	if !t.lim.First {
 		// Members on their way up already take a slot each.
 		room = min(room, t.rec.Base-len(t.fresh))
 	}
 	// What AWS still has to launch by itself will run too.
-	running += max(t.rec.Base+t.rec.Surge-t.launched(), 0)
+	running += max(t.desired()-t.launched(), 0)
 	zones := t.healthyByZone()
 	for _, m := range t.candidates() {
 		if most == 0 {
-			return
+			break
 		}
 		ok := t.sick(m) == ""
 		if ok && (healthy-1 < t.lim.Floor || !t.zoneSpares(m.Zone, zones)) {
@@ -43,6 +45,7 @@ func (t *turn) end() {
 		} else {
 			// AWS replaces it, which for a moment is one running member more.
 			if running+1 > t.lim.Running || room < 1 {
+				t.bound = t.bound || room > 0
 				continue
 			}
 			running++
@@ -57,7 +60,7 @@ func (t *turn) end() {
 		most--
 		t.step(s)
 	}
-	t.markEnding()
+	return t.markEnding()
 }
 
 // candidates are the stale members in the order they should go: unhealthy
@@ -124,8 +127,8 @@ func (t *turn) zoneSpares(zone string, healthy map[string]int) bool {
 }
 
 // markEnding takes members that this decision ends out of the counts that
-// later rules of the same decision use.
-func (t *turn) markEnding() {
+// later rules of the same decision use, and reports whether there are any.
+func (t *turn) markEnding() bool {
 	going := map[string]bool{}
 	for _, s := range t.out.Steps {
 		if s.Kind == End {
@@ -138,6 +141,7 @@ func (t *turn) markEnding() {
 		}
 		return going[m.ID]
 	})
+	return len(going) > 0
 }
 
 // surplus ends new members that are more than wanted and provably ours, after

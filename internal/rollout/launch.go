@@ -15,13 +15,16 @@ func (t *turn) launch() {
 	// What AWS is about to launch by itself (committed beyond launched) will be
 	// current only once the pointer is there; while it is not, it is not asked
 	// for again.
-	n := min(t.rec.Base-len(t.fresh)-t.coming, t.lim.Ceiling-t.committed(), t.lim.Running-t.running(), t.room())
-	if n <= 0 {
+	want := min(t.missing(), t.lim.Ceiling-t.committed(), t.room())
+	n := min(want, t.lim.Running-t.running())
+	t.bound = n < want
+	if n <= 0 || n < want && t.together(want) {
 		return
 	}
 	exposed := t.expose()
+	desired := t.desired()
+	t.planned += n
 	if t.rec.Fallback {
-		desired := t.rec.Base + t.rec.Surge
 		t.step(Step{Kind: Raise, From: desired, To: desired + n, Why: fmt.Sprintf("launch %d of version %d", n, t.goal.Number)})
 		return // the pointer goes back when AWS has launched them
 	}
@@ -34,12 +37,27 @@ func (t *turn) launch() {
 	}
 }
 
+// missing is how many new members are still to be launched.
+func (t *turn) missing() int { return t.rec.Base - len(t.fresh) - t.coming - t.planned }
+
+// together says whether to wait with part of the last batch until members that
+// are being ended have gone. The roll ends with its last member, so the part
+// that could go now gains nothing; together they cost half the calls. A
+// termination that takes much longer than usual is not waited for.
+func (t *turn) together(want int) bool {
+	if want < t.missing() || t.terminating == 0 || len(t.fresh) > t.ready {
+		return false
+	}
+	usual := t.mem.Learnt.or(Typical{Terminate: usualTerminate}).Terminate
+	return t.now.Sub(t.oldestEnd()) < 2*usual
+}
+
 // room is how many more new members the next checkpoint allows.
 func (t *turn) room() int {
 	if t.rec.Direction == Back || t.rec.Checkpoints >= len(t.spec.Checkpoints) {
 		return t.lim.Running
 	}
-	return t.spec.checkpointSize(t.rec.Checkpoints, t.rec.Size) - len(t.fresh) - t.coming
+	return t.spec.checkpointSize(t.rec.Checkpoints, t.rec.Size) - len(t.fresh) - t.coming - t.planned
 }
 
 // expose puts the pointer on the goal for a launch that is about to be made.

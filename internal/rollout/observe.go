@@ -150,9 +150,6 @@ func (t *turn) judgeMember(m Member) {
 	}
 	if m.State == InService && t.mem.InService[m.ID].IsZero() {
 		t.mem.InService[m.ID] = t.now
-		if t.mem.Ours[m.ID] {
-			t.mem.Learnt.Launch = longer(t.mem.Learnt.Launch, t.now.Sub(first))
-		}
 	}
 	if m.State == InService && !t.known {
 		return // wait for a look that tells
@@ -163,7 +160,10 @@ func (t *turn) judgeMember(m Member) {
 		if t.mem.HealthySince[m.ID].IsZero() {
 			t.mem.HealthySince[m.ID] = t.now
 			if t.mem.Ours[m.ID] {
-				t.mem.Learnt.Healthy = longer(t.mem.Learnt.Healthy, t.now.Sub(t.mem.InService[m.ID]))
+				// The latest of a batch counts: the next one is looked at when all of
+				// it should be there.
+				launch := t.mem.Learnt.or(Typical{Launch: usualLaunch}).Launch
+				t.mem.Learnt.Healthy = max(t.mem.Learnt.Healthy, t.now.Sub(first)-launch)
 			}
 		}
 		if !t.mem.Graduated[m.ID] && t.now.Sub(t.mem.HealthySince[m.ID]) >= t.spec.MinHealthyTime {
@@ -275,10 +275,6 @@ func (t *turn) count() {
 	}
 	t.rec.Counts = c
 }
-
-// longer is the longer of two durations, so that the next batch is looked at
-// when all of it should be there.
-func longer(a, b time.Duration) time.Duration { return max(a, b) }
 
 // or fills what is not known yet.
 func (t Typical) or(other Typical) Typical {

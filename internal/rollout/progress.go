@@ -80,6 +80,11 @@ func (t *turn) pointer() string {
 // a number, so that nobody else can move what it means.
 func (t *turn) pointsAtGoal() bool {
 	g := t.snap.Group
+	if t.rec.Direction == Back {
+		// The copy is the newest version, and the only number that stacks which
+		// follow the newest agree with.
+		return t.pointer() == number(t.goal.Number)
+	}
 	return t.pointer() == g.Pointer && !floating(g.Pointer) && t.spec.same(g.Points, t.goal)
 }
 
@@ -95,7 +100,7 @@ func (t *turn) point() {
 		if t.rec.Pinned == 0 && !floating(at) {
 			return
 		}
-		if t.launched() < t.rec.Base+t.rec.Surge && at == want || t.exposing() {
+		if t.launched() < t.desired() && at == want || t.exposing() {
 			return // AWS still has to launch what we asked it to replace
 		}
 		if t.rec.Pinned != 0 {
@@ -119,16 +124,14 @@ func (t *turn) exposing() bool {
 // and ends the roll.
 func (t *turn) finish() {
 	if !t.known || len(t.stale) > 0 || t.ready < len(t.fresh) || len(t.fresh) < t.rec.Base ||
-		t.coming > 0 || len(t.rec.Intents) > 0 || t.rec.Surge > 0 || !t.rec.Proven {
+		t.coming+t.planned > 0 || len(t.rec.Intents) > 0 || t.rec.Surge > decrements(t.out.Steps) || !t.rec.Proven {
 		return
 	}
 	if t.rec.Direction != Back && !t.rec.Restoring && !t.baked(t.spec.FinalBake, "final bake") {
 		return
 	}
 	t.rec.Restoring = true
-	if len(t.out.Steps) == 0 {
-		t.restore()
-	}
+	t.restore()
 	if len(t.out.Steps) > 0 {
 		return // and look at the result
 	}

@@ -1,13 +1,20 @@
 package rollout
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // How long things usually take where nothing is known about a group yet.
 const (
 	usualLaunch    = time.Minute
 	usualHealthy   = 30 * time.Second
 	usualTerminate = time.Minute
-	// longestWait bounds the time between two looks: others are at work too.
+	// reaction is how long Auto Scaling takes to act on a difference.
+	reaction = 5 * time.Second
+	// longestWait bounds the time between two looks where nothing is due: others
+	// are at work too. While something is due later than that, one look in
+	// between is enough.
 	longestWait = time.Minute
 )
 
@@ -29,34 +36,32 @@ func (t *turn) schedule() {
 		return
 	}
 	typical := t.mem.Learnt.or(Typical{usualLaunch, usualHealthy, usualTerminate})
-	inService := false
 	for _, m := range t.fresh {
-		inService = inService || m.State == InService
 		switch {
 		case t.mem.Graduated[m.ID]:
-		case m.State != InService:
-			first, ok := t.mem.FirstSeen[m.ID]
-			if ok {
-				t.due(first, typical.Launch)
-			}
 		case !t.mem.HealthySince[m.ID].IsZero():
 			t.wake(t.mem.HealthySince[m.ID].Add(t.spec.MinHealthyTime))
 		default:
-			t.due(t.mem.InService[m.ID], typical.Healthy)
+			// In service is nothing by itself: look when it should be healthy.
+			t.due(t.mem.FirstSeen[m.ID], typical.Launch+t.toHealthy(typical))
 		}
 	}
 	t.dueCapacity(typical)
-	t.wake(t.now.Add(longestWait))
+	if t.launched()+t.terminating == 0 || len(t.out.Steps) == 0 && t.out.Next.IsZero() || t.baking() {
+		t.wake(t.now.Add(longestWait))
+	}
+	t.wake(t.now.Add(2 * longestWait))
 	if floor := t.now.Add(t.spec.Poll); t.out.Next.Before(floor) && !t.atOnce() {
 		t.out.Next = floor
 	}
-	// Targets are worth a call once a new member is in service, or where old
-	// members can be ended without one.
-	t.out.Look.Targets = t.out.Look.Targets || inService || t.arriving() || !t.lim.First || len(t.failures) > 0 || len(t.fresh) == 0 && len(t.stale) == 0
-	if t.mem.LaunchError != "" || t.launched() < t.rec.Base+t.rec.Surge {
+	t.out.Look.Targets = t.out.Look.Targets || t.wantTargets(typical)
+	if t.mem.LaunchError != "" || t.launched() < t.desired() {
 		t.out.Look.Activities = t.out.Look.Activities || t.overdue(typical)
 	}
 }
+
+// baking says whether new members are only being watched.
+func (t *turn) baking() bool { return !t.mem.BakeSince.IsZero() }
 
 // atOnce says whether the next look may come without the usual pause: a
 // rollback has just been decided, or a step's number is needed to go on.
@@ -69,15 +74,32 @@ func (t *turn) atOnce() bool {
 	return t.rec.Direction == Back && t.rec.Copy == 0
 }
 
-// arriving says whether the next look may find a new member in service, so
-// that its health should be looked at in the same breath.
-func (t *turn) arriving() bool {
+// wantTargets says whether the next look is worth the calls for target health:
+// where a new member may be found healthy, where the whole is judged, and
+// where old members can be ended without a new one.
+func (t *turn) wantTargets(typical Typical) bool {
+	if len(t.failures) > 0 || t.rec.Restoring || t.baking() || len(t.fresh) == 0 && (!t.lim.First || len(t.stale) == 0) {
+		return true
+	}
 	for _, m := range t.fresh {
-		if m.State == Pending && !t.out.Next.Before(t.mem.FirstSeen[m.ID].Add(t.mem.Learnt.Launch)) {
+		if t.mem.Graduated[m.ID] {
+			continue
+		}
+		if m.State == InService || !t.out.Next.Before(t.mem.FirstSeen[m.ID].Add(typical.Launch)) {
 			return true
 		}
 	}
-	return false
+	grows := t.exposing() || slices.ContainsFunc(t.out.Steps, func(s Step) bool { return s.Kind == Launch })
+	return grows && !t.out.Next.Before(t.now.Add(typical.Launch))
+}
+
+// toHealthy is the usual time from in service to healthy: none where in
+// service is all that is asked.
+func (t *turn) toHealthy(typical Typical) time.Duration {
+	if !t.needsTargets() {
+		return 0
+	}
+	return typical.Healthy
 }
 
 // due wakes when something that began at since usually is done, and after
@@ -98,18 +120,29 @@ func (t *turn) dueCapacity(typical Typical) {
 	if len(t.out.Steps) > 0 {
 		t.wakeForSteps(typical)
 	}
-	if t.launched() < t.rec.Base+t.rec.Surge || t.exposing() {
-		t.wake(t.now.Add(max(t.spec.Poll, 5*time.Second)))
-	}
-	if t.terminating > 0 && t.running() >= t.lim.Running && len(t.stale) > 0 {
-		oldest := t.now
-		for _, at := range t.mem.EndedAt {
-			if at.Before(oldest) {
-				oldest = at
-			}
+	if t.launched() < t.desired() || t.exposing() {
+		// AWS launches by itself. Until proof the pointer must go back as soon as
+		// it has; after that the new member is looked at when it should be healthy.
+		wait := max(t.spec.Poll, reaction)
+		if t.rec.Proven && t.exposing() {
+			wait = reaction + typical.Launch + t.toHealthy(typical)
 		}
-		t.due(oldest, typical.Terminate)
+		t.wake(t.now.Add(wait))
 	}
+	if t.bound && t.terminating > 0 {
+		t.due(t.oldestEnd(), typical.Terminate)
+	}
+}
+
+// oldestEnd is when the first member still terminating was ended.
+func (t *turn) oldestEnd() time.Time {
+	oldest := t.now
+	for _, m := range t.snap.Members {
+		if at := t.mem.EndedAt[m.ID]; !at.IsZero() && at.Before(oldest) {
+			oldest = at
+		}
+	}
+	return oldest
 }
 
 // wakeForSteps wakes after steps that no member stands for in this look.
@@ -117,7 +150,7 @@ func (t *turn) wakeForSteps(typical Typical) {
 	for _, s := range t.out.Steps {
 		switch s.Kind {
 		case Launch:
-			t.wake(t.now.Add(typical.Launch))
+			t.wake(t.now.Add(typical.Launch + t.toHealthy(typical)))
 		case Copy, Resume, SetDefault:
 			t.wake(t.now)
 		case Point:

@@ -34,8 +34,12 @@ func Intend(rec Record, steps []Step) Record {
 }
 
 // Skip says whether step must not be tried after failed did not work: a launch
-// without its pointer would launch the wrong version.
+// without its pointer would launch the wrong version, one without the end
+// before it could go over the ceiling.
 func Skip(step, failed Step) bool {
+	if failed.Kind == End && (step.Kind == Launch || step.Kind == Raise) {
+		return true
+	}
 	if failed.Kind != Point && failed.Kind != SetDefault && failed.Kind != Suspend {
 		return false
 	}

@@ -1,0 +1,183 @@
+package rolltest
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/awssim"
+	"github.com/fleetrefit/terraform-provider-refit/internal/roller"
+	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
+)
+
+// referee holds a roll to the invariants, on ground truth.
+type referee struct {
+	s      *Stage
+	q      roller.Request
+	base   int // what others want; moved by Outside
+	broken []string
+	// excused: members fail by themselves in this story, so healthy may drop
+	// below the floor without Refit's doing. Its own ends are still checked.
+	excused bool
+	ours    map[string]string // processes suspended by us → reason, and those found
+	found   map[string]string
+	quiet   bool
+}
+
+// Referee starts watching a roll. Excuse and Outside adjust it.
+func (s *Stage) Referee(q roller.Request) {
+	g := s.Group()
+	first := s.referee == nil
+	if first {
+		s.referee = &referee{s: s, base: g.Desired, found: g.Suspended}
+		s.World.OnTick(func() { s.referee.tick() })
+	}
+	s.referee.q = q
+}
+
+// Excuse says that in this story members fail by themselves.
+func (s *Stage) Excuse() { s.referee.excused = true }
+
+// Outside tells the referee that others changed what they want.
+func (s *Stage) Outside(base int) { s.referee.base = base }
+
+// Verdict fails the test for every invariant that was broken.
+func (s *Stage) Verdict() {
+	s.tb.Helper()
+	for i, b := range s.referee.broken {
+		if i == 5 {
+			break
+		}
+		s.tb.Errorf("invariant broken: %s", b)
+	}
+	if s.tb.Failed() {
+		s.tb.Logf("story:\n%s", s.Story())
+	}
+	s.referee.broken = nil
+}
+
+func (r *referee) say(format string, a ...any) {
+	if len(r.broken) < 20 {
+		r.broken = append(r.broken, fmt.Sprintf("after %s: ", r.s.Elapsed())+fmt.Sprintf(format, a...))
+	}
+}
+
+// tick checks what must hold whatever happened: invariant 1 on the limits.
+func (r *referee) tick() {
+	g, ok := r.s.World.Group("web")
+	if !ok || r.quiet {
+		return
+	}
+	lim, _ := r.q.Spec.Limits(r.base, g.Max)
+	healthy, launched, running := g.Healthy(), g.Launched(), 0
+	for _, m := range g.Members {
+		if m.Lifecycle != "Terminated" {
+			running++
+		}
+	}
+	if healthy < lim.Floor && !r.excused {
+		r.say("%d members are healthy, the floor is %d", healthy, lim.Floor)
+	}
+	if launched > lim.Ceiling {
+		r.say("%d members are launched, the ceiling is %d", launched, lim.Ceiling)
+	}
+	if running > lim.Running {
+		r.say("%d members are running, the limit is %d", running, lim.Running)
+	}
+}
+
+// guard checks every change before it is made: invariants 1 to 3.
+type guard struct {
+	roller.Groups
+	s *Stage
+	// Before, if set, runs before each step; used to crash between calls.
+	before func(rollout.Step) error
+}
+
+// Observe implements roller.Groups.
+func (g *guard) Observe(ctx context.Context, group string, look rollout.Look) (rollout.Snapshot, error) {
+	snap, err := g.Groups.Observe(ctx, group, look)
+	g.s.log(g.s.World.Clock().Now(), fmt.Sprintf("  look   targets %t, activities %t", look.Targets, look.Activities))
+	return snap, err
+}
+
+// Do implements roller.Groups.
+func (g *guard) Do(ctx context.Context, group string, step rollout.Step) rollout.Result {
+	if r := g.s.referee; r != nil && step.Kind == rollout.End {
+		r.checkEnd(group, step)
+	}
+	res := g.Groups.Do(ctx, group, step)
+	g.s.log(g.s.World.Clock().Now(), fmt.Sprintf("  call   %s%s", describe(step), outcome(res)))
+	return res
+}
+
+// checkEnd holds an end to invariants 1 and 2.
+func (r *referee) checkEnd(group string, step rollout.Step) {
+	g, _ := r.s.World.Group(group)
+	lim, _ := r.q.Spec.Limits(r.base, g.Max)
+	for _, m := range g.Members {
+		if m.ID != step.Member {
+			continue
+		}
+		if m.Healthy() && g.Healthy()-1 < lim.Floor {
+			r.say("ending %s leaves %d healthy members, the floor is %d", m.ID, g.Healthy()-1, lim.Floor)
+		}
+		if !m.Launched() {
+			r.say("%s is ended again", m.ID)
+		}
+		return
+	}
+	r.say("%s is no member of %s", step.Member, group)
+}
+
+func describe(s rollout.Step) string {
+	switch s.Kind {
+	case rollout.Launch:
+		return fmt.Sprintf("launch %d in %s", s.Count, s.Zone)
+	case rollout.End:
+		if s.Decrement {
+			return "end " + s.Member + " and lower desired"
+		}
+		return "end " + s.Member + " for replacement"
+	case rollout.Point:
+		return "point at " + s.Version
+	case rollout.Raise:
+		return fmt.Sprintf("raise desired from %d to %d", s.From, s.To)
+	case rollout.Copy:
+		return fmt.Sprintf("copy version %d", s.Source)
+	case rollout.SetDefault:
+		return "set default version " + s.Version
+	case rollout.Suspend, rollout.Resume:
+	}
+	return string(s.Kind) + " processes"
+}
+
+func outcome(r rollout.Result) string {
+	if r.Failure != nil {
+		return ": " + r.Failure.Text
+	}
+	return ""
+}
+
+// Settled checks invariant 4 at the end of a roll: no surge, nothing suspended
+// but what was found, everybody healthy on the version wanted.
+func (s *Stage) Settled(version int64) {
+	s.tb.Helper()
+	g := s.Group()
+	if g.Desired != s.referee.base {
+		s.tb.Errorf("desired capacity is %d at the end, want %d", g.Desired, s.referee.base)
+	}
+	if n := On(g, version); n != s.referee.base {
+		s.tb.Errorf("%d members run version %d at the end, want %d", n, version, s.referee.base)
+	}
+	for p, reason := range g.Suspended {
+		if s.referee.found[p] != reason {
+			s.tb.Errorf("process %s is left suspended (%s)", p, reason)
+		}
+	}
+	if s.tb.Failed() {
+		s.tb.Logf("story:\n%s", s.Story())
+	}
+}
+
+// Truth is a group as the simulator knows it.
+type Truth = awssim.Group

@@ -1,0 +1,183 @@
+// Package rolltest stages rolls in a simulated world for tests and benchmarks:
+// a scenario, the real adapters and journal on its virtual clock, and a
+// referee that checks the invariants of rollouts.md on ground truth at every
+// tick. It is imported by tests and benchmarks only.
+package rolltest
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/asg"
+	"github.com/fleetrefit/terraform-provider-refit/internal/awssim"
+	"github.com/fleetrefit/terraform-provider-refit/internal/journal"
+	"github.com/fleetrefit/terraform-provider-refit/internal/roller"
+	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
+)
+
+// Shape is a group to stage: Members of version 1 of template "web", whose
+// version 2 has a newer image.
+type Shape struct {
+	Members int
+	Max     int    // 2 × Members when 0
+	Pointer string // "1" when empty
+	// Image is HCL inside the newer image's block, such as "never_healthy = true".
+	Image string
+	// Group is HCL inside the group's block, Extra at the scenario's top level.
+	Group, Extra string
+	// NoTargets leaves the group without a target group.
+	NoTargets bool
+	// S3 keeps the journal in a bucket rather than in SSM.
+	S3 bool
+}
+
+func (s Shape) scenario() string {
+	if s.Max == 0 {
+		s.Max = max(2*s.Members, 1)
+	}
+	if s.Pointer == "" {
+		s.Pointer = "1"
+	}
+	targets := `target_groups = ["web"]`
+	if s.NoTargets {
+		targets = ""
+	}
+	return fmt.Sprintf(`
+image "golden-web-1" { created = "2026-01-01T00:00:00Z" }
+image "golden-web-2" {
+  created = "2026-02-01T00:00:00Z"
+  %s
+}
+template "web" {
+  version { image = "golden-web-1" }
+  version { image = "golden-web-2" }
+}
+target_group "web" {}
+group "web" {
+  template = "web"
+  version  = %q
+  min      = 0
+  max      = %d
+  desired  = %d
+  %s
+  %s
+}
+%s
+`, s.Image, s.Pointer, s.Max, s.Members, targets, s.Group, s.Extra)
+}
+
+// Stage is one world with a roller in it.
+type Stage struct {
+	tb     testing.TB
+	World  *awssim.World
+	Roller *roller.Roller
+	Docs   *journal.Documents
+	Store  *journal.Store
+	// Log is what people would read, one line an event, and the world's own events.
+	Log []string
+
+	referee *referee
+	start   time.Time
+}
+
+// New stages a shape in a virtual world.
+func New(tb testing.TB, shape Shape) *Stage {
+	tb.Helper()
+	return FromScenario(tb, shape.scenario(), shape.S3)
+}
+
+// FromScenario stages a scenario given as HCL.
+func FromScenario(tb testing.TB, text string, inS3 bool) *Stage {
+	tb.Helper()
+	scenario, err := awssim.ParseScenario("test", text)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	world, err := awssim.NewScenario(awssim.Options{}, scenario)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(world.Close)
+	s := &Stage{tb: tb, World: world, start: world.Clock().Now()}
+	cfg := world.Config()
+	if inS3 {
+		world.CreateBucket("journal")
+		s.Store = journal.NewS3(s3.NewFromConfig(cfg), world.Clock(), "journal", "refit/")
+	} else {
+		s.Store = journal.NewSSM(ssm.NewFromConfig(cfg), world.Clock(), "/refit")
+	}
+	s.Docs = journal.NewDocuments(s.Store)
+	s.Roller = s.NewRoller("first", 1)
+	world.OnEvent(func(e awssim.Event) { s.log(e.At, "  aws    "+e.Text) })
+	return s
+}
+
+// NewRoller is another process: its own caches, its own owner.
+func (s *Stage) NewRoller(name string, pid int) *roller.Roller {
+	cfg, clk := s.World.Config(), s.World.Clock()
+	groups := asg.New(asg.Options{
+		AutoScaling: autoscaling.NewFromConfig(cfg), EC2: ec2.NewFromConfig(cfg), ELB: elb.NewFromConfig(cfg), Clock: clk,
+	})
+	return &roller.Roller{
+		Groups: &guard{Groups: groups, s: s}, Docs: s.Docs, Clock: clk,
+		Journal:  journal.New(s.Store, journal.Options{Owner: journal.Owner{Name: name, MachineID: name, BootID: "boot", PID: pid}}),
+		Progress: func(e roller.Event) { s.log(e.At, "refit    "+e.Text) },
+	}
+}
+
+func (s *Stage) log(at time.Time, text string) {
+	s.Log = append(s.Log, fmt.Sprintf("%7s  %s", at.Sub(s.start).Round(time.Second), text))
+}
+
+// Story is the log as one text.
+func (s *Stage) Story() string { return strings.Join(s.Log, "\n") + "\n" }
+
+// Request is a roll of the staged group to version 2 with a spec's percentages.
+func Request(minHealthy, maxHealthy int) roller.Request {
+	spec := rollout.Defaults()
+	spec.MinHealthy, spec.MaxHealthy = minHealthy, maxHealthy
+	return roller.Request{Group: "web", Version: "2", Spec: spec}
+}
+
+// Roll rolls with the referee watching, and fails the test when an invariant
+// was broken. Its results are the roll's.
+func (s *Stage) Roll(ctx context.Context, q roller.Request) (roller.Report, error) {
+	s.tb.Helper()
+	s.Referee(q)
+	report, err := s.Roller.Roll(ctx, q)
+	s.Verdict()
+	return report, err
+}
+
+// Group is the truth about the staged group.
+func (s *Stage) Group() awssim.Group {
+	s.tb.Helper()
+	g, ok := s.World.Group("web")
+	if !ok {
+		s.tb.Fatal("the group is gone")
+	}
+	return g
+}
+
+// On counts the launched members of a version.
+func On(g awssim.Group, version int64) int {
+	n := 0
+	for _, m := range g.Members {
+		if m.Launched() && m.Version == version {
+			n++
+		}
+	}
+	return n
+}
+
+// Elapsed is the simulated time since the start.
+func (s *Stage) Elapsed() time.Duration { return s.World.Clock().Now().Sub(s.start) }
