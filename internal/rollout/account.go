@@ -119,11 +119,11 @@ func (t *turn) resolveLost() {
 				continue
 			}
 		case Launch, Raise:
-			if over {
+			if over && t.snap.Group.Desired == t.rec.Base+t.rec.Surge {
 				if in.Kind == Launch {
 					t.coming -= in.Count
 				}
-				continue // it did not happen: desired never showed it
+				continue // it did not happen: desired does not show it
 			}
 		case Suspend:
 			t.adopt(in)
@@ -162,28 +162,50 @@ func (t *turn) ended(id string, decrement bool) {
 }
 
 // lostLaunches explains a surplus of desired by launches whose answer was
-// lost: they happened.
+// lost: they happened. Steps are made in order, so it was the first ones of a
+// batch, unless a single one failed in between.
 func (t *turn) lostLaunches(surplus int) bool {
+	happened, sum := []int{}, 0
 	for i, in := range t.rec.Intents {
-		n := in.Count
-		if in.Kind == Raise {
-			n = in.To - in.From
+		if n := in.adds(); n > 0 && sum < surplus {
+			happened, sum = append(happened, i), sum+n
 		}
-		if (in.Kind != Launch && in.Kind != Raise) || n != surplus {
-			continue
+	}
+	if sum != surplus {
+		i := slices.IndexFunc(t.rec.Intents, func(in Intent) bool { return in.adds() == surplus && surplus > 0 })
+		if i < 0 {
+			return false
 		}
+		happened = []int{i}
+	}
+	if surplus <= 0 {
+		return false
+	}
+	for _, i := range slices.Backward(happened) {
+		in := t.rec.Intents[i]
 		t.rec.Intents = slices.Delete(t.rec.Intents, i, i+1)
-		t.rec.Surge += n
-		t.rec.Launched += n
+		t.rec.Surge += in.adds()
+		t.rec.Launched += in.adds()
 		if in.Kind == Launch {
-			t.coming -= n
+			t.coming -= in.Count
 		} else {
 			t.mem.Verify = append(t.mem.Verify, in)
 		}
-		t.mem.Unexplained = time.Time{}
-		return true
 	}
-	return false
+	t.mem.Unexplained = time.Time{}
+	return true
+}
+
+// adds is how much an intent adds to the desired capacity.
+func (in Intent) adds() int {
+	switch in.Kind {
+	case Launch:
+		return in.Count
+	case Raise:
+		return in.To - in.From
+	case Suspend, Resume, Point, End, Copy, SetDefault:
+	}
+	return 0
 }
 
 // verifyRaises compares the cause AWS gives for our absolute fallback writes

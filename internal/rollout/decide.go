@@ -69,6 +69,7 @@ type turn struct {
 	planned     int // launches decided in this turn
 	coming      int // launches whose answer was lost: they may or may not be there
 	healthy     int // stale healthy now + graduated
+	well        int // healthy now, graduated or not
 	ready       int // graduated
 	failures    []string
 	bound       bool            // launches wait for members that are being ended to be gone

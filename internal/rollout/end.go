@@ -153,8 +153,11 @@ func (t *turn) surplus() {
 	extra := min(len(t.fresh)-t.rec.Base, t.rec.Surge)
 	for i := len(t.fresh) - 1; i >= 0 && extra > 0; i-- {
 		m := t.fresh[i]
-		if t.mem.Graduated[m.ID] && t.healthy-1 < t.lim.Floor {
-			continue
+		if t.sick(m) == "" {
+			if t.well-1 < t.lim.Floor || t.mem.Graduated[m.ID] && t.healthy-1 < t.lim.Floor {
+				continue
+			}
+			t.well--
 		}
 		if t.mem.Graduated[m.ID] {
 			t.healthy--

@@ -74,6 +74,14 @@ func (t *turn) turnBack(reason string) {
 		delete(t.mem.Counted, id)
 	}
 	t.goal = t.rec.goal()
+	for _, m := range t.stale {
+		// Members of the previous version have been healthy all along: they need
+		// not prove it anew.
+		if t.known && t.spec.same(m.Version, t.goal) && t.sick(m) == "" {
+			t.mem.FirstSeen[m.ID], t.mem.HealthySince[m.ID] = t.now, t.now.Add(-t.spec.MinHealthyTime)
+			t.mem.Graduated[m.ID] = true
+		}
+	}
 	t.wake(t.now)
 }
 
@@ -177,24 +185,31 @@ func (t *turn) safePoint(e Ending) {
 		}
 	}
 	t.resume()
-	surge, healthy := t.rec.Surge, t.healthy
+	surge, healthy, well := t.rec.Surge, t.healthy, t.well
 	zones := t.healthyByZone()
 	end := func(m Member, why string) {
 		surge--
 		t.step(Step{Kind: End, Member: m.ID, Zone: m.Zone, Decrement: true, Why: why})
 	}
 	for _, m := range t.fresh {
-		if surge > 0 && t.rec.Direction != Back && !t.mem.Graduated[m.ID] && t.mem.Ours[m.ID] {
-			end(m, "end "+m.ID+", which is not healthy yet")
+		if surge <= 0 || t.rec.Direction == Back || t.mem.Graduated[m.ID] || !t.mem.Ours[m.ID] {
+			continue
 		}
+		if ok := t.known && t.sick(m) == ""; ok && well-1 < t.lim.Floor {
+			continue
+		} else if ok {
+			well--
+		}
+		end(m, "end "+m.ID+", which is not healthy yet")
 	}
 	for _, m := range t.candidates() {
 		ok := t.sick(m) == ""
-		if surge <= 0 || !t.known || ok && (healthy-1 < t.lim.Floor || !t.zoneSpares(m.Zone, zones)) {
+		if surge <= 0 || !t.known || ok && (min(healthy, well)-1 < t.lim.Floor || !t.zoneSpares(m.Zone, zones)) {
 			continue
 		}
 		if ok {
 			healthy--
+			well--
 			zones[m.Zone]--
 		}
 		end(m, "end "+m.ID+", which has a healthy successor")

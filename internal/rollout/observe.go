@@ -259,7 +259,13 @@ func (t *turn) count() {
 			t.ready++
 		}
 	}
+	t.well = t.healthy
 	t.healthy += t.ready
+	for _, m := range t.fresh {
+		if t.known && t.sick(m) == "" {
+			t.well++
+		}
+	}
 	t.lim, _ = t.spec.Limits(t.rec.Base, t.snap.Group.Max)
 	was := t.rec.Counts
 	c := Counts{Stale: len(t.stale), Current: len(t.fresh), Ready: t.ready, Healthy: was.Healthy, Running: t.running(),

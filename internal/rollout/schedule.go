@@ -1,9 +1,6 @@
 package rollout
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // How long things usually take where nothing is known about a group yet.
 const (
@@ -47,6 +44,9 @@ func (t *turn) schedule() {
 		}
 	}
 	t.dueCapacity(typical)
+	if len(t.rec.Intents) > 0 {
+		t.wake(t.now.Add(2 * reaction)) // an answer was lost: look what happened
+	}
 	if t.launched()+t.terminating == 0 || len(t.out.Steps) == 0 && t.out.Next.IsZero() || t.baking() {
 		t.wake(t.now.Add(longestWait))
 	}
@@ -74,13 +74,14 @@ func (t *turn) atOnce() bool {
 	return t.rec.Direction == Back && t.rec.Copy == 0
 }
 
-// wantTargets says whether the next look is worth the calls for target health:
-// where a new member may be found healthy, where the whole is judged, and
-// where old members can be ended without a new one.
+// wantTargets says whether the next look is worth the calls for target health.
+// It is not while a roll forward only waits for members that cannot be in
+// service by then, or for ended ones to be gone.
 func (t *turn) wantTargets(typical Typical) bool {
-	if len(t.failures) > 0 || t.rec.Restoring || t.baking() || len(t.fresh) == 0 && (!t.lim.First || len(t.stale) == 0) {
+	if len(t.failures) > 0 || t.rec.Restoring || t.rec.Direction == Back || t.baking() {
 		return true
 	}
+	waiting := t.bound
 	for _, m := range t.fresh {
 		if t.mem.Graduated[m.ID] {
 			continue
@@ -88,9 +89,15 @@ func (t *turn) wantTargets(typical Typical) bool {
 		if m.State == InService || !t.out.Next.Before(t.mem.FirstSeen[m.ID].Add(typical.Launch)) {
 			return true
 		}
+		waiting = true
 	}
-	grows := t.exposing() || slices.ContainsFunc(t.out.Steps, func(s Step) bool { return s.Kind == Launch })
-	return grows && !t.out.Next.Before(t.now.Add(typical.Launch))
+	if t.planned > 0 || t.exposing() {
+		if !t.out.Next.Before(t.now.Add(typical.Launch)) {
+			return true
+		}
+		waiting = true
+	}
+	return !waiting
 }
 
 // toHealthy is the usual time from in service to healthy: none where in

@@ -7,6 +7,8 @@ package rolltest
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -80,13 +82,12 @@ type Stage struct {
 	tb     testing.TB
 	World  *awssim.World
 	Roller *roller.Roller
-	Docs   *journal.Documents
-	Store  *journal.Store
 	// Log is what people would read, one line an event, and the world's own events.
 	Log []string
 
 	referee *referee
 	start   time.Time
+	inS3    bool
 }
 
 // New stages a shape in a virtual world.
@@ -107,15 +108,10 @@ func FromScenario(tb testing.TB, text string, inS3 bool) *Stage {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(world.Close)
-	s := &Stage{tb: tb, World: world, start: world.Clock().Now()}
-	cfg := world.Config()
+	s := &Stage{tb: tb, World: world, start: world.Clock().Now(), inS3: inS3}
 	if inS3 {
 		world.CreateBucket("journal")
-		s.Store = journal.NewS3(s3.NewFromConfig(cfg), world.Clock(), "journal", "refit/")
-	} else {
-		s.Store = journal.NewSSM(ssm.NewFromConfig(cfg), world.Clock(), "/refit")
 	}
-	s.Docs = journal.NewDocuments(s.Store)
 	s.Roller = s.NewRoller("first", 1)
 	world.OnEvent(func(e awssim.Event) { s.log(e.At, "  aws    "+e.Text) })
 	return s
@@ -124,12 +120,18 @@ func FromScenario(tb testing.TB, text string, inS3 bool) *Stage {
 // NewRoller is another process: its own caches, its own owner.
 func (s *Stage) NewRoller(name string, pid int) *roller.Roller {
 	cfg, clk := s.World.Config(), s.World.Clock()
+	wire := &transport{RoundTripper: s.World.RoundTripper(), crash: func(bool) bool { return false }}
+	cfg.HTTPClient = &http.Client{Transport: wire}
+	store := journal.NewSSM(ssm.NewFromConfig(cfg), clk, "/refit")
+	if s.inS3 {
+		store = journal.NewS3(s3.NewFromConfig(cfg), clk, "journal", "refit/")
+	}
 	groups := asg.New(asg.Options{
 		AutoScaling: autoscaling.NewFromConfig(cfg), EC2: ec2.NewFromConfig(cfg), ELB: elb.NewFromConfig(cfg), Clock: clk,
 	})
 	return &roller.Roller{
-		Groups: &guard{Groups: groups, s: s}, Docs: s.Docs, Clock: clk,
-		Journal:  journal.New(s.Store, journal.Options{Owner: journal.Owner{Name: name, MachineID: name, BootID: "boot", PID: pid}}),
+		Groups: &guard{Groups: groups, s: s, wire: wire}, Docs: journal.NewDocuments(store), Clock: clk,
+		Journal:  journal.New(store, journal.Options{Owner: journal.Owner{Name: name, MachineID: name, BootID: "boot", PID: pid}}),
 		Progress: func(e roller.Event) { s.log(e.At, "refit    "+e.Text) },
 	}
 }
@@ -181,3 +183,50 @@ func On(g awssim.Group, version int64) int {
 
 // Elapsed is the simulated time since the start.
 func (s *Stage) Elapsed() time.Duration { return s.World.Clock().Now().Sub(s.start) }
+
+// transport is a process's wire to AWS; the process can die at any call.
+type transport struct {
+	http.RoundTripper
+	crash func(after bool) bool
+}
+
+// RoundTrip implements http.RoundTripper. A process that dies never returns.
+func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if t.crash(false) {
+		runtime.Goexit()
+	}
+	res, err := t.RoundTripper.RoundTrip(r)
+	if t.crash(true) {
+		runtime.Goexit()
+	}
+	return res, err
+}
+
+// Crash rolls in a process that dies just before or just after its nth call
+// to AWS, the first being 0. It reports whether the roll got that far.
+func (s *Stage) Crash(ctx context.Context, q roller.Request, n int, after bool) bool {
+	s.tb.Helper()
+	s.Referee(q)
+	g, ok := s.Roller.Groups.(*guard)
+	if !ok {
+		s.tb.Fatal("the roller is not of this stage")
+	}
+	calls, crashed := 0, false
+	g.wire.crash = func(now bool) bool {
+		if now != after {
+			return false
+		}
+		crashed = crashed || calls == n
+		calls++
+		return crashed
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = s.Roller.Roll(ctx, q) // how it ends matters to the successor only
+	}()
+	<-done
+	s.log(s.World.Clock().Now(), "the process is dead")
+	s.Verdict()
+	return crashed
+}
