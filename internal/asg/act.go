@@ -218,7 +218,7 @@ func failure(s rollout.Step, err error) *rollout.Failure {
 		f.Kind = rollout.Lost // no answer, or none that could be read
 	case throttled(f.Code), f.Code == "ResourceContention", f.Code == "ScalingActivityInProgress":
 		f.Kind = rollout.Again
-	case f.Code == "InternalFailure", f.Code == "InternalError", f.Code == "ServiceUnavailable", f.Code == "Unavailable":
+	case serverError(f.Code):
 		f.Kind = rollout.Lost // a server error says nothing about the effect
 	case f.Code == "InvalidAction", f.Code == "UnknownOperation", f.Code == "UnsupportedOperation", f.Code == "NotImplemented":
 		f.Kind = rollout.Unsupported
@@ -253,6 +253,23 @@ func Throttled(err error) bool { return throttled(code(err)) }
 func throttled(code string) bool {
 	switch code {
 	case "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException", "RequestThrottled", "SlowDown":
+		return true
+	}
+	return false
+}
+
+// Passing says whether an error of a look may be gone at the next one:
+// throttling, a server error, or no answer that could be read.
+func Passing(err error) bool {
+	c := code(err)
+	var version *VersionError
+	return !errors.Is(err, ErrNotFound) && !errors.As(err, &version) && !errors.Is(err, context.Canceled) &&
+		(c == "" || throttled(c) || serverError(c))
+}
+
+func serverError(code string) bool {
+	switch code {
+	case "InternalFailure", "InternalError", "ServiceUnavailable", "Unavailable", "RequestTimeout":
 		return true
 	}
 	return false

@@ -88,8 +88,11 @@ func (o *owner) run() (Report, error) {
 // open looks at everything once, before anything is claimed. A group that is
 // not there may just have been created: look again for a little while.
 func (o *owner) open() (rollout.Snapshot, error) {
-	for try := 0; ; try++ {
-		snap, err := o.Groups.Observe(o.ctx, o.q.Group, everything)
+	look := everything
+	// Launching first does not ask how old members are.
+	look.Targets = o.q.Spec.MaxHealthy <= 100
+	for try := 1; ; try++ {
+		snap, err := o.Groups.Observe(o.ctx, o.q.Group, look)
 		if err == nil {
 			o.target, err = o.Groups.Resolve(o.ctx, o.q.Group, o.q.Version)
 		}
@@ -101,10 +104,10 @@ func (o *owner) open() (rollout.Snapshot, error) {
 			}
 		case err == nil:
 			return snap, nil
-		case try >= 5 || !errors.Is(err, asg.ErrNotFound) && !asg.Throttled(err):
+		case try > 5 || !errors.Is(err, asg.ErrNotFound) && !asg.Passing(err):
 			return snap, err
 		}
-		if err := o.Clock.Sleep(o.stop, time.Duration(try+1)*time.Second); err != nil {
+		if err := o.Clock.Sleep(o.stop, time.Duration(try)*time.Second); err != nil {
 			return snap, err
 		}
 	}
@@ -116,7 +119,14 @@ func (o *owner) acquire(snap rollout.Snapshot) (rollout.Snapshot, error) {
 	if err != nil {
 		return snap, err
 	}
-	o.rec = rollout.Begin(rollout.Opening{Spec: o.q.Spec, Snapshot: snap, Target: o.target, Inherited: inherited, Epoch: o.lease.Epoch})
+	open := rollout.Opening{Spec: o.q.Spec, Snapshot: snap, Target: o.target, Inherited: inherited, Epoch: o.lease.Epoch}
+	if last := o.lease.Last; last != nil {
+		var rec rollout.Record
+		if json.Unmarshal(last.Record, &rec) == nil { // else there is nothing to learn from it
+			open.Known = rec.Typical
+		}
+	}
+	o.rec = rollout.Begin(open)
 	return snap, nil
 }
 
@@ -284,7 +294,7 @@ func (o *owner) look(look rollout.Look) (rollout.Snapshot, error) {
 			o.trouble = time.Time{}
 			return snap, nil
 		}
-		if errors.Is(err, asg.ErrNotFound) || asg.Denied(err) {
+		if !asg.Passing(err) {
 			return snap, err
 		}
 		now := o.Clock.Now()

@@ -17,6 +17,8 @@ type Opening struct {
 	// none. Its intents may or may not have happened.
 	Inherited *Record
 	Epoch     int64
+	// Known is what the last roll of the group learnt; zero: nothing.
+	Known Typical
 	// TookOver: the inherited roll's owner died rather than paused, so that
 	// what it had in flight must be looked for.
 	TookOver bool
@@ -37,7 +39,11 @@ func Begin(o Opening) Record {
 	rec := Record{
 		Epoch: o.Epoch, Started: o.Snapshot.At, Started0: newest(o.Snapshot),
 		Target: o.Target, Pointer: g.Pointer, Base: g.Desired, Size: g.Desired, Changed: newestChange(o.Snapshot),
+		Counts: Counts{Lowest: g.Desired},
 	}
+	// A tenth less than last time: an estimate that is too long would never be
+	// found out, one that is too short costs a look.
+	rec.Typical.Healthy = o.Known.Healthy * 9 / 10
 	rec.Previous = previous(o)
 	if !o.Spec.same(g.Points, o.Target) {
 		rec.Pinned = g.Points.Number
@@ -92,6 +98,7 @@ func (r *Record) inherit(in Record, g Group) {
 	r.Held = len(in.Suspended) > 0
 	if g.Pointer != in.Pointer && (g.Pointer == in.Pointed || g.Pointer == number(in.Pinned)) {
 		r.Pointer = in.Pointer // what the first roll found is what is put back
+		r.Pointed = g.Pointer  // and what it wrote is ours
 	}
 	if g.Desired == in.Base+in.Surge {
 		r.Base, r.Surge = in.Base, in.Surge

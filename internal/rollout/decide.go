@@ -45,6 +45,7 @@ func Decide(in Input) Decision {
 		t.advance()
 	}
 	t.schedule()
+	t.rec.Typical = t.mem.Learnt
 	t.out.Record, t.out.Memory = t.rec, t.mem
 	return t.out
 }
@@ -87,6 +88,7 @@ func newTurn(in Input) *turn {
 	if t.snap.ActivitiesSeen {
 		t.mem.Learnt = t.mem.Learnt.or(t.snap.Typical)
 	}
+	t.mem.Learnt = t.mem.Learnt.or(t.rec.Typical)
 	return t
 }
 

@@ -162,12 +162,28 @@ func (t *turn) superseded() bool {
 		ours = t.rec.Pointed
 	}
 	seen := t.snap.Group.Pointer
-	if seen == ours || t.now.Sub(t.mem.PointedAt) < settle {
+	if seen == ours || t.now.Sub(t.mem.PointedAt) < settle || t.doubtful(seen) {
 		return false
 	}
 	t.rec.Pinned = 0 // theirs now; do not touch it on the way out
 	t.rec.Proven = true
 	t.safePoint(Ending{Outcome: Superseded, Reason: fmt.Sprintf("the group's launch template version was changed from %s to %s by somebody else", ours, seen)})
+	return true
+}
+
+// doubtful says whether seen may be the text that a write of ours, of which
+// nobody knows what came of it, left or found.
+func (t *turn) doubtful(seen string) bool {
+	if t.mem.PointDoubt.IsZero() {
+		return false
+	}
+	waited := t.now.Sub(t.mem.PointDoubt) >= settle
+	if !slices.Contains([]string{t.rec.Pointer, number(t.rec.Pinned), number(t.rec.Target.Number), number(t.rec.Copy)}, seen) {
+		return !waited
+	}
+	if waited {
+		t.rec.Pointed, t.mem.PointDoubt = seen, time.Time{} // now it is known
+	}
 	return true
 }
 

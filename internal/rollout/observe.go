@@ -146,6 +146,9 @@ func (t *turn) judgeMember(m Member) {
 	first, ok := t.mem.FirstSeen[m.ID]
 	if !ok {
 		first = t.now
+		if asked := t.mem.Asked; !asked.IsZero() && asked.After(t.rec.Started) {
+			first = asked.Add(reaction) // it is what AWS launched when we asked
+		}
 		t.mem.FirstSeen[m.ID] = first
 	}
 	if m.State == InService && t.mem.InService[m.ID].IsZero() {
@@ -159,7 +162,7 @@ func (t *turn) judgeMember(m Member) {
 		delete(t.mem.SickSince, m.ID)
 		if t.mem.HealthySince[m.ID].IsZero() {
 			t.mem.HealthySince[m.ID] = t.now
-			if t.mem.Ours[m.ID] {
+			if first.After(t.rec.Started) || t.mem.Ours[m.ID] {
 				// The latest of a batch counts: the next one is looked at when all of
 				// it should be there.
 				launch := t.mem.Learnt.or(Typical{Launch: usualLaunch}).Launch
@@ -272,9 +275,7 @@ func (t *turn) count() {
 		Lowest: was.Lowest, Highest: max(was.Highest, t.launched())}
 	if t.known {
 		c.Healthy = t.healthy
-		if was.Running == 0 || t.healthy < was.Lowest {
-			c.Lowest = t.healthy
-		}
+		c.Lowest = min(was.Lowest, t.healthy)
 	}
 	if c.Ready > was.Ready || c.Stale < was.Stale {
 		t.mem.Progress = t.now

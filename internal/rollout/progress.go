@@ -70,7 +70,7 @@ func (t *turn) pointer() string {
 			return t.out.Steps[i].Version
 		}
 	}
-	if t.rec.Pointed != "" && t.now.Sub(t.mem.PointedAt) < settle {
+	if t.rec.Pointed != "" && t.mem.PointDoubt.IsZero() && t.now.Sub(t.mem.PointedAt) < settle {
 		return t.rec.Pointed
 	}
 	return t.snap.Group.Pointer

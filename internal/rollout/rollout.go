@@ -93,6 +93,8 @@ type Change struct {
 	Absolute bool      // a person, a scheduled action, constraints: an absolute value was written
 	From, To int
 	Cause    string // AWS's text
+	// Launched: by LaunchInstances, which only rolls use.
+	Launched bool
 	Member   string // for a decrement: the member that was ended by request
 }
 
@@ -136,9 +138,9 @@ type Snapshot struct {
 
 // Typical are the durations of a group's members, learnt or stated.
 type Typical struct {
-	Launch    time.Duration // asked for → in service
-	Healthy   time.Duration // in service → healthy by every chosen signal
-	Terminate time.Duration // asked to end → gone
+	Launch    time.Duration `json:"l,omitempty"` // asked for → in service
+	Healthy   time.Duration `json:"h,omitempty"` // in service → healthy by every chosen signal
+	Terminate time.Duration `json:"t,omitempty"` // asked to end → gone
 }
 
 // Direction is where a roll is going.
@@ -207,6 +209,7 @@ type Record struct {
 	Blame    bool     `json:"bad,omitempty"`  // the target is at fault: quarantine it
 	Last     string   `json:"last,omitempty"` // newest event, for people
 	Counts   Counts   `json:"c"`
+	Typical  Typical  `json:"typ"`           // learnt, for the next roll of the group
 	Outcome  Outcome  `json:"end,omitempty"` // empty while it goes on
 	Intents  []Intent `json:"in,omitempty"`
 }
@@ -223,6 +226,7 @@ type Memory struct {
 	Announced    map[string]Version // launched by us and not seen yet
 	EndedAt      map[string]time.Time
 	Ours         map[string]bool      // launched by us, by id
+	Asked        time.Time            // when AWS was last asked to launch by itself
 	Missing      map[string]time.Time // gone, and why is not known yet
 	Counted      map[string]bool      // departures already judged
 	BadZones     map[string]time.Time
@@ -233,6 +237,9 @@ type Memory struct {
 	LaunchFails  int       // in a row
 	Refused      *Failure  // a step AWS refuses for good
 	PointedAt    time.Time
+	// PointDoubt: since when a write of the pointer that did not work leaves
+	// open which of our texts it holds; zero: it is known.
+	PointDoubt  time.Time
 	Unexplained  time.Time // since when desired is not what is expected
 	Verify       []Intent  // raises whose cause has not been seen yet
 	Recent       []expected

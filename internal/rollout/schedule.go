@@ -7,8 +7,10 @@ const (
 	usualLaunch    = time.Minute
 	usualHealthy   = 30 * time.Second
 	usualTerminate = time.Minute
+	// earliest is when to begin looking for something of unknown duration.
+	earliest = 10 * time.Second
 	// reaction is how long Auto Scaling takes to act on a difference.
-	reaction = 5 * time.Second
+	reaction = 3 * time.Second
 	// longestWait bounds the time between two looks where nothing is due: others
 	// are at work too. While something is due later than that, one look in
 	// between is enough.
@@ -32,7 +34,8 @@ func (t *turn) schedule() {
 	if t.out.Ending != nil {
 		return
 	}
-	typical := t.mem.Learnt.or(Typical{usualLaunch, usualHealthy, usualTerminate})
+	// What is not known is looked for early, at the cost of some more looks.
+	typical := t.mem.Learnt.or(Typical{usualLaunch, earliest, earliest})
 	for _, m := range t.fresh {
 		switch {
 		case t.mem.Graduated[m.ID]:
@@ -51,6 +54,9 @@ func (t *turn) schedule() {
 		t.wake(t.now.Add(longestWait))
 	}
 	t.wake(t.now.Add(2 * longestWait))
+	if !t.known && t.planned == 0 && len(t.fresh) == 0 && len(t.stale) > 0 {
+		t.wake(t.now) // nothing can be ended before old members' health is known
+	}
 	if floor := t.now.Add(t.spec.Poll); t.out.Next.Before(floor) && !t.atOnce() {
 		t.out.Next = floor
 	}
@@ -109,16 +115,16 @@ func (t *turn) toHealthy(typical Typical) time.Duration {
 	return typical.Healthy
 }
 
-// due wakes when something that began at since usually is done, and after
-// that with pauses of an eighth of the time waited so far: a launch of 80 s is
-// then seen at most 10 s late, for a handful of looks.
+// due wakes when something that began at since usually is done, and after that
+// with pauses that grow with how late it is, from an eighth of what is usual
+// on: a launch of 80 s is then seen at most 10 s late, for a handful of looks.
 func (t *turn) due(since time.Time, usual time.Duration) {
 	at := since.Add(usual)
 	if t.now.Before(at) {
 		t.wake(at)
 		return
 	}
-	t.wake(t.now.Add(min(max(t.spec.Poll, t.now.Sub(since)/8), 30*time.Second)))
+	t.wake(t.now.Add(min(max(t.spec.Poll, usual/8, t.now.Sub(at)/3), 30*time.Second)))
 }
 
 // dueCapacity wakes for what is waited for that no new member stands for yet:

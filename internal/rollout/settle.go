@@ -78,7 +78,8 @@ func Settle(rec Record, mem Memory, s Step, r Result, now time.Time) (Record, Me
 			delete(rec.Suspended, p)
 		}
 	case Point:
-		mem.PointedAt = now
+		rec.Pointed = s.Version
+		mem.PointedAt, mem.PointDoubt = now, time.Time{}
 	case Launch:
 		mem.LaunchFails, mem.LaunchError = 0, ""
 		rec, mem = launched(rec, mem, r.IDs, now)
@@ -88,6 +89,7 @@ func Settle(rec Record, mem Memory, s Step, r Result, now time.Time) (Record, Me
 		rec.Surge += s.To - s.From
 		rec.Launched += s.To - s.From
 		mem.Verify = append(mem.Verify, Intent{Kind: Raise, From: s.From, To: s.To, Since: now})
+		mem.Asked = now
 		note.Text = fmt.Sprintf("raised desired capacity from %d to %d", s.From, s.To)
 	case End:
 		mem.EndedAt[s.Member] = now
@@ -95,6 +97,8 @@ func Settle(rec Record, mem Memory, s Step, r Result, now time.Time) (Record, Me
 		if s.Decrement {
 			mem.remember(rec.Base+rec.Surge, now)
 			rec.Surge--
+		} else {
+			mem.Asked = now
 		}
 		note.Text = "ended " + s.Member
 	case Copy:
@@ -162,7 +166,9 @@ func settleFailure(rec Record, mem Memory, s Step, r Result, now time.Time) (Rec
 	f := r.Failure
 	note := Note{Warn: true, Text: fmt.Sprintf("could not %s: %s", s.Why, f.Text)}
 	if s.Kind == Point {
-		mem.PointedAt = now // what is seen may lag behind what may have happened
+		// Nothing may be launched in the belief that it worked: what is seen
+		// counts until a write has worked.
+		mem.PointDoubt = now
 	}
 	if s.Kind == Launch || s.Kind == Raise {
 		rec, mem = launched(rec, mem, r.IDs, now)

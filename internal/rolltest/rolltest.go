@@ -38,6 +38,8 @@ type Shape struct {
 	Group, Extra string
 	// NoTargets leaves the group without a target group.
 	NoTargets bool
+	// Drain is the target group's deregistration delay; 30s when empty.
+	Drain string
 	// S3 keeps the journal in a bucket rather than in SSM.
 	S3 bool
 }
@@ -48,6 +50,9 @@ func (s Shape) scenario() string {
 	}
 	if s.Pointer == "" {
 		s.Pointer = "1"
+	}
+	if s.Drain == "" {
+		s.Drain = "30s"
 	}
 	targets := `target_groups = ["web"]`
 	if s.NoTargets {
@@ -63,7 +68,9 @@ template "web" {
   version { image = "golden-web-1" }
   version { image = "golden-web-2" }
 }
-target_group "web" {}
+target_group "web" {
+  deregistration_delay = %q
+}
 group "web" {
   template = "web"
   version  = %q
@@ -74,7 +81,7 @@ group "web" {
   %s
 }
 %s
-`, s.Image, s.Pointer, s.Max, s.Members, targets, s.Group, s.Extra)
+`, s.Image, s.Drain, s.Pointer, s.Max, s.Members, targets, s.Group, s.Extra)
 }
 
 // Stage is one world with a roller in it.
@@ -88,6 +95,7 @@ type Stage struct {
 	referee *referee
 	start   time.Time
 	inS3    bool
+	silent  bool
 }
 
 // New stages a shape in a virtual world.
@@ -136,7 +144,13 @@ func (s *Stage) NewRoller(name string, pid int) *roller.Roller {
 	}
 }
 
+// Silence stops keeping the log, for benchmarks.
+func (s *Stage) Silence() { s.silent = true }
+
 func (s *Stage) log(at time.Time, text string) {
+	if s.silent {
+		return
+	}
 	s.Log = append(s.Log, fmt.Sprintf("%7s  %s", at.Sub(s.start).Round(time.Second), text))
 }
 
