@@ -134,20 +134,25 @@ func (t *taker) claim(ctx context.Context, prev *found, inherited *Entry) (*Leas
 	}
 	l.owner.Nonce, l.owner.Since = l.Nonce, now
 	e := Entry{Group: t.group, ARN: t.arn, Seq: 1, Owner: l.owner, State: Running, Updated: now}
-	var took int64
 	if prev != nil {
 		l.Epoch, l.older = t.seen.Epoch+1, prev.older
-		took = t.seen.Seq
-	}
-	if inherited != nil {
-		e.Record = inherited.Record
+		last := t.seen
+		l.Last = &last
 	}
 	e.Epoch = l.Epoch
-	body, err := e.encode(took)
+	var took, at int64
+	if inherited != nil {
+		e.Record, took = inherited.Record, inherited.Seq
+	}
+	if _, blind := t.j.store.chain.(blindChain); blind {
+		at = 1
+	}
+	body, err := e.encode(took, at)
 	if err != nil {
 		return nil, err
 	}
-	if l.mark, err = t.j.store.chain.claim(ctx, t.key, prev, l.Epoch, body); err != nil {
+	l.mark, err = t.j.store.chain.claim(ctx, prev, mark{key: t.key, epoch: l.Epoch, nonce: l.Nonce}, body)
+	if err != nil {
 		return nil, err
 	}
 	return l, nil
@@ -164,9 +169,17 @@ func (t *taker) confirm(ctx context.Context, l *Lease, silent bool) error {
 	if _, blind := t.j.store.chain.(blindChain); !blind {
 		return nil
 	}
+	if !silent {
+		_, err := t.predecessor(ctx, l)
+		return err
+	}
+	if err := t.j.clock.Sleep(ctx, l.SettleWait); err != nil {
+		return err
+	}
+	l.SettleWait = 0
 	took := t.seen
 	before, err := t.predecessor(ctx, l)
-	if err != nil || !silent {
+	if err != nil {
 		return err
 	}
 	if before != nil && before.Seq == took.Seq && before.Owner.Nonce == took.Owner.Nonce {
@@ -178,13 +191,13 @@ func (t *taker) confirm(ctx context.Context, l *Lease, silent bool) error {
 		if err := t.j.clock.Sleep(ctx, min(t.j.opts.Heartbeat, end.Sub(now))); err != nil {
 			return err
 		}
-		if err := l.Write(ctx, l.Inherited.Record); err != nil {
+		if err := l.write(ctx, Running, l.Inherited.Record, took.Seq); err != nil {
 			return overtakenEarly(err)
 		}
 	}
 	// Its last write may announce a call that it still made.
 	if before, err = t.predecessor(ctx, l); err == nil && before != nil {
-		l.Inherited = before
+		l.Inherited, l.Last = before, before
 	}
 	return err
 }

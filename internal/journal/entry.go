@@ -22,7 +22,8 @@ type stored struct {
 	State   State           `json:"state"`
 	Owner   storedOwner     `json:"owner"`
 	Updated time.Time       `json:"updated"`
-	Took    int64           `json:"took,omitempty"` // in a first write: the sequence number of the epoch before at which it was taken over
+	Took    int64           `json:"took,omitempty"` // the record is that of the epoch before, as it was at this sequence number
+	At      int64           `json:"at,omitempty"`   // SSM: the version that this write was meant to become
 	Record  json.RawMessage `json:"record,omitempty"`
 }
 
@@ -36,11 +37,11 @@ type storedOwner struct {
 	Since   time.Time `json:"since"`
 }
 
-// encode gives the stored form; took is for the first write of an epoch.
-func (e Entry) encode(took int64) ([]byte, error) {
+// encode gives the stored form; what took and at are is said at stored.
+func (e Entry) encode(took, at int64) ([]byte, error) {
 	s := stored{
 		Schema: schema, ARN: e.ARN, Group: e.Group, Epoch: e.Epoch, Seq: e.Seq, State: e.State,
-		Updated: whole(e.Updated), Took: took, Record: e.Record,
+		Updated: whole(e.Updated), Took: took, At: at, Record: e.Record,
 		Owner: storedOwner{
 			Name: e.Owner.Name, PID: e.Owner.PID, Start: e.Owner.ProcessStart,
 			Machine: e.Owner.MachineID, Boot: e.Owner.BootID, Nonce: e.Owner.Nonce, Since: whole(e.Owner.Since),
@@ -123,7 +124,7 @@ func envelopeSize(groupARN string) int {
 	} else {
 		e.Group = strings.Repeat("x", 255)
 	}
-	body, err := e.encode(1e9)
+	body, err := e.encode(1e9, 1e9)
 	if err != nil {
 		return 1 << 30 // cannot happen: the values above all encode
 	}

@@ -31,9 +31,12 @@ type Lease struct {
 	// Inherited is the unfinished entry that this lease took over (running or
 	// paused), nil when there was none or it was settled.
 	Inherited *Entry
-	// SettleWait is how long calls of the previous owner may still be landing:
+	// Last is the newest entry found, settled or not; nil: there was none. What
+	// a former roll learnt about the group is in its record.
+	Last *Entry
+	// SettleWait is how much longer calls of the previous owner may be landing:
 	// wait that long, then reconcile Inherited, then act. Zero after an orderly
-	// pause or end.
+	// pause or end, and where Acquire has waited for it already.
 	SettleWait time.Duration
 
 	j     *Journal
@@ -61,21 +64,21 @@ type Lease struct {
 // [*DeniedError]; anything else: the write may or may not have landed, the lease
 // is not renewed, and writing again settles which.
 func (l *Lease) Write(ctx context.Context, record any) error {
-	return l.write(ctx, Running, record)
+	return l.write(ctx, Running, record, 0)
 }
 
 // Pause stores record, which has work left, and gives the lease up. From the
 // call on [Lease.Check] fails, whatever the outcome. Errors as for
 // [Lease.Write]; after one, Pause or Settle may be called again.
 func (l *Lease) Pause(ctx context.Context, record any) error {
-	return l.write(ctx, Paused, record)
+	return l.write(ctx, Paused, record, 0)
 }
 
 // Settle stores record, which has nothing left to do and should be small, gives
 // the lease up, and removes epochs that ended more than a day ago. Otherwise it
 // is as [Lease.Pause].
 func (l *Lease) Settle(ctx context.Context, record any) error {
-	return l.write(ctx, Settled, record)
+	return l.write(ctx, Settled, record, 0)
 }
 
 // Check says whether the owner may make a call now: nil while less than TTL has
@@ -107,19 +110,17 @@ func (l *Lease) Due() time.Time {
 // Room is how many bytes a record of this group may have; see [Journal.Room].
 func (l *Lease) Room() int { return l.j.Room(l.ARN) }
 
-// write stores one entry and learns from the answer.
-func (l *Lease) write(ctx context.Context, s State, record any) error {
+// write stores one entry and learns from the answer. took is said at stored.
+func (l *Lease) write(ctx context.Context, s State, record any, took int64) error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	body, sent, err := l.prepare(s, record)
+	body, sent, again, err := l.prepare(s, record, took)
 	if err != nil {
 		return err
 	}
-	if s != Running {
-		// A closing entry lets others in at once. Should its answer be lost and
-		// this be called again, only a look tells whether somebody came.
-		l.checked = true
-	}
+	// A closing entry lets others in at once. If this is not the first one, only
+	// a look tells whether somebody came since.
+	l.checked = l.checked || again
 	m, err := l.j.store.chain.replace(ctx, l.mark, body)
 	l.mark = m
 	if blind, ok := l.j.store.chain.(blindChain); ok && err == nil {
@@ -145,46 +146,51 @@ func (l *Lease) write(ctx context.Context, s State, record any) error {
 
 // prepare encodes the next entry and takes its sequence number. A number is
 // never used twice, even when its write failed: that write may have landed.
-func (l *Lease) prepare(s State, record any) (body []byte, sent time.Time, err error) {
+// again says that a closing entry was sent before.
+func (l *Lease) prepare(s State, record any, took int64) (body []byte, sent time.Time, again bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.lost != nil {
-		return nil, sent, l.lost
+		return nil, sent, false, l.lost
 	}
 	if l.closing && s == Running {
-		return nil, sent, ErrClosed
+		return nil, sent, false, ErrClosed
 	}
 	sent = l.j.clock.Now()
 	if elapsed(l.sent, sent) > keepEpochs/2 {
 		// The epochs that would tell that we were overtaken may be gone soon.
 		l.lost = &LostError{Group: l.Group, Epoch: l.Epoch}
-		return nil, sent, l.lost
+		return nil, sent, false, l.lost
 	}
 	raw, err := encodeRecord(record)
 	if err != nil {
-		return nil, sent, fmt.Errorf("encode the record of group %s: %w", l.Group, err)
+		return nil, sent, false, fmt.Errorf("encode the record of group %s: %w", l.Group, err)
 	}
 	if room := l.Room(); len(raw) > room {
-		return nil, sent, &TooLargeError{What: "record of group " + l.Group, Size: len(raw), Room: room, Store: l.j.store.String()}
+		return nil, sent, false, &TooLargeError{What: "record of group " + l.Group, Size: len(raw), Room: room, Store: l.j.store.String()}
 	}
 	e := Entry{
 		Group: l.Group, ARN: l.ARN, Epoch: l.Epoch, Seq: l.seq + 1,
 		Owner: l.owner, State: s, Record: raw, Updated: sent,
 	}
-	if body, err = e.encode(0); err != nil {
-		return nil, sent, fmt.Errorf("encode the journal of group %s: %w", l.Group, err)
+	var at int64
+	if _, blind := l.j.store.chain.(blindChain); blind {
+		at = l.mark.version + 1
+	}
+	if body, err = e.encode(took, at); err != nil {
+		return nil, sent, false, fmt.Errorf("encode the journal of group %s: %w", l.Group, err)
 	}
 	l.seq++
-	l.closing = l.closing || s != Running
-	return body, sent, nil
+	again, l.closing = l.closing, l.closing || s != Running
+	return body, sent, again, nil
 }
 
-// late says whether the write that was just answered came so long after the
-// one before that a taker could have seen it missing.
+// late says whether the write that was just answered came after the lease had
+// run out, so that a taker could have seen it missing.
 func (l *Lease) late() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return elapsed(l.sent, l.j.clock.Now()) > l.j.opts.TTL/2
+	return elapsed(l.sent, l.j.clock.Now()) >= l.j.opts.TTL
 }
 
 // lose ends the lease, naming who has it now if that can be read.

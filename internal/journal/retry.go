@@ -165,5 +165,6 @@ func (c caller) wait(ctx context.Context, name string, i int) error {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(name)) // a hash does not fail
 	base := firstWait << i
-	return c.clock.Sleep(ctx, base+time.Duration(uint64(base)*uint64(h.Sum32()>>(i%8)&0xffff)>>16))
+	share := float64(h.Sum32()>>i&0xffff) / 0x10000
+	return c.clock.Sleep(ctx, base+time.Duration(share*float64(base)))
 }

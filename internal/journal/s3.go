@@ -55,12 +55,12 @@ func (c s3Chain) newest(ctx context.Context, key string) (*found, error) {
 }
 
 // claim implements chain by replacing the entry of the epoch before.
-func (c s3Chain) claim(ctx context.Context, key string, prev *found, epoch int64, body []byte) (mark, error) {
-	cur := mark{key: key, epoch: epoch}
+func (c s3Chain) claim(ctx context.Context, prev *found, m mark, body []byte) (mark, error) {
 	if prev != nil {
-		cur.etag = prev.etag
+		m.etag = prev.etag
 	}
-	m, err := c.swap(ctx, cur, body)
+	key := m.key
+	m, err := c.swap(ctx, m, body)
 	return m, explain("s3:PutObject", "object "+c.o.url(c.path(key)), err)
 }
 
@@ -95,7 +95,7 @@ func (c s3Chain) swap(ctx context.Context, cur mark, body []byte) (mark, error) 
 			if is(err, "PreconditionFailed", "NoSuchKey") {
 				return mark{}, errTaken // NoSuchKey: removed under us
 			}
-			return mark{key: cur.key, epoch: cur.epoch, etag: etag}, err
+			return mark{key: cur.key, epoch: cur.epoch, nonce: cur.nonce, etag: etag}, err
 		},
 		func(ctx context.Context) (mark, bool, error) { return c.landed(ctx, cur, body) })
 }
@@ -111,7 +111,7 @@ func (c s3Chain) landed(ctx context.Context, cur mark, body []byte) (mark, bool,
 	case !bytes.Equal(now, body):
 		return mark{}, false, errTaken
 	}
-	return mark{key: cur.key, epoch: cur.epoch, etag: etag}, true, nil
+	return mark{key: cur.key, epoch: cur.epoch, nonce: cur.nonce, etag: etag}, true, nil
 }
 
 // remove implements chain. There are no older epochs.

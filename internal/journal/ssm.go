@@ -3,6 +3,7 @@ package journal
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -44,7 +45,9 @@ func NewSSM(client SSMClient, clk clock.Clock, prefix string) *Store {
 //
 //   - To take over is to create e<N+1>; of parallel takers one succeeds.
 //   - An owner overwrites its own name. A returned version that is not the last
-//     one + 1 means that somebody else wrote there: lost.
+//     one + 1 means that somebody else wrote there: lost. (Or that a write of
+//     its own, given up on and sent again, has landed after all: the versions in
+//     between say whose they are.)
 //   - Nobody deletes the newest name, or one that a reader who lags behind could
 //     still take for the newest; see prunable.
 //
@@ -53,16 +56,22 @@ func NewSSM(client SSMClient, clk clock.Clock, prefix string) *Store {
 //
 // A taker claims e<N+1> only after it saw one write W of the owner, and no
 // newer one, for at least TTL + Grace = 180 s. If the owner's next write was
-// answered within TTL/2 = 60 s of sending W, then it was there before the taker
-// had watched W for 60 s, the taker saw it, and did not claim. So a write that
-// is on time cannot have been overtaken, and needs no look. A late one (the
-// owner was frozen, or AWS was away) is followed by a look for e<N+1>.
+// answered within TTL = 120 s of sending W, then it was there before the taker
+// had watched W for 120 s, the taker saw it (reads may even lag by a minute),
+// and did not claim. So a write that is on time cannot have been overtaken, and
+// needs no look. A late one (the owner was frozen, or AWS was away) is followed
+// by a look for e<N+1>.
 //
 // That leaves a taker that was itself frozen between its last look and its
 // claim, while the owner came back and looked before the claim was there. Two
 // rules close it: an owner that was late once looks after every write from then
 // on, and so stops at its next write; and a taker looks at e<N> again after the
 // claim, and if the owner had come back, waits TTL + Grace before it acts.
+//
+// AWS does not say that reads are consistent. Reads that lag by less than Grace
+// do no harm: the taker looks again Grace after its claim (it has to let calls in
+// flight land for that long anyway), when it sees whatever the owner wrote
+// before it could see the claim.
 type ssmChain struct{ p parameters }
 
 // newest implements chain in one call, when there are no more than ten epochs.
@@ -89,21 +98,73 @@ func (c ssmChain) newest(ctx context.Context, key string) (*found, error) {
 	slices.SortFunc(epochs, func(a, b epoch) int { return int(a.n - b.n) })
 	last := len(epochs) - 1
 	top := epochs[last]
-	f := &found{where: "parameter " + aws.ToString(top.p.Name), body: []byte(aws.ToString(top.p.Value))}
+	f := &found{where: "parameter " + aws.ToString(top.p.Name)}
+	if f.body, err = c.latest(ctx, top.p); err != nil {
+		return nil, err
+	}
 	for _, e := range epochs[:last] {
 		f.older = append(f.older, oldEpoch{aws.ToString(e.p.Name), aws.ToTime(e.p.LastModifiedDate)})
-		if e.n == top.n-1 {
-			f.prev = []byte(aws.ToString(e.p.Value))
+	}
+	body := f.body
+	for i := last - 1; i >= 0 && epochs[i].n == epochs[i+1].n-1 && readStamp(body).Took > 0; i-- {
+		if body, err = c.latest(ctx, epochs[i].p); err != nil {
+			return nil, err
 		}
+		f.prev = append(f.prev, body)
 	}
 	return f, nil
 }
 
+// latest gives the newest thing that the owner wrote to a name. Nearly always
+// that is its value. But a write that its owner had given up on, and sent again,
+// can land a second time on top of later ones. Each write says which version it
+// was meant to become; where that is not so, the versions below are read too.
+func (c ssmChain) latest(ctx context.Context, p types.Parameter) ([]byte, error) {
+	body := []byte(aws.ToString(p.Value))
+	best := readStamp(body)
+	if best.At == 0 || best.At == p.Version {
+		return body, nil
+	}
+	for v := p.Version - 1; v > max(p.Version-maxLate, 0); v-- {
+		old, err := c.p.get(ctx, versionName(aws.ToString(p.Name), v))
+		if err != nil {
+			return nil, err
+		}
+		if old == nil {
+			break
+		}
+		s := readStamp([]byte(aws.ToString(old.Value)))
+		if s.Seq > best.Seq && s.Owner.Nonce == best.Owner.Nonce {
+			best, body = s, []byte(aws.ToString(old.Value))
+		}
+		if s.At == v && s.Seq >= best.Seq {
+			break // written in its place, after all that lies below
+		}
+	}
+	return body, nil
+}
+
+// maxLate is how many versions on top of each other may have landed late.
+const maxLate = 10
+
+// readStamp reads who wrote an entry, and where in the order; zero if it is not
+// readable.
+func readStamp(body []byte) (s stored) {
+	if json.Unmarshal(body, &s) != nil {
+		return stored{}
+	}
+	return s
+}
+
+func versionName(name string, version int64) string {
+	return name + ":" + strconv.FormatInt(version, 10)
+}
+
 // claim implements chain by creating a name.
-func (c ssmChain) claim(ctx context.Context, key string, _ *found, epoch int64, body []byte) (mark, error) {
-	m := mark{key: key, epoch: epoch, version: 1}
+func (c ssmChain) claim(ctx context.Context, _ *found, m mark, body []byte) (mark, error) {
 	name := c.name(m)
-	m, err := c.p.swap(ctx, key,
+	m.version = 1
+	m, err := c.p.swap(ctx, m.key,
 		func(ctx context.Context) (mark, error) {
 			_, err := c.p.put(ctx, name, body, false)
 			if is(err, "ParameterAlreadyExists") {
@@ -127,71 +188,77 @@ func (c ssmChain) claim(ctx context.Context, key string, _ *found, epoch int64, 
 // replace implements chain by overwriting our own name.
 func (c ssmChain) replace(ctx context.Context, cur mark, body []byte) (mark, error) {
 	if cur.pending != nil {
-		var err error
-		if cur, err = c.settle(ctx, cur); err != nil {
+		m, _, err := c.landed(ctx, cur, cur.pending)
+		if err != nil {
 			return cur, err
 		}
+		cur = m
 	}
 	name := c.name(cur)
 	m, err := c.p.swap(ctx, cur.key,
 		func(ctx context.Context) (mark, error) {
-			version, err := c.p.put(ctx, name, body, true)
-			if err == nil && version != cur.version+1 {
-				return mark{}, errTaken
-			}
-			return mark{key: cur.key, epoch: cur.epoch, version: version}, err
+			m := cur
+			var err error
+			m.version, err = c.p.put(ctx, name, body, true)
+			return m, err
 		},
 		func(ctx context.Context) (mark, bool, error) { return c.landed(ctx, cur, body) })
-	var unsettled *unsettledError
-	switch {
-	case err == nil:
+	if err == nil {
+		// Not the last version + 1: somebody else wrote, or a late write of ours.
+		err = c.ours(ctx, cur, m.version)
+	}
+	if err == nil {
 		return m, nil
-	case errors.As(err, &unsettled):
+	}
+	if !errors.Is(err, errTaken) && judge(err) == unclear {
 		cur.pending = body
 	}
 	return cur, explain("ssm:PutParameter", "parameter "+name, err)
 }
 
-// settle finds out about a write whose answer was lost.
-func (c ssmChain) settle(ctx context.Context, cur mark) (mark, error) {
-	m, landed, err := c.landed(ctx, cur, cur.pending)
-	switch {
-	case err != nil:
-		return cur, err
-	case landed:
-		return m, nil
-	}
-	cur.pending = nil
-	return cur, nil
-}
-
-// landed looks whether body was written on top of cur, and nothing else.
+// landed looks whether body is what our name holds now, and how far it got.
 func (c ssmChain) landed(ctx context.Context, cur mark, body []byte) (mark, bool, error) {
 	p, err := c.p.get(ctx, c.name(cur))
 	if err != nil {
-		return mark{}, false, err
+		return cur, false, err
 	}
-	switch {
-	case p == nil || p.Version < cur.version:
-		// Removed, or created again: nobody does that to the newest.
-		return mark{}, false, errTaken
-	case p.Version == cur.version:
-		return mark{}, false, nil
-	case !bytes.Equal(body, []byte(aws.ToString(p.Value))):
-		return mark{}, false, errTaken
+	if p == nil || p.Version < cur.version {
+		// Reads may lag. If it was removed, the version of the next write tells.
+		return cur, false, nil
 	}
-	// A write that was read too early to be seen and then sent again has landed
-	// twice. Anything else in between is not ours.
-	for v := cur.version + 1; v < p.Version; v++ {
-		old, err := c.p.get(ctx, c.name(cur)+":"+strconv.FormatInt(v, 10))
-		if err != nil {
-			return mark{}, false, err
+	if readStamp([]byte(aws.ToString(p.Value))).Owner.Nonce != cur.nonce {
+		return cur, false, errTaken
+	}
+	if err := c.ours(ctx, cur, p.Version); err != nil {
+		return cur, false, err
+	}
+	cur.version, cur.pending = p.Version, nil
+	return cur, bytes.Equal(body, []byte(aws.ToString(p.Value))), nil
+}
+
+// ours reports errTaken unless every version between that of cur and the given
+// one was written by us.
+func (c ssmChain) ours(ctx context.Context, cur mark, version int64) error {
+	if version < cur.version || version > cur.version+maxLate {
+		return errTaken // removed and made anew, or far too much to be ours
+	}
+	for v := cur.version + 1; v < version; v++ {
+		// It exists, for there is a later one; but reads may lag.
+		var p *types.Parameter
+		for i := 0; p == nil && i < attempts; i++ {
+			var err error
+			if p, err = c.p.get(ctx, versionName(c.name(cur), v)); err != nil {
+				return err
+			}
+			if p == nil && c.p.wait(ctx, cur.key, i) != nil {
+				return ctx.Err()
+			}
 		}
-		if old == nil || !bytes.Equal(body, []byte(aws.ToString(old.Value))) {
-			return mark{}, false, errTaken
+		if p == nil || readStamp([]byte(aws.ToString(p.Value))).Owner.Nonce != cur.nonce {
+			return errTaken
 		}
 	}
-	return mark{key: cur.key, epoch: cur.epoch, version: p.Version}, true, nil
+	return nil
 }
 
 // overtaken implements blindChain.

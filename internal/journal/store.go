@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/fleetrefit/terraform-provider-refit/internal/clock"
@@ -28,9 +29,9 @@ func (s *Store) String() string { return s.name }
 type chain interface {
 	// newest returns the entry with the highest epoch, nil if there is none.
 	newest(ctx context.Context, key string) (*found, error)
-	// claim creates the epoch that follows prev (nil: the first). Of any number
-	// of claims of one epoch exactly one succeeds.
-	claim(ctx context.Context, key string, prev *found, epoch int64, body []byte) (mark, error)
+	// claim creates the epoch of m, which follows prev (nil: the first). Of any
+	// number of claims of one epoch exactly one succeeds.
+	claim(ctx context.Context, prev *found, m mark, body []byte) (mark, error)
 	// replace overwrites our own entry. It returns the new mark, and also on an
 	// error the one to go on with.
 	replace(ctx context.Context, cur mark, body []byte) (mark, error)
@@ -58,6 +59,7 @@ type docs interface {
 type mark struct {
 	key     string
 	epoch   int64
+	nonce   string // of the lease
 	version int64  // SSM: the parameter's version
 	etag    string // S3: the object's
 	// pending is a write whose answer was lost and could not be looked up:
@@ -70,31 +72,45 @@ type found struct {
 	where string // for messages
 	body  []byte
 	etag  string     // S3
-	prev  []byte     // SSM: the entry of the epoch before, if it is still there
+	prev  [][]byte   // SSM: the entries that the record is borrowed from, newest first
 	older []oldEpoch // SSM: the epochs before, ascending
 }
 
-// entry decodes what was found. A first write repeats the record of the epoch
-// before as its owner saw it; if that epoch was written to afterwards, its
-// record is the one that counts.
+// entry decodes what was found.
 func (f *found) entry() (Entry, error) {
 	e, took, err := decode(f.where, f.body)
 	if err != nil {
 		return Entry{}, err
 	}
-	if before, ok := f.before(); ok && e.Seq == 1 && e.State == Running && took > 0 && before.Seq > took {
-		e.Record = before.Record
-	}
+	e.Record = f.lender(e.Record, took, 0)
 	return e, nil
 }
 
-// before decodes the entry of the epoch before, if there is a readable one.
+// before decodes the entry of the epoch before, if the record is borrowed from
+// it and it is readable.
 func (f *found) before() (Entry, bool) {
-	if f.prev == nil {
+	if len(f.prev) == 0 {
 		return Entry{}, false
 	}
-	e, _, err := decode(f.where, f.prev)
+	e, took, err := decode(f.where, f.prev[0])
+	e.Record = f.lender(e.Record, took, 1)
 	return e, err == nil
+}
+
+// lender gives the record that counts for an entry which borrowed its record
+// from prev[i] when that had the sequence number took (0: it has its own).
+// Until a new owner writes a record of its own, it repeats that of the epoch
+// before as it saw it last; if the owner of that epoch wrote again, or had
+// borrowed in turn, then what is there now counts.
+func (f *found) lender(record json.RawMessage, took int64, i int) json.RawMessage {
+	if took == 0 || i >= len(f.prev) {
+		return record
+	}
+	e, tookBefore, err := decode(f.where, f.prev[i])
+	if err != nil || e.Seq <= took && tookBefore == 0 {
+		return record
+	}
+	return f.lender(e.Record, tookBefore, i+1)
 }
 
 // oldEpoch is an epoch before the newest one.

@@ -15,9 +15,7 @@ func (t *turn) account() {
 	got, want := t.snap.Group.Desired, t.rec.Base+t.rec.Surge
 	if got == want {
 		t.mem.Unexplained = time.Time{}
-		return
-	}
-	if t.lostLaunches(got - want) {
+		t.explained()
 		return
 	}
 	if slices.ContainsFunc(t.mem.Recent, func(e expected) bool { return e.desired == got && t.now.Before(e.until) }) {
@@ -37,6 +35,11 @@ func (t *turn) account() {
 	if t.mem.Unexplained.IsZero() {
 		t.mem.Unexplained = t.now
 	}
+	// Launches whose answer was lost come second: others' changes always show
+	// in the activities, and taking theirs for ours would scale them in.
+	if t.now.Sub(t.mem.Unexplained) >= settle/2 && t.lostLaunches(got-t.rec.Base-t.rec.Surge) {
+		return
+	}
 	t.out.Look.Activities = true
 	t.unclear = true
 	if t.now.Sub(t.mem.Unexplained) >= settle {
@@ -54,12 +57,13 @@ func (t *turn) account() {
 // attribute applies the changes of desired that others made since the last
 // one accounted for.
 func (t *turn) attribute() {
+	since := t.rec.Changed // AWS's times are whole seconds: several changes may share one
 	for _, c := range t.snap.Changes {
-		if !c.At.After(t.rec.Changed) {
+		if !c.At.After(since) {
 			continue
 		}
 		t.rec.Changed = c.At
-		if t.ours(c) {
+		if t.ours(c) || c.Launched && t.lostLaunches(c.To-c.From) {
 			continue
 		}
 		base, surge := t.rec.Base, t.rec.Surge
@@ -79,6 +83,28 @@ func (t *turn) attribute() {
 		}
 		t.rec.Base, t.rec.Surge = base, surge
 		t.note("others changed the desired capacity from %d to %d: %s", c.From, c.To, c.Cause)
+	}
+}
+
+// explained books changes as accounted for that an observation of the right
+// desired capacity must have seen, so that a later owner, who does not know
+// which members were ours, does not read them as others'.
+func (t *turn) explained() {
+	if !t.snap.ActivitiesSeen || len(t.rec.Intents) > 0 || len(t.mem.Verify) > 0 {
+		return
+	}
+	for _, c := range t.snap.Changes {
+		if c.At.After(t.rec.Changed) && t.now.Sub(c.At) > settle {
+			t.rec.Changed = c.At
+		}
+	}
+}
+
+// clamp follows a min size above what others were known to want: desired
+// cannot go below it, so it is what they want now.
+func (t *turn) clamp() {
+	if more := min(t.snap.Group.Min-t.rec.Base, t.rec.Surge); more > 0 {
+		t.rec.Base, t.rec.Surge = t.rec.Base+more, t.rec.Surge-more
 	}
 }
 

@@ -32,6 +32,7 @@ func Decide(in Input) Decision {
 	t := newTurn(in)
 	t.overlay()
 	t.account()
+	t.clamp()
 	t.judge()
 	t.count()
 	switch {
@@ -146,8 +147,7 @@ func (t *turn) advance() {
 	}
 	t.hold()
 	if t.rec.Direction == Back && t.rec.Copy == 0 {
-		t.step(Step{Kind: Copy, Source: t.rec.Previous.Number, Template: t.rec.Target.TemplateID,
-			Token: t.token(), Why: fmt.Sprintf("publish a copy of version %d, so that the newest version is good again", t.rec.Previous.Number)})
+		t.publish()
 		return // the copy's number is needed for everything after it
 	}
 	t.checkpoints()

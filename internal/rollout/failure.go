@@ -24,23 +24,38 @@ func (t *turn) failing() bool {
 	if n := len(t.failures) - 1; n > 0 {
 		reason += fmt.Sprintf(" (and %d more)", n)
 	}
-	well := 0
+	well, old := 0, 0
 	for _, m := range t.stale {
+		if m.State == Pending {
+			continue // just launched by others: it tells nothing
+		}
+		old++
 		if t.sick(m) == "" {
 			well++
 		}
 	}
 	if t.rec.Direction == Back {
-		t.conclude(Ending{Outcome: FailedRoll, Reason: t.rec.Reason + "; then the rollback failed: " + reason})
+		t.rollbackFailed(reason)
 		return true
 	}
-	if well*10 < len(t.stale)*9 {
-		t.safePoint(Ending{Outcome: Paused, Reason: fmt.Sprintf("%s, but only %d of %d old members are healthy too, so the image is not to blame", reason, well, len(t.stale))})
+	if well*10 < old*9 {
+		t.safePoint(Ending{Outcome: Paused, Reason: fmt.Sprintf("%s, but only %d of %d old members are healthy too, so the image is not to blame", reason, well, old)})
 		return true
 	}
 	t.rec.Blame = true
 	t.giveUp(reason)
 	return true
+}
+
+// rollbackFailed ends a roll whose rollback does not work either: every
+// member of either version stays, nothing stays suspended, and the pointer is
+// kept off a target that was never proven.
+func (t *turn) rollbackFailed(reason string) {
+	if t.rec.Copy == 0 && t.rec.Launched > 0 && t.pointer() != number(t.rec.Previous.Number) {
+		t.step(Step{Kind: Point, Version: number(t.rec.Previous.Number), Why: "launch from the version before the roll"})
+	}
+	t.resume()
+	t.conclude(Ending{Outcome: FailedRoll, Reason: t.rec.Reason + "; then the rollback failed: " + reason, Quarantine: t.rec.Blame})
 }
 
 // giveUp follows on_failure.
@@ -85,6 +100,18 @@ func (t *turn) turnBack(reason string) {
 	t.wake(t.now)
 }
 
+// publish makes the copy that a rollback points at. Its token is the same each
+// time, so that a lost answer does not leave a second copy.
+func (t *turn) publish() {
+	if t.now.Before(t.mem.LaunchAfter) {
+		t.wake(t.mem.LaunchAfter)
+		return
+	}
+	t.step(Step{Kind: Copy, Source: t.rec.Previous.Number, Template: t.rec.Target.TemplateID,
+		Token: fmt.Sprintf("refit-%d-copy-%d", t.rec.Started.Unix(), t.rec.Previous.Number),
+		Why:   fmt.Sprintf("publish a copy of version %d, so that the newest version is good again", t.rec.Previous.Number)})
+}
+
 // stalled ends a roll that has made no progress for instance_timeout, bakes
 // apart, while no new member is still within its own time.
 func (t *turn) stalled() bool {
@@ -109,7 +136,7 @@ func (t *turn) refused() bool {
 	t.mem.Refused = nil
 	switch {
 	case t.rec.Direction == Back:
-		t.conclude(Ending{Outcome: FailedRoll, Reason: t.rec.Reason + "; then the rollback failed: " + r.Text})
+		t.rollbackFailed(r.Text)
 	case r.Kind == Fatal && t.rec.Launched == 0 && t.rec.Ended == 0 && !t.rec.Proven:
 		// Nothing has happened yet: there is nothing to roll back.
 		t.rec.Reason = r.Text

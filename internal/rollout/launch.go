@@ -57,7 +57,7 @@ func (t *turn) room() int {
 	if t.rec.Direction == Back || t.rec.Checkpoints >= len(t.spec.Checkpoints) {
 		return t.lim.Running
 	}
-	return t.spec.checkpointSize(t.rec.Checkpoints, t.rec.Size) - len(t.fresh) - t.coming - t.planned
+	return t.checkpointSize() - len(t.fresh) - t.coming - t.planned
 }
 
 // expose puts the pointer on the goal for a launch that is about to be made.

@@ -57,11 +57,8 @@ func (t *turn) overlay() {
 	byID := func(a, b Member) int { return compare(a.ID, b.ID) }
 	slices.SortFunc(t.fresh, byID) // maps have no order; decisions must
 	slices.SortFunc(t.stale, byID)
-	for id := range t.mem.EndedAt {
-		if !seen[id] && t.now.Sub(t.mem.EndedAt[id]) > 10*settle {
-			delete(t.mem.EndedAt, id)
-		}
-	}
+	// EndedAt keeps those that have gone: an activity read much later must
+	// still be known for ours.
 }
 
 func compare(a, b string) int {

@@ -14,7 +14,7 @@ func (t *turn) checkpoints() {
 	}
 	for t.rec.Checkpoints < len(t.spec.Checkpoints) {
 		c := t.spec.Checkpoints[t.rec.Checkpoints]
-		if t.ready < t.spec.checkpointSize(t.rec.Checkpoints, t.rec.Size) {
+		if t.ready < t.checkpointSize() {
 			return
 		}
 		if !t.baked(c.Bake, fmt.Sprintf("checkpoint %d %%", c.Percentage)) {
@@ -23,6 +23,12 @@ func (t *turn) checkpoints() {
 		t.rec.Checkpoints++
 		t.note("checkpoint %d %% passed with %d new members healthy", c.Percentage, t.ready)
 	}
+}
+
+// checkpointSize is how many new members the next checkpoint asks for: never
+// more than the group has now, when others have scaled in since the start.
+func (t *turn) checkpointSize() int {
+	return min(t.spec.checkpointSize(t.rec.Checkpoints, t.rec.Size), max(t.rec.Base, 1))
 }
 
 // baked waits until every new member has been good for d. The bake begins
@@ -130,6 +136,11 @@ func (t *turn) finish() {
 	if t.rec.Direction != Back && !t.rec.Restoring && !t.baked(t.spec.FinalBake, "final bake") {
 		return
 	}
+	if g := t.snap.Group; floating(t.rec.Pointer) && g.Latest+g.Default == 0 {
+		t.out.Look.Versions = true // what the text found means now
+		t.wake(t.now)
+		return
+	}
 	t.rec.Restoring = true
 	t.restore()
 	if len(t.out.Steps) > 0 {
@@ -149,8 +160,9 @@ func (t *turn) restore() {
 		return
 	}
 	g := t.snap.Group
+	broken := g.Default == t.rec.Target.Number // somebody, or we, made it the default
 	switch {
-	case t.rec.Pointer == "$Default" && t.rec.Direction != Back:
+	case t.rec.Pointer == "$Default" && (t.rec.Direction != Back || broken):
 		// The default first: the other way round, launches in between would
 		// come from the old one.
 		if g.Default != t.goal.Number {

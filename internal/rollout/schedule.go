@@ -77,7 +77,7 @@ func (t *turn) atOnce() bool {
 			return true
 		}
 	}
-	return t.rec.Direction == Back && t.rec.Copy == 0
+	return t.rec.Direction == Back && t.rec.Copy == 0 && !t.now.Before(t.mem.LaunchAfter)
 }
 
 // wantTargets says whether the next look is worth the calls for target health.

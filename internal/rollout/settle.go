@@ -140,7 +140,7 @@ func settleIntent(intents []Intent, s Step, lost bool, now time.Time) []Intent {
 			}
 			out[i].IDs = slices.Delete(slices.Clone(in.IDs), at, at+1)
 			if lost {
-				out = append(out, Intent{Kind: End, IDs: []string{s.Member}, Dec: s.Decrement, Lost: true, Since: now})
+				out = loseEnd(out, s, now)
 			}
 			if len(out[i].IDs) == 0 {
 				out = slices.Delete(out, i, i+1)
@@ -159,6 +159,19 @@ func settleIntent(intents []Intent, s Step, lost bool, now time.Time) []Intent {
 		return slices.Delete(out, i, i+1)
 	}
 	return out
+}
+
+// loseEnd puts an end whose answer was lost with the others of its kind: one
+// intent each would be too large for a record.
+func loseEnd(intents []Intent, s Step, now time.Time) []Intent {
+	for i, in := range intents {
+		if in.Kind == End && in.Lost && in.Dec == s.Decrement {
+			intents[i].IDs = append(slices.Clone(in.IDs), s.Member)
+			intents[i].Since = now // the latest counts
+			return intents
+		}
+	}
+	return append(intents, Intent{Kind: End, IDs: []string{s.Member}, Dec: s.Decrement, Lost: true, Since: now})
 }
 
 // settleFailure books a step that did not work, or not wholly.
@@ -188,7 +201,7 @@ func settleFailure(rec Record, mem Memory, s Step, r Result, now time.Time) (Rec
 		mem.BadZones[s.Zone] = now.Add(5 * time.Minute)
 		mem = mem.backOff(now)
 	case Again:
-		if s.Kind == Launch || s.Kind == Raise {
+		if s.Kind == Launch || s.Kind == Raise || s.Kind == Copy {
 			mem = mem.backOff(now)
 		}
 	case Gone:
@@ -201,6 +214,9 @@ func settleFailure(rec Record, mem Memory, s Step, r Result, now time.Time) (Rec
 	case Lost:
 		if s.Kind == Resume || s.Kind == Copy {
 			note.Warn = false
+		}
+		if s.Kind == Copy {
+			mem = mem.backOff(now)
 		}
 	}
 	return rec, mem, note

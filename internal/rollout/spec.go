@@ -195,7 +195,7 @@ func (s Spec) Limits(base, maxSize int) (Limits, *Problem) {
 }
 
 // checkpointSize is how many new members checkpoint i asks for, at least one
-// and at most all, in a group of size members: 20 % of 4 is 1.
+// and at most all, in a group of size members at the start: 20 % of 4 is 1.
 func (s Spec) checkpointSize(i, size int) int {
 	return min(max((size*s.Checkpoints[i].Percentage+99)/100, 1), size)
 }

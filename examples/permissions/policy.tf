@@ -1,0 +1,93 @@
+# The least that Refit needs, for groups and templates that carry the tag refit = "yes".
+
+data "aws_iam_policy_document" "refit" {
+  # Looking. AWS takes no resource for these.
+  statement {
+    sid       = "Observe"
+    resources = ["*"]
+    actions = [
+      "autoscaling:DescribeAutoScalingGroups",
+      "autoscaling:DescribeInstanceRefreshes",
+      "autoscaling:DescribeScalingActivities",
+      "ec2:DescribeImages",
+      "ec2:DescribeInstanceTypes",
+      "ec2:DescribeInstances",
+      "ec2:DescribeLaunchTemplates",
+      "ec2:DescribeLaunchTemplateVersions",
+      "elasticloadbalancing:DescribeTargetGroups",
+      "elasticloadbalancing:DescribeTargetHealth",
+    ]
+  }
+
+  # Rolling: members come and go, the pointer moves, AZRebalance pauses.
+  statement {
+    sid       = "Roll"
+    resources = ["arn:aws:autoscaling:*:${var.account}:autoScalingGroup:*:autoScalingGroupName/*"]
+    actions = [
+      "autoscaling:LaunchInstances",
+      "autoscaling:ResumeProcesses",
+      "autoscaling:SetDesiredCapacity", # only where LaunchInstances is refused
+      "autoscaling:SuspendProcesses",
+      "autoscaling:TerminateInstanceInAutoScalingGroup",
+      "autoscaling:UpdateAutoScalingGroup",
+    ]
+
+    condition {
+      test     = "StringEquals"
+      variable = "autoscaling:ResourceTag/refit"
+      values   = ["yes"]
+    }
+  }
+
+  # Versions: one for each new image, one for each rollback; the default for groups on $Default.
+  statement {
+    sid       = "Template"
+    resources = ["arn:aws:ec2:*:${var.account}:launch-template/*"]
+    actions = [
+      "ec2:CreateLaunchTemplateVersion",
+      "ec2:ModifyLaunchTemplate",
+    ]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceTag/refit"
+      values   = ["yes"]
+    }
+  }
+
+  # AWS checks these against the caller when a group's template changes and when members are launched.
+  statement {
+    sid       = "Launch"
+    resources = ["*"]
+    actions = [
+      "ec2:CreateFleet",
+      "ec2:CreateTags",
+      "ec2:RunInstances",
+    ]
+  }
+
+  # Only if the template names an instance profile.
+  statement {
+    sid       = "InstanceProfile"
+    resources = ["arn:aws:iam::${var.account}:role/web"]
+    actions   = ["iam:PassRole"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "iam:PassedToService"
+      values   = ["ec2.amazonaws.com"]
+    }
+  }
+
+  # The journal, in Parameter Store.
+  statement {
+    sid       = "Journal"
+    resources = ["arn:aws:ssm:*:${var.account}:parameter/refit", "arn:aws:ssm:*:${var.account}:parameter/refit/*"]
+    actions = [
+      "ssm:DeleteParameters",
+      "ssm:GetParameter",
+      "ssm:GetParametersByPath",
+      "ssm:PutParameter",
+    ]
+  }
+}

@@ -1,0 +1,21 @@
+# Not shown in the documentation: what the example refers to.
+terraform {
+  required_providers {
+    aws = {
+      source = "hashicorp/aws"
+    }
+    refit = {
+      source = "fleetrefit/refit"
+    }
+  }
+}
+
+resource "aws_launch_template" "web" {
+  name          = "web"
+  image_id      = "ami-0123456789abcdef0"
+  instance_type = "t3.micro"
+
+  lifecycle {
+    ignore_changes = [image_id]
+  }
+}

@@ -1,0 +1,1 @@
+terraform import refit_ami_refresh.web lt-0123456789abcdef0

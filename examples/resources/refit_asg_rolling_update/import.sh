@@ -1,0 +1,1 @@
+terraform import refit_asg_rolling_update.web web

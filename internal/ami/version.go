@@ -1,0 +1,320 @@
+package ami
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+)
+
+// Version is one numbered version of a launch template.
+type Version struct {
+	Number      int64
+	Image       string
+	Data        string // hash of the whole data
+	Bare        string // hash of the data without the image
+	Description string
+	Default     bool
+	Content     *types.ResponseLaunchTemplateData
+}
+
+// Template is a launch template with all its versions, lowest number first.
+type Template struct {
+	ID, Name string
+	Versions []Version
+	hash     func(*types.ResponseLaunchTemplateData) string
+}
+
+// Latest is the version with the highest number; never called on a template
+// without versions, which AWS does not have.
+func (t Template) Latest() Version { return t.Versions[len(t.Versions)-1] }
+
+// Default is the version "$Default" names.
+func (t Template) Default() Version {
+	for _, v := range t.Versions {
+		if v.Default {
+			return v
+		}
+	}
+	return t.Latest()
+}
+
+// Version finds a version by number.
+func (t Template) Version(number int64) (Version, bool) {
+	n, ok := slices.BinarySearchFunc(t.Versions, number, func(v Version, n int64) int { return int(v.Number - n) })
+	if !ok {
+		return Version{}, false
+	}
+	return t.Versions[n], true
+}
+
+// With is the hash of a version's data with only the image replaced.
+func (t Template) With(v Version, imageID string) string {
+	return withImage(t.hash, v.Content, &imageID)
+}
+
+// Newest is the newest version with data of that hash; ok is false when there is none.
+func (t Template) Newest(data string) (v Version, ok bool) {
+	for _, v := range slices.Backward(t.Versions) {
+		if v.Data == data {
+			return v, true
+		}
+	}
+	return Version{}, false
+}
+
+// Numbers lists the versions that meet a condition, lowest first.
+func (t Template) Numbers(met func(Version) bool) []int64 {
+	var out []int64
+	for _, v := range t.Versions {
+		if met(v) {
+			out = append(out, v.Number)
+		}
+	}
+	return out
+}
+
+func withImage(hash func(*types.ResponseLaunchTemplateData) string, data *types.ResponseLaunchTemplateData, id *string) string {
+	other := *data
+	other.ImageId = id
+	return hash(&other)
+}
+
+// Template reads a launch template with all its versions. The error is
+// [ErrNoTemplate] when it does not exist.
+func (c *Client) Template(ctx context.Context, id string) (Template, error) {
+	t, err := c.describe(ctx, &ec2.DescribeLaunchTemplateVersionsInput{LaunchTemplateId: aws.String(id), MaxResults: aws.Int32(200)})
+	if err == nil && len(t.Versions) == 0 {
+		err = ErrNoTemplate
+	}
+	if err != nil {
+		return Template{}, fmt.Errorf("read launch template %s: %w", id, err)
+	}
+	return t, nil
+}
+
+func (c *Client) describe(ctx context.Context, in *ec2.DescribeLaunchTemplateVersionsInput) (Template, error) {
+	t := Template{ID: aws.ToString(in.LaunchTemplateId), hash: c.hash}
+	for {
+		out, err := c.ec2.DescribeLaunchTemplateVersions(ctx, in)
+		switch code(err) {
+		case "InvalidLaunchTemplateId.NotFound", "InvalidLaunchTemplateId.Malformed", "InvalidLaunchTemplateName.NotFoundException":
+			return t, errors.Join(ErrNoTemplate, err)
+		}
+		if err != nil {
+			return t, err
+		}
+		for _, v := range out.LaunchTemplateVersions {
+			t.Name = aws.ToString(v.LaunchTemplateName)
+			data := v.LaunchTemplateData
+			if data == nil {
+				data = &types.ResponseLaunchTemplateData{}
+			}
+			t.Versions = append(t.Versions, Version{
+				Number:      aws.ToInt64(v.VersionNumber),
+				Image:       aws.ToString(data.ImageId),
+				Data:        c.hash(data),
+				Bare:        withImage(c.hash, data, nil),
+				Description: aws.ToString(v.VersionDescription),
+				Default:     aws.ToBool(v.DefaultVersion),
+				Content:     data,
+			})
+		}
+		in.NextToken = out.NextToken
+		if aws.ToString(in.NextToken) == "" {
+			break
+		}
+	}
+	slices.SortFunc(t.Versions, func(a, b Version) int { return int(a.Number - b.Number) })
+	return t, nil
+}
+
+// reading is one look at a template that several readers share.
+type reading struct {
+	done chan struct{}
+	at   time.Time
+	t    Template
+	err  error
+}
+
+// sharedFor is how long a look at a template serves other readers.
+const sharedFor = 30 * time.Second
+
+// Known is [Client.Template] for readers that may share a look of the last
+// 30 seconds. Not for anything that decides about a change.
+func (c *Client) Known(ctx context.Context, id string) (Template, error) {
+	c.mu.Lock()
+	r := c.known[id]
+	if r == nil || c.clock.Now().Sub(r.at) > sharedFor {
+		r = &reading{done: make(chan struct{}), at: c.clock.Now()}
+		c.known[id] = r
+		c.mu.Unlock()
+		r.t, r.err = c.Template(ctx, id)
+		if r.err != nil {
+			c.forget(id) // the next reader asks again: this one may only have been cancelled
+		}
+		close(r.done)
+		return r.t, r.err
+	}
+	c.mu.Unlock()
+	select {
+	case <-r.done:
+		return r.t, r.err
+	case <-ctx.Done():
+		return Template{}, ctx.Err()
+	}
+}
+
+func (c *Client) forget(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.known, id)
+}
+
+// Want is a version that should exist.
+type Want struct {
+	Template string
+	Source   int64 // the version to start from; 0: the latest
+	Image    string
+}
+
+// Made is what [Client.Ensure] came to.
+type Made struct {
+	Version Version
+	Source  Version
+	// New is false when a version that had the wanted data was there.
+	New bool
+}
+
+// Ensure gives a version whose data is the source's with only the image
+// replaced, and makes one if need be. It is safe to repeat: an answer that was
+// lost leaves a version that the next call finds.
+//
+// A version further back than the latest is not used again even if its data
+// is equal: stacks that follow the latest version would be led away from it.
+func (c *Client) Ensure(ctx context.Context, w Want) (Made, error) {
+	t, err := c.Template(ctx, w.Template)
+	if err != nil {
+		return Made{}, err
+	}
+	latest := t.Latest()
+	source := latest
+	if w.Source != 0 {
+		var ok bool
+		if source, ok = t.Version(w.Source); !ok {
+			return Made{}, &VersionError{Template: w.Template, Number: w.Source, Oldest: t.Versions[0].Number, Latest: latest.Number}
+		}
+	}
+	if source.Bare == latest.Bare {
+		// The same to a roll, but the latest has the description that
+		// aws_launch_template shows, and a new version must repeat it.
+		source = latest
+	}
+	data := t.With(source, w.Image)
+	for _, v := range []Version{source, latest} {
+		if v.Data == data {
+			return Made{Version: v, Source: source}, nil
+		}
+	}
+	v, err := c.makeVersion(ctx, t, source, w.Image)
+	if err != nil {
+		return Made{}, err
+	}
+	return Made{Version: v, Source: source, New: true}, nil
+}
+
+func (c *Client) makeVersion(ctx context.Context, t Template, source Version, imageID string) (Version, error) {
+	in := &ec2.CreateLaunchTemplateVersionInput{
+		LaunchTemplateId:   aws.String(t.ID),
+		SourceVersion:      aws.String(fmt.Sprint(source.Number)),
+		LaunchTemplateData: &types.RequestLaunchTemplateData{ImageId: aws.String(imageID)},
+		// The latest number is part of the token: AWS answers a repeated token
+		// with the version it made then, which may since have been rolled back.
+		ClientToken: aws.String(token(t.ID, fmt.Sprint(source.Number), imageID, fmt.Sprint(t.Latest().Number))),
+	}
+	if source.Description != "" {
+		in.VersionDescription = aws.String(source.Description)
+	}
+	out, err := c.ec2.CreateLaunchTemplateVersion(ctx, in)
+	c.forget(t.ID)
+	if err != nil {
+		return Version{}, fmt.Errorf("make a version of launch template %s from version %d: %w", t.ID, source.Number, err)
+	}
+	if out.LaunchTemplateVersion == nil {
+		return Version{}, fmt.Errorf("make a version of launch template %s from version %d: AWS did not name it", t.ID, source.Number)
+	}
+	v, err := c.readBack(ctx, t, aws.ToInt64(out.LaunchTemplateVersion.VersionNumber))
+	if err != nil {
+		return Version{}, err
+	}
+	if v.Data != t.With(source, imageID) {
+		return Version{}, &VersionError{Template: t.ID, Number: v.Number, DifferentContent: true}
+	}
+	return v, c.record(ctx, t.ID, origin{Version: v.Number, Source: source.Number, Image: imageID, At: c.clock.Now().UTC().Truncate(time.Second)})
+}
+
+// readBack reads a version that was just made. AWS may not show it at once.
+func (c *Client) readBack(ctx context.Context, t Template, number int64) (Version, error) {
+	for try := 1; ; try++ {
+		seen, err := c.describe(ctx, &ec2.DescribeLaunchTemplateVersionsInput{
+			LaunchTemplateId: aws.String(t.ID), Versions: []string{fmt.Sprint(number)},
+		})
+		if err == nil && len(seen.Versions) == 1 {
+			return seen.Versions[0], nil
+		}
+		if err != nil && code(err) != "InvalidLaunchTemplateId.VersionNotFound" {
+			return Version{}, fmt.Errorf("read version %d of launch template %s: %w", number, t.ID, err)
+		}
+		if try == 6 {
+			return Version{}, &VersionError{Template: t.ID, Number: number, AfterMaking: true}
+		}
+		if err := c.clock.Sleep(ctx, time.Duration(try)*time.Second); err != nil {
+			return Version{}, err
+		}
+	}
+}
+
+// token makes a client token of at most 64 characters.
+func token(parts ...string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		_, _ = fmt.Fprintf(h, "%d %s\n", len(p), p)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// origin is where a version came from.
+type origin struct {
+	Version int64     `json:"version"`
+	Source  int64     `json:"source"`
+	Image   string    `json:"image"`
+	At      time.Time `json:"at"`
+}
+
+// originsKept bounds the record of a template: 20 take about 2 KB of the 4 KB
+// that an SSM parameter holds.
+const originsKept = 20
+
+// record notes where a version came from, for people and for audits. The
+// description of a version cannot hold it: aws_launch_template would show it
+// and plan to change it back.
+func (c *Client) record(ctx context.Context, template string, o origin) error {
+	path := "versions/" + template
+	var made []origin
+	_, err := c.docs.Get(ctx, path, &made)
+	if err == nil {
+		made = append(made, o)
+		err = c.docs.Put(ctx, path, made[max(0, len(made)-originsKept):])
+	}
+	if err != nil {
+		return fmt.Errorf("record where version %d of launch template %s came from: %w", o.Version, template, err)
+	}
+	return nil
+}

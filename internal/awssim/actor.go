@@ -1,0 +1,195 @@
+package awssim
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+)
+
+// callActor is an outside actor that waits for a call.
+type callActor struct {
+	calls string
+	nth   int
+	act   func()
+}
+
+// At lets an outside actor act once, d from now. It runs without the world's
+// lock and may use SDK clients of the world, or its exported methods.
+func (w *World) At(d time.Duration, act func()) {
+	w.lock()
+	defer w.mu.Unlock()
+	w.after(d, func() {
+		w.mu.Unlock()
+		defer w.mu.Lock()
+		act()
+	})
+}
+
+// BeforeCall lets an outside actor act once, just before the nth call from now
+// on (the first is 1) that matches a pattern as in [Fault] takes effect.
+func (w *World) BeforeCall(pattern string, nth int, act func()) {
+	w.lock()
+	defer w.mu.Unlock()
+	w.actors = append(w.actors, &callActor{calls: pattern, nth: max(nth, 1), act: act})
+}
+
+// runActors runs those who waited for this call, without the lock.
+func (w *World) runActors(c *Call) {
+	if len(w.actors) == 0 {
+		return
+	}
+	var due []func()
+	kept := make([]*callActor, 0, len(w.actors))
+	for _, a := range w.actors {
+		if callMatches(a.calls, c) {
+			if a.nth--; a.nth == 0 {
+				due = append(due, a.act)
+				continue
+			}
+		}
+		kept = append(kept, a)
+	}
+	w.actors = kept
+	for _, act := range due {
+		w.mu.Unlock()
+		act()
+		w.mu.Lock()
+	}
+}
+
+// flapPeriod is how long targets that flap take to be unhealthy and healthy again.
+const flapPeriod = time.Minute
+
+// Action is something that somebody other than the caller under test does.
+type Action struct {
+	// Do is one of set_desired, scale, set_limits, terminate, kill, break,
+	// suspend, resume, start_refresh, end_refresh, set_pointer,
+	// delete_group, tag, flap.
+	Do    string `hcl:"do" json:"do"`
+	Group string `hcl:"group" json:"group"`
+	// Value is the desired capacity of set_desired, and what scale adds to it,
+	// as a policy does (negative: takes away). For flap it is how many times
+	// the group's targets turn unhealthy for half a minute.
+	Value int `hcl:"value,optional" json:"value"`
+	// Min and Max are the limits of set_limits; what is not given stays.
+	Min *int `hcl:"min,optional" json:"min"`
+	Max *int `hcl:"max,optional" json:"max"`
+	// Instance is the one of terminate, kill (in EC2, behind the group's back)
+	// and break (it stops working); empty: the oldest in service.
+	Instance string `hcl:"instance,optional" json:"instance"`
+	// Decrement makes terminate lower the desired capacity.
+	Decrement bool `hcl:"decrement,optional" json:"decrement"`
+	// Processes are those of suspend and resume; none: all.
+	Processes []string `hcl:"processes,optional" json:"processes"`
+	// Version is the text that set_pointer points at.
+	Version string `hcl:"version,optional" json:"version"`
+	// Key and Text are a tag's key and value.
+	Key  string `hcl:"key,optional" json:"key"`
+	Text string `hcl:"text,optional" json:"text"`
+}
+
+// Act performs an action at once. It is not counted as a call. An error is
+// what AWS would have answered, or that the action is unknown.
+func (w *World) Act(a Action) error {
+	w.lock()
+	defer w.mu.Unlock()
+	g := w.asg.groups[a.Group]
+	if g == nil {
+		return fmt.Errorf("action %q: no group %q", a.Do, a.Group)
+	}
+	err := w.act(g, a)
+	w.notify()
+	if err != nil {
+		return fmt.Errorf("action %q on group %q: %w", a.Do, a.Group, err)
+	}
+	return nil
+}
+
+func (w *World) act(g *group, a Action) (err error) {
+	name := g.as.AutoScalingGroupName
+	value := int32(a.Value) //nolint:gosec // capacities are small
+	switch a.Do {
+	case "set_desired":
+		_, err = setDesiredCapacity(w, &autoscaling.SetDesiredCapacityInput{AutoScalingGroupName: name, DesiredCapacity: aws.Int32(value)})
+	case "scale":
+		w.scaleByPolicy(g, value)
+	case "set_limits":
+		_, err = updateAutoScalingGroup(w, &autoscaling.UpdateAutoScalingGroupInput{AutoScalingGroupName: name, MinSize: int32Of(a.Min), MaxSize: int32Of(a.Max)})
+	case "suspend":
+		_, err = suspendProcesses(w, &autoscaling.SuspendProcessesInput{AutoScalingGroupName: name, ScalingProcesses: a.Processes})
+	case "resume":
+		_, err = resumeProcesses(w, &autoscaling.ResumeProcessesInput{AutoScalingGroupName: name, ScalingProcesses: a.Processes})
+	case "start_refresh":
+		w.plantRefresh(g, types.InstanceRefreshStatusInProgress)
+	case "end_refresh":
+		if len(g.refreshes) > 0 {
+			g.refreshes[0].Status, g.refreshes[0].EndTime = types.InstanceRefreshStatusSuccessful, aws.Time(w.now)
+		}
+	case "set_pointer":
+		spec := *g.as.LaunchTemplate
+		spec.LaunchTemplateName, spec.Version = nil, aws.String(a.Version)
+		_, err = updateAutoScalingGroup(w, &autoscaling.UpdateAutoScalingGroupInput{AutoScalingGroupName: name, LaunchTemplate: &spec})
+	case "delete_group":
+		_, err = deleteAutoScalingGroup(w, &autoscaling.DeleteAutoScalingGroupInput{AutoScalingGroupName: name, ForceDelete: aws.Bool(true)})
+	case "flap":
+		for _, arn := range g.as.TargetGroupARNs {
+			w.flap(arn, flapPeriod, max(a.Value, 1))
+		}
+	case "tag":
+		err = g.setTag(types.Tag{Key: aws.String(a.Key), Value: aws.String(a.Text)})
+	default:
+		err = w.actOnMember(g, a)
+	}
+	return err
+}
+
+// actOnMember performs the actions that hit one member.
+func (w *World) actOnMember(g *group, a Action) error {
+	id := a.Instance
+	for _, m := range g.members {
+		if id == "" && m.lifecycle == types.LifecycleStateInService {
+			id = m.id
+		}
+	}
+	if g.byID[id] == nil {
+		return errors.New("no such member")
+	}
+	switch a.Do {
+	case "terminate":
+		_, err := terminateInstance(w, &autoscaling.TerminateInstanceInAutoScalingGroupInput{
+			InstanceId: aws.String(id), ShouldDecrementDesiredCapacity: aws.Bool(a.Decrement),
+		})
+		return err
+	case "kill":
+		w.endInstance(id)
+	case "break":
+		w.breakInstance(id)
+	default:
+		return errors.New("no such action")
+	}
+	return nil
+}
+
+// scaleByPolicy changes desired as an alarm and its policy do, within limits.
+func (w *World) scaleByPolicy(g *group, by int32) {
+	if !g.runs("AlarmNotification") {
+		return
+	}
+	level, policy := "high", "scale-out"
+	if by < 0 {
+		level, policy = "low", "scale-in"
+	}
+	n := max(min(g.desired()+by, g.max()), g.min())
+	w.changeDesired(g, n, fmt.Sprintf("a monitor alarm %s-cpu-%s in state ALARM triggered policy %s-%s", g.name(), level, g.name(), policy))
+}
+
+func int32Of(i *int) *int32 {
+	if i == nil {
+		return nil
+	}
+	return aws.Int32(int32(*i)) //nolint:gosec // sizes are small
+}

@@ -1,0 +1,266 @@
+package awssim
+
+import (
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+)
+
+const (
+	// firstLaunchRetry and lastLaunchRetry bound the growing pause after
+	// launches that failed.
+	firstLaunchRetry = 30 * time.Second
+	lastLaunchRetry  = 15 * time.Minute
+	// rebalanceAfter is how long zones stay uneven before AZRebalance acts.
+	rebalanceAfter = time.Minute
+
+	terminating = "Terminating EC2 instance: "
+)
+
+// lookSoon lets Auto Scaling look at a group after its reaction time.
+func (w *World) lookSoon(g *group) { w.lookIn(g, w.latency.React) }
+
+// lookIn lets Auto Scaling look at a group no later than d from now.
+func (w *World) lookIn(g *group, d time.Duration) {
+	at := w.now.Add(d)
+	if g.looking && !g.lookAt.After(at) {
+		return
+	}
+	if g.looking {
+		g.cancelLook()
+	}
+	g.looking, g.lookAt = true, at
+	g.cancelLook = w.after(d, func() {
+		g.looking = false
+		w.look(g)
+	})
+}
+
+// look brings a group closer to what it should be: members that are unhealthy
+// are replaced, then the number of members, then their spread over zones.
+func (w *World) look(g *group) {
+	if g.gone {
+		return
+	}
+	w.replaceUnhealthy(g)
+	actual := g.actual()
+	wanted := g.desired()
+	if m := g.rebalancing; m != nil {
+		if m.lifecycle == types.LifecycleStatePending {
+			wanted++ // it is one too many until it serves
+		} else {
+			g.rebalancing = nil
+		}
+	}
+	switch {
+	case actual < wanted && g.runs("Launch") && !g.deleting:
+		w.scaleOut(g, actual)
+	case actual > wanted && g.runs("Terminate"):
+		w.scaleIn(g, actual, actual-wanted)
+	case actual == wanted:
+		if g.rebalancing == nil {
+			g.causes, g.replacing = nil, 0
+		}
+		w.rebalance(g)
+	}
+	w.endGroup(g)
+}
+
+// scaleOut launches what a group lacks.
+func (w *World) scaleOut(g *group, actual int32) {
+	if w.now.Before(g.retryAt) {
+		w.lookIn(g, g.retryAt.Sub(w.now))
+		return
+	}
+	desired := g.desired()
+	causes := slices.Clone(g.causes)
+	started := w.at("an instance was started in response to a difference between desired and actual capacity, increasing the capacity from %d to %d", actual, desired)
+	replaced := w.at("an instance was launched in response to an unhealthy instance needing to be replaced")
+	for range desired - actual {
+		why := append(slices.Clone(causes), started)
+		if g.replacing > 0 {
+			g.replacing--
+			why = []string{replaced}
+		}
+		if !w.launchSomewhere(g, why) {
+			pause := min(firstLaunchRetry<<min(g.failures, 10), lastLaunchRetry)
+			g.failures++
+			g.retryAt = w.now.Add(pause)
+			w.lookIn(g, pause)
+			return
+		}
+		g.failures = 0
+	}
+	g.causes = nil
+}
+
+// launchSomewhere launches a member in the emptiest zone, or in the next one
+// where a zone has no room. It says whether it could.
+func (w *World) launchSomewhere(g *group, causes []string) bool {
+	for _, zone := range g.zonesByMembers() {
+		_, err := w.launchMember(g, zone, g.subnetIn(zone), causes...)
+		if err == nil {
+			return true
+		}
+		if err.Code != "InsufficientInstanceCapacity" && err.Code != "InsufficientFreeAddressesInSubnet" && err.Code != "Unsupported" {
+			return false
+		}
+	}
+	return false
+}
+
+// launchMember launches one member, with its activity, which fails when the
+// launch does.
+func (w *World) launchMember(g *group, zone, subnet string, causes ...string) (*member, *Error) {
+	m := &member{
+		zone: zone, subnet: subnet, lifecycle: types.LifecycleStatePending, health: "Healthy",
+		protected: aws.ToBool(g.as.NewInstancesProtectedFromScaleIn), launchedAt: w.now,
+	}
+	i, failed := w.startInstance(g, m)
+	if failed != nil {
+		a := w.startActivity(g, "Launching a new EC2 instance.  Status Reason: "+failed.Message+" Launching EC2 instance failed.", m, causes...)
+		w.endActivity(a, types.ScalingActivityStatusCodeFailed, failed.Message+" Launching EC2 instance failed.")
+		w.event(g.name(), "launch failed in %s: %s", zone, failed.Code)
+		return nil, failed
+	}
+	m.id, m.imageID, m.instanceType = i.id, i.imageID, i.instanceType
+	m.launch = w.startActivity(g, "Launching a new EC2 instance: "+i.id, m, causes...)
+	m.launch.status, m.launch.progress = types.ScalingActivityStatusCodePreInService, 30
+	g.members = append(g.members, m)
+	g.byID[m.id] = m
+	w.asg.memberOf[m.id] = g
+	w.event(g.name(), "%s launched in %s from version %d (%s)", m.id, zone, m.version, w.imageName(m.imageID))
+	return m, nil
+}
+
+// imageName is what people know an image by.
+func (w *World) imageName(id string) string {
+	if i := w.ec2.images[id]; i != nil {
+		return i.Name
+	}
+	return id
+}
+
+// startInstance asks EC2 for a member's instance.
+func (w *World) startInstance(g *group, m *member) (*instance, *Error) {
+	spec := g.as.LaunchTemplate
+	template, err := w.resolveTemplate(aws.ToString(spec.LaunchTemplateId), aws.ToString(spec.Version))
+	if err != nil {
+		return nil, asError(err)
+	}
+	m.templateID, m.templateName, m.version = template.templateID, template.templateName, template.number
+	if fault := w.groupFault(g.name()); fault != nil {
+		return nil, fault
+	}
+	tags := map[string]string{"aws:autoscaling:groupName": g.name()}
+	for _, t := range g.tags {
+		if aws.ToBool(t.PropagateAtLaunch) {
+			tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
+		}
+	}
+	i, err := w.runInstance(runRequest{template: template, zone: m.zone, subnetID: m.subnet, group: g.name(), tags: tags})
+	if err != nil {
+		return nil, asError(err)
+	}
+	return i, nil
+}
+
+// enterService makes a member whose instance runs part of the service.
+func (w *World) enterService(g *group, m *member) {
+	m.lifecycle, m.inServiceAt = types.LifecycleStateInService, w.now
+	w.endActivity(m.launch, types.ScalingActivityStatusCodeSuccessful, "")
+	w.event(g.name(), "%s in service", m.id)
+	if g.runs("AddToLoadBalancer") {
+		for _, tg := range g.as.TargetGroupARNs {
+			_ = w.registerTarget(tg, m.id) // a target group that was deleted takes nobody
+		}
+	}
+	grace := time.Duration(aws.ToInt32(g.as.HealthCheckGracePeriod)) * time.Second
+	w.after(grace, func() { w.checkHealth(g, m) })
+	w.lookSoon(g)
+}
+
+// terminate begins the end of a member: its load balancers let go of it, then
+// its instance ends. A member that is ending already gets no second activity.
+func (w *World) terminate(g *group, m *member, causes ...string) {
+	if m.end != nil {
+		return
+	}
+	served := m.lifecycle == types.LifecycleStateInService
+	m.lifecycle = types.LifecycleStateTerminating
+	w.endActivity(m.launch, types.ScalingActivityStatusCodeCancelled, "")
+	w.endActivity(m.standby, types.ScalingActivityStatusCodeCancelled, "")
+	m.end = w.startActivity(g, terminating+m.id, m, causes...)
+	w.event(g.name(), "%s terminating", m.id)
+	switch {
+	case m.draining != nil: // it was on its way into standby
+	case served:
+		if len(g.as.TargetGroupARNs) > 0 {
+			m.end.status, m.end.progress = types.ScalingActivityStatusCodeWaitingForELBConnectionDraining, 50
+			m.end.description += " - Waiting For ELB Connection Draining."
+		}
+		w.leaveTargetGroups(g, m)
+		return
+	default:
+		m.draining = map[string]bool{}
+	}
+	w.endWhenDrained(g, m)
+}
+
+// leaveTargetGroups begins to drain a member. What comes then happens when it
+// is drained, which may be at once.
+func (w *World) leaveTargetGroups(g *group, m *member) {
+	m.draining = make(map[string]bool, len(g.as.TargetGroupARNs))
+	for _, tg := range g.as.TargetGroupARNs {
+		m.draining[tg] = true
+	}
+	for _, tg := range g.as.TargetGroupARNs {
+		w.deregisterTarget(tg, m.id)
+		w.drained(g, m, tg)
+	}
+	w.endWhenDrained(g, m)
+}
+
+// drained takes note that a target group let go of a member, if it did.
+func (w *World) drained(g *group, m *member, tg string) {
+	if !m.draining[tg] {
+		return
+	}
+	if state, _ := w.targetState(tg, m.id); state == "draining" || state == "unhealthy.draining" {
+		return
+	}
+	delete(m.draining, tg)
+	w.endWhenDrained(g, m)
+}
+
+func (w *World) endWhenDrained(g *group, m *member) {
+	if len(m.draining) > 0 || m.draining == nil {
+		return
+	}
+	if m.end == nil {
+		w.standBy(g, m)
+		return
+	}
+	m.draining = nil // so that this happens once
+	m.end.status, m.end.progress = types.ScalingActivityStatusCodeInProgress, 60
+	m.end.description = terminating + m.id
+	w.endInstance(m.id)
+	if i := w.ec2.instances[m.id]; i == nil || i.state == "terminated" {
+		w.remove(g, m)
+	}
+}
+
+// remove takes a member whose instance is terminated off its group.
+func (w *World) remove(g *group, m *member) {
+	if g.byID[m.id] == nil {
+		return
+	}
+	w.endActivity(m.end, types.ScalingActivityStatusCodeSuccessful, "")
+	delete(g.byID, m.id)
+	delete(w.asg.memberOf, m.id)
+	g.members = slices.DeleteFunc(g.members, func(o *member) bool { return o == m })
+	w.event(g.name(), "%s terminated", m.id)
+	w.lookSoon(g)
+}

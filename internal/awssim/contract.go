@@ -1,0 +1,104 @@
+package awssim
+
+import "time"
+
+// This file holds what the services of the world owe each other. A service
+// lives in its own files, registers itself from an init function with
+// [register], keeps its state in one struct that the world holds a pointer to,
+// and talks to the others only through what is named here:
+//
+//	Auto Scaling and the core give   instanceChanged, targetChanged, imageBehaviour,
+//	                                 zoneFault, launchError, latencyFor, event, after, newID
+//	EC2 gives                        resolveTemplate, runInstance, endInstance, subnetZone, zoneID, breakInstance
+//	ELB gives                        registerTarget, deregisterTarget, targetState
+
+// service is one simulated AWS service. See queryService and jsonService for
+// the two protocols the core speaks; others bring their own functions.
+type service struct {
+	// name tells which operation a request asks for, "" when it cannot be told.
+	name func(c *Call) string
+	// operations by name. A request for another answers InvalidAction.
+	operations map[string]operation
+	// answer encodes what an operation returned. An operation may also
+	// return a rawResponse, which is sent as it is.
+	answer func(c *Call, out any) (rawResponse, error)
+	// fail encodes an error.
+	fail func(c *Call, e *Error) rawResponse
+	// setup, if not nil, allocates the service's state in a new world.
+	setup func(w *World)
+	// snapshot, if not nil, makes reads of this service able to be stale. It
+	// copies the state that reads answer from; the function it returns puts
+	// that copy in place of the live state and returns one that undoes this.
+	snapshot func(w *World) (install func() (restore func()))
+}
+
+// registry holds the services by signing name. Only init functions write it.
+var registry = map[string]service{}
+
+// register adds a service under its signing name (autoscaling, ec2,
+// elasticloadbalancing, ssm, s3, sts). It is for init functions.
+func register(signingName string, s service) { registry[signingName] = s }
+
+// ImageBehaviour is how instances of one image act. The zero value is a good
+// image.
+type ImageBehaviour struct {
+	// NeverHealthy keeps instances of the image from ever becoming healthy
+	// in a target group.
+	NeverHealthy bool
+	// BootFactor multiplies the time to healthy; 0 means 1.
+	BootFactor float64
+	// DiesAfter is how long after its launch an instance stops working: it
+	// fails its status checks and its targets turn unhealthy. 0 means never.
+	DiesAfter time.Duration
+	// LaunchError is the EC2 error code that launches of the image fail
+	// with. Empty means they succeed.
+	LaunchError string
+}
+
+// imageBehaviour is the name the services use for it.
+type imageBehaviour = ImageBehaviour
+
+// Latencies are how long things take in a world. All are simulated time.
+type Latencies struct {
+	Launch      time.Duration // pending to running
+	StatusCheck time.Duration // running to status checks passed
+	Healthy     time.Duration // registration with a target group to healthy
+	Unhealthy   time.Duration // an instance fails to its target being seen unhealthy
+	Drain       time.Duration // deregistration delay where the target group gives none
+	Terminate   time.Duration // shutting-down to terminated
+	React       time.Duration // Auto Scaling notices a difference to its acting on it
+}
+
+// DefaultLatencies are plausible for a small Linux image behind a load balancer.
+func DefaultLatencies() Latencies {
+	return Latencies{
+		Launch: 45 * time.Second, StatusCheck: 60 * time.Second, Healthy: 30 * time.Second, Unhealthy: 20 * time.Second,
+		Drain: 30 * time.Second, Terminate: 40 * time.Second, React: 2 * time.Second,
+	}
+}
+
+// latencyFor gives the latencies for members of a group; group may be empty.
+func (w *World) latencyFor(group string) Latencies {
+	if l, ok := w.groupLatency[group]; ok {
+		return l
+	}
+	return w.latency
+}
+
+// imageBehaviour tells how instances of an image act.
+func (w *World) imageBehaviour(imageID string) imageBehaviour {
+	b := w.images[imageID]
+	if b.BootFactor == 0 {
+		b.BootFactor = 1
+	}
+	return b
+}
+
+// runRequest asks EC2 for one instance on behalf of a group.
+type runRequest struct {
+	template       *templateVersion
+	zone, subnetID string
+	group          string            // name of the Auto Scaling group
+	instanceType   string            // overrides the template's when not empty
+	tags           map[string]string // those the group propagates
+}

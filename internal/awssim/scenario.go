@@ -1,0 +1,242 @@
+package awssim
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/hcl/v2/hclsimple"
+)
+
+// Scenario describes a world at its start, and what goes wrong later. It is
+// read from HCL by [ReadScenario]; docs/guides/simulator.md is its reference.
+// Durations are text such as "45s" or "20m".
+type Scenario struct {
+	Start   string `hcl:"start,optional"`   // RFC 3339; empty: see Options.Start
+	Region  string `hcl:"region,optional"`  // empty: see Options.Region
+	Account string `hcl:"account,optional"` // empty: see Options.Account
+	// History is how long before the start the groups were made; 72h when empty.
+	History string `hcl:"history,optional"`
+	// LaunchInstances says whether the endpoint knows that operation; true when nil.
+	LaunchInstances *bool `hcl:"launch_instances,optional"`
+
+	Latencies    *LatencySpec      `hcl:"latencies,block"`
+	Staleness    map[string]string `hcl:"staleness,optional"` // by service
+	Rates        map[string]string `hcl:"rates,optional"`     // by service: "10/40" is 10 a second after a burst of 40
+	Images       []ImageSpec       `hcl:"image,block"`
+	Templates    []TemplateSpec    `hcl:"template,block"`
+	TargetGroups []TargetGroupSpec `hcl:"target_group,block"`
+	Groups       []GroupSpec       `hcl:"group,block"`
+	Parameters   []ParameterSpec   `hcl:"parameter,block"`
+	Buckets      []BucketSpec      `hcl:"bucket,block"`
+	Faults       []FaultSpec       `hcl:"fault,block"`
+	LaunchFaults []LaunchFaultSpec `hcl:"launch_fault,block"`
+	Actors       []ActorSpec       `hcl:"actor,block"`
+}
+
+// LatencySpec overrides some of the latencies.
+type LatencySpec struct {
+	Launch      string `hcl:"launch,optional" json:"launch"`
+	StatusCheck string `hcl:"status_check,optional" json:"status_check"`
+	Healthy     string `hcl:"healthy,optional" json:"healthy"`
+	Unhealthy   string `hcl:"unhealthy,optional" json:"unhealthy"`
+	Drain       string `hcl:"drain,optional" json:"drain"`
+	Terminate   string `hcl:"terminate,optional" json:"terminate"`
+	React       string `hcl:"react,optional" json:"react"`
+}
+
+// ImageSpec is an image, and how its instances act from the start on.
+type ImageSpec struct {
+	Name         string            `hcl:"name,label" json:"name"`
+	ID           string            `hcl:"id,optional" json:"id"`
+	Owner        string            `hcl:"owner,optional" json:"owner"`
+	Architecture string            `hcl:"architecture,optional" json:"architecture"`
+	Created      string            `hcl:"created,optional" json:"created"` // RFC 3339
+	Deprecated   string            `hcl:"deprecated,optional" json:"deprecated"`
+	Tags         map[string]string `hcl:"tags,optional" json:"tags"`
+	NeverHealthy bool              `hcl:"never_healthy,optional" json:"never_healthy"`
+	BootFactor   float64           `hcl:"boot_factor,optional" json:"boot_factor"`
+	DiesAfter    string            `hcl:"dies_after,optional" json:"dies_after"`
+	LaunchError  string            `hcl:"launch_error,optional" json:"launch_error"`
+}
+
+// TemplateSpec is a launch template with its versions, numbered from 1.
+type TemplateSpec struct {
+	Name     string            `hcl:"name,label"`
+	Default  int               `hcl:"default,optional"` // 1 when 0
+	Tags     map[string]string `hcl:"tags,optional"`
+	Versions []VersionSpec     `hcl:"version,block"`
+}
+
+// VersionSpec is one version of a template.
+type VersionSpec struct {
+	Image        string `hcl:"image"` // name or id
+	InstanceType string `hcl:"instance_type,optional"`
+	Description  string `hcl:"description,optional"`
+}
+
+// TargetGroupSpec is a target group behind a load balancer of its own.
+type TargetGroupSpec struct {
+	Name  string `hcl:"name,label"`
+	Drain string `hcl:"deregistration_delay,optional"` // 30s when empty
+	// Unused leaves the target group without a listener, so that its targets
+	// are unused.
+	Unused bool `hcl:"unused,optional"`
+}
+
+// GroupSpec is an Auto Scaling group.
+type GroupSpec struct {
+	Name     string `hcl:"name,label"`
+	Template string `hcl:"template"`
+	// Version is the pointer's text; $Latest when empty.
+	Version string `hcl:"version,optional"`
+	// LaunchedFrom is the version that the first members were launched
+	// from; 1 when 0.
+	LaunchedFrom        int               `hcl:"launched_from,optional"`
+	Min                 int               `hcl:"min"`
+	Max                 int               `hcl:"max"`
+	Desired             int               `hcl:"desired"`
+	Zones               []string          `hcl:"zones,optional"` // a, b, c; all when empty
+	TargetGroups        []string          `hcl:"target_groups,optional"`
+	HealthCheck         string            `hcl:"health_check,optional"` // EC2 or ELB
+	GracePeriod         string            `hcl:"grace_period,optional"`
+	TerminationPolicies []string          `hcl:"termination_policies,optional"`
+	Protected           bool              `hcl:"protected,optional"` // from scale-in
+	Suspended           []string          `hcl:"suspended,optional"`
+	Tags                map[string]string `hcl:"tags,optional"`
+	Latencies           *LatencySpec      `hcl:"latencies,block"`
+}
+
+// ParameterSpec is a parameter of SSM. Its value may be the name of an image.
+type ParameterSpec struct {
+	Name  string `hcl:"name,label"`
+	Value string `hcl:"value"`
+}
+
+// BucketSpec is an empty bucket of S3.
+type BucketSpec struct {
+	Name string `hcl:"name,label"`
+}
+
+// FaultSpec is a [Fault] from a moment on.
+type FaultSpec struct {
+	Calls   string `hcl:"calls,optional" json:"calls"`
+	Kind    string `hcl:"kind" json:"kind"`
+	Code    string `hcl:"code,optional" json:"code"`
+	Message string `hcl:"message,optional" json:"message"`
+	Status  int    `hcl:"status,optional" json:"status"`
+	Skip    int    `hcl:"skip,optional" json:"skip"`
+	Times   int    `hcl:"times,optional" json:"times"`
+	After   string `hcl:"after,optional" json:"after"`
+	For     string `hcl:"for,optional" json:"for"`
+}
+
+// LaunchFaultSpec is a [LaunchFault] from a moment on. Zone may be a letter.
+type LaunchFaultSpec struct {
+	Zone  string `hcl:"zone,optional" json:"zone"`
+	Group string `hcl:"group,optional" json:"group"`
+	Code  string `hcl:"code" json:"code"`
+	Times int    `hcl:"times,optional" json:"times"`
+	After string `hcl:"after,optional" json:"after"`
+	For   string `hcl:"for,optional" json:"for"`
+}
+
+// ActorSpec is somebody else who acts: at a time, again and again, or just
+// before a call.
+type ActorSpec struct {
+	At     string `hcl:"at,optional" json:"at"`
+	Every  string `hcl:"every,optional" json:"every"`
+	Before string `hcl:"before,optional" json:"before"` // pattern of calls
+	Nth    int    `hcl:"nth,optional" json:"nth"`       // 1 when 0
+	Action Action `hcl:"action,block" json:"action"`
+}
+
+// ReadScenario reads a scenario file, whose name must end in .hcl.
+func ReadScenario(path string) (*Scenario, error) {
+	s := new(Scenario)
+	if err := hclsimple.DecodeFile(path, nil, s); err != nil {
+		return nil, fmt.Errorf("read scenario: %w", err)
+	}
+	return s, nil
+}
+
+// ParseScenario reads a scenario from text; name is for error messages.
+func ParseScenario(name, text string) (*Scenario, error) {
+	s := new(Scenario)
+	if err := hclsimple.Decode(name+".hcl", []byte(text), nil, s); err != nil {
+		return nil, fmt.Errorf("read scenario: %w", err)
+	}
+	return s, nil
+}
+
+// duration parses a duration that may be left out.
+func duration(text, what string) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", what, err)
+	}
+	if d < 0 {
+		return 0, fmt.Errorf("%s: %s is negative", what, text)
+	}
+	return d, nil
+}
+
+// instant parses a time that may be left out.
+func instant(text, what string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%s: %w", what, err)
+	}
+	return t.UTC(), nil
+}
+
+// over gives base with what the spec overrides.
+func (s *LatencySpec) over(base Latencies) (Latencies, error) {
+	if s == nil {
+		return base, nil
+	}
+	var errs []error
+	set := func(to *time.Duration, text, name string) {
+		if text == "" {
+			return
+		}
+		d, err := duration(text, "latency "+name)
+		*to, errs = d, append(errs, err)
+	}
+	set(&base.Launch, s.Launch, "launch")
+	set(&base.StatusCheck, s.StatusCheck, "status_check")
+	set(&base.Healthy, s.Healthy, "healthy")
+	set(&base.Unhealthy, s.Unhealthy, "unhealthy")
+	set(&base.Drain, s.Drain, "drain")
+	set(&base.Terminate, s.Terminate, "terminate")
+	set(&base.React, s.React, "react")
+	return base, errors.Join(errs...)
+}
+
+func (s FaultSpec) fault() (Fault, error) {
+	d, err := duration(s.For, "fault: for")
+	return Fault{
+		Calls: s.Calls, Kind: FaultKind(s.Kind), Code: s.Code, Message: s.Message, Status: s.Status,
+		Skip: s.Skip, Times: s.Times, For: d,
+	}, err
+}
+
+func (s LaunchFaultSpec) fault(region string) (LaunchFault, error) {
+	d, err := duration(s.For, "launch_fault: for")
+	zone := s.Zone
+	if len(zone) == 1 {
+		zone = region + zone
+	}
+	return LaunchFault{Zone: zone, Group: s.Group, Code: s.Code, Times: s.Times, For: d}, err
+}
+
+func (s ImageSpec) behaviour() (ImageBehaviour, error) {
+	d, err := duration(s.DiesAfter, "image "+s.Name+": dies_after")
+	return ImageBehaviour{NeverHealthy: s.NeverHealthy, BootFactor: s.BootFactor, DiesAfter: d, LaunchError: s.LaunchError}, err
+}

@@ -1,0 +1,157 @@
+package awssim
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+)
+
+// Group is what is really the case with an Auto Scaling group, whatever
+// describes say. It is a copy.
+type Group struct {
+	Name      string            `json:"name"`
+	ARN       string            `json:"arn"`
+	Min       int               `json:"min"`
+	Max       int               `json:"max"`
+	Desired   int               `json:"desired"`
+	Template  string            `json:"template"` // name of the launch template pointed at
+	Version   string            `json:"version"`  // the pointer's text: a number, $Latest or $Default
+	Zones     []string          `json:"zones"`
+	Suspended map[string]string `json:"suspended"` // process → reason
+	Tags      map[string]string `json:"tags"`
+	Members   []Member          `json:"members"` // in order of launch
+	Deleting  bool              `json:"deleting"`
+}
+
+// Member is what is really the case with an instance of a group.
+type Member struct {
+	ID           string    `json:"id"`
+	Zone         string    `json:"zone"`
+	Image        string    `json:"image"`
+	InstanceType string    `json:"instance_type"`
+	Version      int64     `json:"version"`   // of the template, at launch
+	Lifecycle    string    `json:"lifecycle"` // Pending, InService, Terminating, EnteringStandby, Standby
+	Health       string    `json:"health"`    // Healthy or Unhealthy, as Auto Scaling sees it
+	State        string    `json:"state"`     // of the instance: pending, running, shutting-down, terminated
+	Impaired     bool      `json:"impaired"`  // fails its status checks
+	Protected    bool      `json:"protected"`
+	LaunchedAt   time.Time `json:"launched_at"`
+	InServiceAt  time.Time `json:"in_service_at,omitzero"`
+	// Targets holds the target's state in each of the group's target groups
+	// that gets traffic, by name.
+	Targets map[string]string `json:"targets"`
+}
+
+// Launched says whether the member is launched and not on its way out.
+func (m Member) Launched() bool { return m.Lifecycle == "Pending" || m.Lifecycle == "InService" }
+
+// Healthy says whether the member serves: in service, healthy to Auto Scaling,
+// passing its status checks, and healthy in every target group.
+func (m Member) Healthy() bool {
+	if m.Lifecycle != "InService" || m.Health != "Healthy" || m.State != "running" || m.Impaired {
+		return false
+	}
+	for _, state := range m.Targets {
+		if state != "healthy" {
+			return false
+		}
+	}
+	return true
+}
+
+// Healthy counts the members that serve.
+func (g Group) Healthy() int { return g.count(Member.Healthy) }
+
+// Launched counts the members that are launched and not on their way out.
+func (g Group) Launched() int { return g.count(Member.Launched) }
+
+func (g Group) count(is func(Member) bool) int {
+	n := 0
+	for _, m := range g.Members {
+		if is(m) {
+			n++
+		}
+	}
+	return n
+}
+
+// Group gives the truth about a group, and whether there is one of that name.
+func (w *World) Group(name string) (Group, bool) {
+	w.lock()
+	defer w.mu.Unlock()
+	g := w.asg.groups[name]
+	if g == nil {
+		return Group{}, false
+	}
+	return w.truth(g), true
+}
+
+// Groups gives the truth about every group, by name.
+func (w *World) Groups() []Group {
+	w.lock()
+	defer w.mu.Unlock()
+	out := make([]Group, 0, len(w.asg.groups))
+	for _, g := range w.sortedGroups() {
+		out = append(out, w.truth(g))
+	}
+	return out
+}
+
+func (w *World) truth(g *group) Group {
+	out := Group{
+		Name: g.name(), ARN: aws.ToString(g.as.AutoScalingGroupARN),
+		Min: int(g.min()), Max: int(g.max()), Desired: int(g.desired()),
+		Template: aws.ToString(g.as.LaunchTemplate.LaunchTemplateName), Version: aws.ToString(g.as.LaunchTemplate.Version),
+		Zones: slices.Clone(g.as.AvailabilityZones), Suspended: maps.Clone(g.suspended), Tags: map[string]string{},
+		Members: make([]Member, 0, len(g.members)), Deleting: g.deleting,
+	}
+	for _, t := range g.tags {
+		out.Tags[*t.Key] = *t.Value
+	}
+	for _, m := range g.members {
+		t := Member{
+			ID: m.id, Zone: m.zone, Image: m.imageID, InstanceType: m.instanceType, Version: m.version,
+			Lifecycle: string(m.lifecycle), Health: m.health, Protected: m.protected,
+			LaunchedAt: m.launchedAt, InServiceAt: m.inServiceAt, Targets: make(map[string]string, len(g.as.TargetGroupARNs)),
+		}
+		if i := w.ec2.instances[m.id]; i != nil {
+			t.State, t.Impaired = i.state, i.impaired
+		}
+		for _, arn := range g.as.TargetGroupARNs {
+			state, reason := w.targetState(arn, m.id)
+			if reason != "Target.NotInUse" {
+				t.Targets[targetGroupName(arn)] = state
+			}
+		}
+		out.Members = append(out.Members, t)
+	}
+	return out
+}
+
+// Images gives every image of the world that was not deregistered, the oldest
+// first.
+func (w *World) Images() []Image {
+	w.lock()
+	defer w.mu.Unlock()
+	var out []Image
+	for _, i := range w.ec2.images {
+		if !i.deregistered {
+			out = append(out, i.Image)
+		}
+	}
+	slices.SortFunc(out, func(a, b Image) int {
+		return cmp.Or(a.Created.Compare(b.Created), strings.Compare(a.ID, b.ID))
+	})
+	return out
+}
+
+// TargetGroups gives the ARNs of all target groups in order.
+func (w *World) TargetGroups() []string {
+	w.lock()
+	defer w.mu.Unlock()
+	return slices.Sorted(maps.Keys(w.elb.targetGroups))
+}

@@ -1,0 +1,176 @@
+package image_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/image"
+)
+
+var epoch = time.Date(2026, time.November, 16, 9, 0, 0, 0, time.UTC)
+
+// images draws images with few distinct instants, states and architectures, so
+// that ties and empty results are common.
+func images(t *rapid.T) []image.Image {
+	n := rapid.IntRange(0, 12).Draw(t, "n")
+	out := make([]image.Image, n)
+	for i := range out {
+		out[i] = image.Image{
+			ID:           fmt.Sprintf("ami-%02d", i),
+			Architecture: rapid.SampledFrom([]string{"x86_64", "arm64"}).Draw(t, "architecture"),
+			State:        rapid.SampledFrom([]string{"available", "available", "available", "pending", "failed"}).Draw(t, "state"),
+			CreatedAt:    epoch.Add(time.Duration(rapid.IntRange(0, 4).Draw(t, "created")) * time.Hour),
+		}
+		if rapid.IntRange(0, 3).Draw(t, "deprecates") == 0 {
+			out[i].DeprecatedAt = epoch.Add(time.Duration(rapid.IntRange(-1, 1).Draw(t, "deprecated")) * time.Hour)
+		}
+	}
+	return out
+}
+
+func rules(t *rapid.T) image.Rule {
+	return image.Rule{
+		Now: epoch, InstanceType: "t3.micro",
+		Architectures: rapid.SampledFrom([][]string{nil, {"x86_64"}, {"arm64"}, {"x86_64", "i386"}}).Draw(t, "runs"),
+	}
+}
+
+// acceptable is the rule said a second time, as plainly as can be.
+func acceptable(i image.Image, r image.Rule) bool {
+	return i.State == "available" &&
+		(i.DeprecatedAt.IsZero() || i.DeprecatedAt.After(r.Now)) &&
+		(len(r.Architectures) == 0 || slices.Contains(r.Architectures, i.Architecture))
+}
+
+func TestChooseIsTheNewestAcceptable(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		candidates, rule := images(t), rules(t)
+		got := image.Choose(candidates, rule)
+		newest, ok := got.Newest()
+		count := 0
+		for _, i := range candidates {
+			if !acceptable(i, rule) {
+				continue
+			}
+			count++
+			if !ok || i.CreatedAt.After(newest.CreatedAt) || i.CreatedAt.Equal(newest.CreatedAt) && i.ID > newest.ID {
+				t.Fatalf("of %v with %+v: got %v, but %v is newer", candidates, rule, newest, i)
+			}
+		}
+		if ok && !acceptable(newest, rule) {
+			t.Fatalf("of %v with %+v: got %v, which is not acceptable", candidates, rule, newest)
+		}
+		if len(got.Acceptable) != count {
+			t.Fatalf("of %v with %+v: got %d acceptable, want %d", candidates, rule, len(got.Acceptable), count)
+		}
+		for _, r := range got.Removed {
+			count += r.Count
+		}
+		if count != len(candidates) {
+			t.Fatalf("of %d candidates %d are accounted for: %+v", len(candidates), count, got)
+		}
+	})
+}
+
+func TestChooseDoesNotDependOnOrder(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		candidates, rule := images(t), rules(t)
+		want := image.Choose(candidates, rule)
+		shuffled := slices.Clone(candidates)
+		//nolint:gosec // a repeatable shuffle is wanted
+		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
+		random.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+		if diff := cmp.Diff(want, image.Choose(shuffled, rule)); diff != "" {
+			t.Fatalf("shuffling %v changed the choice (-want +got):\n%s", candidates, diff)
+		}
+	})
+}
+
+func TestExplainNamesEachCondition(t *testing.T) {
+	t.Parallel()
+	candidates := []image.Image{
+		{ID: "ami-1", State: "pending", Architecture: "x86_64"},
+		{ID: "ami-2", State: "available", Architecture: "arm64"},
+		{ID: "ami-3", State: "available", Architecture: "x86_64", DeprecatedAt: epoch},
+	}
+	choice := image.Choose(candidates, image.Rule{Now: epoch, Architectures: []string{"x86_64"}, InstanceType: "t3.micro"})
+	if _, ok := choice.Newest(); ok {
+		t.Fatalf("got %+v, want none", choice.Acceptable)
+	}
+	got := image.Explain(3, choice.Removed)
+	want := "of 3 images: state available removed 1, not deprecated removed 1, architecture x86_64 of instance type t3.micro removed 1"
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if got := image.Explain(0, nil); !strings.Contains(got, "no images") {
+		t.Errorf("got %s", got)
+	}
+	got = image.Explain(1000, []image.Removal{{Condition: `name "x"`, Count: 1000, AtLeast: true}})
+	if want := `of at least 1000 images: name "x" removed at least 1000`; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestSettle(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		options := make([]image.Option, rapid.IntRange(0, 6).Draw(t, "n"))
+		for i := range options {
+			options[i].Image.ID = fmt.Sprintf("ami-%d", i)
+			options[i].Version = int64(rapid.IntRange(0, 2).Draw(t, "version"))
+			if rapid.Bool().Draw(t, "held") {
+				options[i].Held = "it failed"
+			}
+		}
+		pick, passed, ok := image.Settle(options)
+		for _, p := range passed {
+			if p.Held == "" {
+				t.Fatalf("%v: passed over %v, which is not held", options, p)
+			}
+		}
+		want := slices.IndexFunc(options, func(o image.Option) bool {
+			return o.Held == "" && (o.Version != 0 || o.Image.ID == "ami-0")
+		})
+		if ok != (want >= 0) || ok && pick != options[want] {
+			t.Fatalf("%v: got %v, %v; want option %d", options, pick, ok, want)
+		}
+	})
+}
+
+func TestQuarantineActive(t *testing.T) {
+	t.Parallel()
+	q := image.Quarantine{Template: "lt-1", Data: "d", Image: "ami-1", Until: epoch, Retry: "once"}
+	never, cleared := q, q
+	never.Until = time.Time{}
+	cleared.Cleared = true
+	for _, c := range []struct {
+		name string
+		q    image.Quarantine
+		now  time.Time
+		want bool
+	}{
+		{"before its end", q, epoch.Add(-time.Second), true},
+		{"at its end", q, epoch, false},
+		{"without an end", never, epoch.AddDate(9, 0, 0), true},
+		{"cleared", cleared, epoch.Add(-time.Second), false},
+		{"none", image.Quarantine{}, epoch, false},
+	} {
+		if got := c.q.Active(c.now); got != c.want {
+			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
+		}
+	}
+	for retry, want := range map[string]bool{"": false, "once": false, "twice": true} {
+		if got := q.Lifts(retry); got != want {
+			t.Errorf("retry %q: got %v, want %v", retry, got, want)
+		}
+	}
+}

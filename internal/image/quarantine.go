@@ -1,0 +1,71 @@
+package image
+
+import (
+	"fmt"
+	"time"
+)
+
+// Quarantine keeps one template from being rolled to one version's data again
+// after that data failed by its own fault. It is kept as JSON at
+// [QuarantinePath] in the journal's documents. It is keyed by data and not by
+// image, so that a group that runs the image well elsewhere is left alone.
+type Quarantine struct {
+	Template string    `json:"template"`
+	Data     string    `json:"data"` // hash of the version data that failed
+	Image    string    `json:"image"`
+	Reason   string    `json:"reason"` // for people
+	Until    time.Time `json:"until"`  // when it ends by itself; zero: never
+	// Retry is the retry text of the roll that failed; another text lifts the
+	// quarantine.
+	Retry   string `json:"retry"`
+	Cleared bool   `json:"cleared"` // lifted by somebody
+}
+
+// QuarantineRoot is the directory that all quarantines are kept in.
+const QuarantineRoot = "quarantine"
+
+// QuarantinePath is the path of the quarantine of one template's version data.
+func QuarantinePath(template, data string) string {
+	return QuarantineRoot + "/" + template + "/" + data
+}
+
+// Active tells whether the quarantine holds at now. The zero value does not.
+func (q Quarantine) Active(now time.Time) bool {
+	return q.Data != "" && !q.Cleared && (q.Until.IsZero() || now.Before(q.Until))
+}
+
+// Lifts tells whether a retry text lifts the quarantine: any text other than
+// the one it was made under, except none at all.
+func (q Quarantine) Lifts(retry string) bool { return retry != "" && retry != q.Retry }
+
+// Why says for people what is held back and until when.
+func (q Quarantine) Why() string {
+	until := ""
+	if !q.Until.IsZero() {
+		until = " until " + q.Until.UTC().Format("2006-01-02 15:04 MST")
+	}
+	return fmt.Sprintf("%s is in quarantine for this template%s: %s", q.Image, until, q.Reason)
+}
+
+// Option is an acceptable image together with what the template has of it.
+type Option struct {
+	Image   Image
+	Version int64  // the newest version with the wanted data; 0: none yet
+	Held    string // why it must not be tried now; empty: it may
+}
+
+// Settle picks of options, newest first, the one to go for: the newest, unless
+// it is held. Then it is the newest other one that already has a version, since
+// an older image that never ran is no better known than a held one. passed are
+// the held options that were skipped; ok is false when nothing is left.
+func Settle(options []Option) (pick Option, passed []Option, ok bool) {
+	for n, o := range options {
+		switch {
+		case o.Held != "":
+			passed = append(passed, o)
+		case n == 0 || o.Version != 0:
+			return o, passed, true
+		}
+	}
+	return Option{}, passed, false
+}

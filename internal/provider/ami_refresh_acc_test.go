@@ -1,0 +1,240 @@
+package provider_test
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
+	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/hashicorp/terraform-plugin-testing/statecheck"
+	"github.com/hashicorp/terraform-plugin-testing/terraform"
+	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/awssim"
+)
+
+const refresh = `
+resource "refit_ami_refresh" "web" {
+  launch_template_id = "$LT"
+  source             = { owners = ["self"], name = "golden-*" }
+}
+`
+
+const refreshAddress = "refit_ami_refresh.web"
+
+func state(address, attribute, value string) statecheck.StateCheck {
+	return statecheck.ExpectKnownValue(address, tfjsonpath.New(attribute), knownvalue.StringExact(value))
+}
+
+func planned(address, attribute, value string) plancheck.PlanCheck {
+	return plancheck.ExpectKnownValue(address, tfjsonpath.New(attribute), knownvalue.StringExact(value))
+}
+
+func plannedUnknown(address, attribute string) plancheck.PlanCheck {
+	return plancheck.ExpectUnknownValue(address, tfjsonpath.New(attribute))
+}
+
+func (l *lab) wantVersions(want ...string) resource.TestCheckFunc {
+	return func(*terraform.State) error {
+		if got := l.versions(); !slices.Equal(got, want) {
+			return fmt.Errorf("got versions %q, want %q", got, want)
+		}
+		return nil
+	}
+}
+
+func TestAccAMIRefresh_newImage(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, fleet)
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: l.factories(),
+		Steps: []resource.TestStep{
+			{
+				Config: l.config(refresh),
+				ConfigStateChecks: []statecheck.StateCheck{
+					state(refreshAddress, "image_id", second),
+					state(refreshAddress, "image_name", "golden-web-2"),
+					state(refreshAddress, "image_created_at", "2026-11-02T04:00:00Z"),
+					state(refreshAddress, "launch_template_version", "2"),
+				},
+				Check: l.wantVersions("1 "+first+" by hand", "2 "+second+" by hand"),
+			},
+			{
+				PreConfig: func() { l.publish(third, "golden-web-4", awssim.ImageBehaviour{}) },
+				Config:    l.config(refresh),
+				ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+					plancheck.ExpectResourceAction(refreshAddress, plancheck.ResourceActionUpdate),
+					planned(refreshAddress, "image_id", third),
+					planned(refreshAddress, "image_name", "golden-web-4"),
+					plannedUnknown(refreshAddress, "launch_template_version"),
+				}},
+				ConfigStateChecks: []statecheck.StateCheck{state(refreshAddress, "launch_template_version", "3")},
+			},
+		},
+	})
+}
+
+func TestAccAMIRefresh_templateEdit(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, fleet)
+	withSource := func(number int) string {
+		return l.config(fmt.Sprintf(`
+resource "refit_ami_refresh" "web" {
+  launch_template_id = "$LT"
+  source_version     = %d
+  source             = { owners = ["self"], name = "golden-*" }
+}
+`, number))
+	}
+	unchanged := resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: l.factories(),
+		Steps: []resource.TestStep{
+			{Config: withSource(1), ConfigStateChecks: []statecheck.StateCheck{state(refreshAddress, "launch_template_version", "2")}},
+			// latest_version is now the one that Refit made.
+			{Config: withSource(2), ConfigPlanChecks: unchanged},
+			{
+				PreConfig: func() { l.edit("2", "t3.medium") },
+				Config:    withSource(3),
+				ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+					planned(refreshAddress, "image_id", second), plannedUnknown(refreshAddress, "launch_template_version"),
+				}},
+				// The user's version has the image already: no copy is made.
+				ConfigStateChecks: []statecheck.StateCheck{state(refreshAddress, "launch_template_version", "3")},
+				Check:             l.wantVersions("1 "+first+" by hand", "2 "+second+" by hand", "3 "+second+" by hand"),
+			},
+			{Config: withSource(3), ConfigPlanChecks: unchanged},
+		},
+	})
+}
+
+func TestAccAMIRefresh_latestEditedOutside(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, fleet)
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: l.factories(),
+		Steps: []resource.TestStep{
+			{Config: l.config(refresh)},
+			{
+				PreConfig: func() { l.edit("1", "t3.medium") },
+				Config:    l.config(refresh),
+				ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+					planned(refreshAddress, "image_id", second), plannedUnknown(refreshAddress, "launch_template_version"),
+				}},
+				ConfigStateChecks: []statecheck.StateCheck{state(refreshAddress, "launch_template_version", "4")},
+			},
+		},
+	})
+}
+
+func TestAccAMIRefresh_import(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, fleet)
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: l.factories(),
+		Steps: []resource.TestStep{
+			{Config: l.config(refresh)},
+			{
+				ResourceName: refreshAddress, ImportState: true, ImportStateId: l.template, ImportStateVerify: true,
+				ImportStateVerifyIdentifierAttribute: "launch_template_id",
+				ImportStateVerifyIgnore:              []string{"source"},
+			},
+		},
+	})
+}
+
+func TestAccAMIRefresh_badInput(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ config, want string }{
+		"any owner": {`
+resource "refit_ami_refresh" "web" {
+  launch_template_id = "lt-0123"
+  source             = { owners = ["*"], name = "golden-*" }
+}`, `any owner`},
+		"no condition": {`
+resource "refit_ami_refresh" "web" {
+  launch_template_id = "lt-0123"
+  source             = { owners = ["self"] }
+}`, `Set name or filters`},
+		"template name": {`
+resource "refit_ami_refresh" "web" {
+  launch_template_id = "web"
+  source             = { owners = ["self"], name = "golden-*" }
+}`, `id of a launch template`},
+		"version text": {`
+resource "refit_ami_refresh" "web" {
+  launch_template_id = "lt-0123"
+  source_version     = "newest"
+  source             = { owners = ["self"], name = "golden-*" }
+}`, `number of a version`},
+		"no image": {`
+resource "refit_ami_refresh" "web" {
+  launch_template_id = "$LT"
+  source             = { owners = ["self"], name = "golden-*", filters = { "tag:Stage" = ["golden"] } }
+}`, `(?s)Unable to refresh the image of launch template.*of 3 images: tag:Stage "golden"\s+removed 3`},
+		"other architecture": {`
+resource "refit_ami_refresh" "web" {
+  launch_template_id = "$LT"
+  source             = { owners = ["self"], name = "golden-arm-*" }
+}`, `(?s)name\s+"golden-arm-\*"\s+removed\s+2,\s+architecture\s+\S+(\s+or\s+\S+)*\s+of\s+instance\s+type\s+t3.small\s+removed\s+1`},
+		"no such version": {`
+resource "refit_ami_refresh" "web" {
+  launch_template_id = "$LT"
+  source_version     = 9
+  source             = { owners = ["self"], name = "golden-*" }
+}`, `(?s)has no\s+version\s+9;\s+its\s+versions\s+run\s+from\s+1\s+to\s+1`},
+		"no such template": {`
+resource "refit_ami_refresh" "web" {
+  launch_template_id = "lt-0123456789abcdef0"
+  source             = { owners = ["self"], name = "golden-*" }
+}`, `(?s)does\s+not\s+exist.*Check\s+launch_template_id`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t, fleet)
+			resource.Test(t, resource.TestCase{
+				ProtoV6ProviderFactories: l.factories(),
+				Steps:                    []resource.TestStep{{Config: l.config(c.config), ExpectError: regexp.MustCompile(c.want)}},
+			})
+		})
+	}
+}
+
+func TestAccAMIRefresh_denied(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, fleet)
+	if _, err := l.world.Inject(awssim.Fault{Calls: "ec2:CreateLaunchTemplateVersion", Kind: awssim.Deny}); err != nil {
+		t.Fatal(err)
+	}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: l.factories(),
+		Steps: []resource.TestStep{{
+			Config:      l.config(refresh),
+			ExpectError: regexp.MustCompile(`(?s)does not\s+allow\s+ec2:CreateLaunchTemplateVersion.*Nothing\s+was\s+changed`),
+		}},
+	})
+}
+
+func TestAccAMIRefresh_unavailable(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, fleet)
+	l.world.SetImageState(second, "pending")
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: l.factories(),
+		Steps: []resource.TestStep{
+			// The newest is not available yet: the one before is, and the source has it.
+			{Config: l.config(refresh), ConfigStateChecks: []statecheck.StateCheck{
+				state(refreshAddress, "image_id", first), state(refreshAddress, "launch_template_version", "1"),
+			}},
+			{
+				PreConfig: func() { l.world.SetImageState(first, "deregistered") },
+				Config:    l.config(refresh),
+				// Nothing is acceptable now: what is in state stays, with a warning.
+				ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}},
+			},
+		},
+	})
+}

@@ -1,0 +1,156 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/ami"
+	"github.com/fleetrefit/terraform-provider-refit/internal/clock"
+	"github.com/fleetrefit/terraform-provider-refit/internal/image"
+)
+
+// look is one look at everything a choice of image depends on.
+type look struct {
+	template ami.Template
+	base     ami.Version // the version whose data, but for the image, is wanted
+	rule     image.Rule
+	options  []image.Option // newest image first
+	none     *ami.NoImageError
+}
+
+// mostOptions bounds how far back a fallback looks.
+const mostOptions = 50
+
+// lookAt finds the acceptable images of a source and what a template has of
+// each. template is read already; base is the version to copy from.
+func (b *backend) lookAt(ctx context.Context, c *clients, t ami.Template, base ami.Version, source ami.Source) (look, error) {
+	l := look{template: t, base: base}
+	var err error
+	if l.rule, err = b.rule(ctx, c, base); err != nil {
+		return l, err
+	}
+	found, err := c.images.Find(ctx, source, l.rule)
+	if errors.As(err, &l.none) {
+		return l, nil
+	}
+	if err != nil {
+		return l, err
+	}
+	held, err := b.quarantines(ctx, c, t.ID)
+	if err != nil {
+		return l, err
+	}
+	for _, i := range found[:min(len(found), mostOptions)] {
+		data := t.With(base, i.ID)
+		o := image.Option{Image: i}
+		if v, ok := t.Newest(data); ok {
+			o.Version = v.Number
+		}
+		if q, ok := held[data]; ok {
+			o.Held = q.Why()
+		}
+		l.options = append(l.options, o)
+	}
+	return l, nil
+}
+
+func (b *backend) rule(ctx context.Context, c *clients, base ami.Version) (image.Rule, error) {
+	kind, architectures, err := c.images.Runs(ctx, base.Content)
+	return image.Rule{Architectures: architectures, InstanceType: kind, Now: b.clock.Now()}, err
+}
+
+// base is the version to copy from: the one asked for, or the latest.
+func base(t ami.Template, number int64) (ami.Version, error) {
+	if number == 0 {
+		return t.Latest(), nil
+	}
+	v, ok := t.Version(number)
+	if !ok {
+		return v, &ami.VersionError{Template: t.ID, Number: number, Oldest: t.Versions[0].Number, Latest: t.Latest().Number}
+	}
+	return v, nil
+}
+
+// observe brings a model from state up to date and makes the snapshot that
+// plans work from.
+func (b *backend) observe(ctx context.Context, c *clients, m amiRefreshModel, w amiWant) (amiRefreshModel, *amiSeen, error) {
+	t, err := c.images.Known(ctx, w.template)
+	if err != nil {
+		return m, nil, err
+	}
+	number, _ := strconv.ParseInt(m.LaunchTemplateVersion.ValueString(), 10, 64)
+	current, there := t.Version(number)
+	from, err := base(t, w.version)
+	if err != nil {
+		// The source was deleted. That matters only when it is to be copied.
+		if from = current; !there {
+			from = t.Latest()
+		}
+	}
+	l, err := b.lookAt(ctx, c, t, from, w.source)
+	if err != nil {
+		return m, nil, err
+	}
+	seen := &amiSeen{Latest: strconv.FormatInt(t.Latest().Number, 10), Version: m.LaunchTemplateVersion.ValueString()}
+	pick, passed, ok := image.Settle(l.options)
+	for _, p := range passed {
+		seen.warn("Passed over: %s.", p.Held)
+	}
+	if l.none != nil {
+		seen.warn("%s", sentence(l.none.Error()))
+	}
+	if ok && pickedUp(pick, passed, m.ImageID.ValueString()) {
+		m.set(pick.Image, pick.Version)
+		current, there = t.Version(pick.Version)
+		seen.Version = m.LaunchTemplateVersion.ValueString()
+	}
+	seen.Image = imageSeen{m.ImageID.ValueString(), m.ImageName.ValueString(), m.ImageCreatedAt.ValueString()}
+	if ok {
+		var to amiRefreshModel
+		to.set(pick.Image, 0)
+		seen.Image = imageSeen{to.ImageID.ValueString(), to.ImageName.ValueString(), to.ImageCreatedAt.ValueString()}
+	}
+	if !there || ok && current.Data != t.With(from, pick.Image.ID) {
+		seen.Version = ""
+	}
+	if there {
+		seen.Same = pack(t.Numbers(func(v ami.Version) bool { return v.Bare == current.Bare }))
+	}
+	return m, seen, nil
+}
+
+func (s *amiSeen) warn(format string, a ...any) {
+	if len(s.Warnings) < 2 {
+		s.Warnings = append(s.Warnings, clip(fmt.Sprintf(format, a...), mostWarning))
+	}
+}
+
+// clip shortens a text to at most n bytes, at a character.
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	cut := n - len("…")
+	for cut > 0 && s[cut]&0xc0 == 0x80 {
+		cut--
+	}
+	return s[:cut] + "…"
+}
+
+// patiently repeats a look for something that was made a moment ago, while
+// absent says that it is not there yet.
+func patiently[T any](ctx context.Context, clk clock.Clock, absent func(error) bool, do func() (T, error)) (T, error) {
+	const tries = 4
+	for try := 1; ; try++ {
+		out, err := do()
+		if err == nil || !absent(err) || try == tries {
+			return out, err
+		}
+		if err := clk.Sleep(ctx, time.Duration(try)*time.Second); err != nil {
+			return out, err
+		}
+	}
+}

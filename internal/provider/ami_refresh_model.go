@@ -1,0 +1,78 @@
+package provider
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/ami"
+	"github.com/fleetrefit/terraform-provider-refit/internal/image"
+)
+
+// amiRefreshModel is refit_ami_refresh in configuration, plan and state.
+type amiRefreshModel struct {
+	LaunchTemplateID      types.String `tfsdk:"launch_template_id"`
+	SourceVersion         types.String `tfsdk:"source_version"`
+	Source                types.Object `tfsdk:"source"`
+	ImageID               types.String `tfsdk:"image_id"`
+	ImageName             types.String `tfsdk:"image_name"`
+	ImageCreatedAt        types.String `tfsdk:"image_created_at"`
+	LaunchTemplateVersion types.String `tfsdk:"launch_template_version"`
+}
+
+type sourceModel struct {
+	Owners  types.Set    `tfsdk:"owners"`
+	Name    types.String `tfsdk:"name"`
+	Filters types.Map    `tfsdk:"filters"`
+}
+
+// amiWant is what a model asks for.
+type amiWant struct {
+	template string
+	source   ami.Source
+	version  int64 // to copy from; 0: the latest
+	// known is false while parts of the configuration are not known yet.
+	known bool
+}
+
+// want maps a model to what it asks for.
+func (m amiRefreshModel) want(ctx context.Context) (amiWant, diag.Diagnostics) {
+	w := amiWant{template: m.LaunchTemplateID.ValueString()}
+	if m.Source.IsNull() || m.Source.IsUnknown() {
+		return w, nil
+	}
+	var s sourceModel
+	diags := m.Source.As(ctx, &s, basetypes.ObjectAsOptions{})
+	if diags.HasError() {
+		return w, diags
+	}
+	w.known = !m.LaunchTemplateID.IsUnknown() && !m.SourceVersion.IsUnknown() && whole(ctx, m.Source)
+	if !w.known {
+		return w, diags
+	}
+	w.source = ami.Source{Owners: texts(ctx, s.Owners, &diags), Name: s.Name.ValueString()}
+	if !s.Filters.IsNull() {
+		diags.Append(s.Filters.ElementsAs(ctx, &w.source.Filters, false)...)
+	}
+	// The schema takes nothing but a number.
+	w.version, _ = strconv.ParseInt(m.SourceVersion.ValueString(), 10, 64)
+	return w, diags
+}
+
+// whole tells whether an object has no unknown value anywhere in it.
+func whole(ctx context.Context, o types.Object) bool {
+	value, err := o.ToTerraformValue(ctx)
+	return err == nil && value.IsFullyKnown()
+}
+
+// set maps a chosen image and its version to the computed attributes.
+func (m *amiRefreshModel) set(i image.Image, version int64) {
+	m.ImageID = types.StringValue(i.ID)
+	m.ImageName = types.StringValue(i.Name)
+	m.ImageCreatedAt = types.StringValue(i.CreatedAt.UTC().Format(time.RFC3339))
+	m.LaunchTemplateVersion = types.StringValue(strconv.FormatInt(version, 10))
+}

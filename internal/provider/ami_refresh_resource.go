@@ -1,0 +1,349 @@
+package provider
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/ami"
+	"github.com/fleetrefit/terraform-provider-refit/internal/awsconf"
+	"github.com/fleetrefit/terraform-provider-refit/internal/image"
+)
+
+// amiRefresh is the resource refit_ami_refresh.
+type amiRefresh struct{ backend *backend }
+
+var (
+	_ resource.ResourceWithConfigure      = (*amiRefresh)(nil)
+	_ resource.ResourceWithImportState    = (*amiRefresh)(nil)
+	_ resource.ResourceWithModifyPlan     = (*amiRefresh)(nil)
+	_ resource.ResourceWithValidateConfig = (*amiRefresh)(nil)
+)
+
+func newAMIRefresh() resource.Resource { return &amiRefresh{} }
+
+// seenKey is where snapshots are kept in private state.
+const seenKey = "seen"
+
+const unchanged = "Nothing was changed."
+
+// Metadata implements resource.Resource.
+func (r *amiRefresh) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
+	resp.TypeName = req.ProviderTypeName + "_ami_refresh"
+}
+
+// Schema implements resource.Resource.
+func (r *amiRefresh) Schema(_ context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
+	resp.Schema = amiRefreshSchema()
+}
+
+// Configure implements resource.ResourceWithConfigure.
+func (r *amiRefresh) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
+	r.backend = backendOf(req.ProviderData, &resp.Diagnostics)
+}
+
+// ValidateConfig implements resource.ResourceWithValidateConfig.
+func (r *amiRefresh) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	var m amiRefreshModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
+	if resp.Diagnostics.HasError() || m.Source.IsNull() || m.Source.IsUnknown() {
+		return
+	}
+	var s sourceModel
+	resp.Diagnostics.Append(m.Source.As(ctx, &s, basetypes.ObjectAsOptions{})...)
+	if s.Name.IsNull() && s.Filters.IsNull() {
+		resp.Diagnostics.AddAttributeError(path.Root("source"), "Source without a condition",
+			"source names owners only, and the newest of all their images is hardly what a template should run. Set name or filters.")
+	}
+}
+
+// Create implements resource.Resource.
+func (r *amiRefresh) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+	ctx, done := r.backend.activity.begin(awsconf.Context(ctx))
+	defer done()
+	var m amiRefreshModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &m)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	resp.Diagnostics.Append(r.apply(ctx, &m, resp.Private)...)
+	if !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(resp.State.Set(ctx, m)...)
+	}
+}
+
+// Update implements resource.Resource. On an error state stays as it was.
+func (r *amiRefresh) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	ctx, done := r.backend.activity.begin(awsconf.Context(ctx))
+	defer done()
+	var m amiRefreshModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &m)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	if m.ImageID.IsUnknown() || m.LaunchTemplateVersion.IsUnknown() {
+		resp.Diagnostics.Append(r.apply(ctx, &m, resp.Private)...)
+	}
+	if !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(resp.State.Set(ctx, m)...)
+	}
+}
+
+// private is where a snapshot is kept.
+type private interface {
+	SetKey(ctx context.Context, key string, value []byte) diag.Diagnostics
+}
+
+func remember(ctx context.Context, p private, seen any) diag.Diagnostics {
+	body, err := json.Marshal(seen)
+	if err != nil {
+		return diag.Diagnostics{diag.NewErrorDiagnostic("Provider error", "The snapshot does not encode: "+err.Error())}
+	}
+	return p.SetKey(ctx, seenKey, body)
+}
+
+// apply makes sure of a version with the planned image, or with the newest
+// acceptable one when none is planned, and fills in the model.
+func (r *amiRefresh) apply(ctx context.Context, m *amiRefreshModel, p private) diag.Diagnostics {
+	w, diags := m.want(ctx)
+	if diags.HasError() {
+		return diags
+	}
+	what := fmt.Sprintf("refresh the image of launch template %q", w.template)
+	fail := func(err error) diag.Diagnostics {
+		var version *ami.VersionError
+		d := unable(what, err, unchanged)
+		switch {
+		case errors.As(err, &version) && !version.AfterMaking && !version.DifferentContent:
+			d = diag.WithPath(path.Root("source_version"), d)
+		case errors.As(err, new(*ami.NoImageError)):
+			d = diag.WithPath(path.Root("source"), d)
+		case errors.Is(err, ami.ErrNoTemplate):
+			d = diag.WithPath(path.Root("launch_template_id"), d)
+		}
+		return append(diags, d)
+	}
+	c, err := r.backend.clients(ctx)
+	if err != nil {
+		return fail(err)
+	}
+	chosen, err := r.choose(ctx, c, *m, w)
+	if err != nil {
+		return fail(err)
+	}
+	made, err := c.images.Ensure(ctx, ami.Want{Template: w.template, Source: w.version, Image: chosen.ID})
+	if err != nil {
+		return fail(err)
+	}
+	m.set(chosen, made.Version.Number)
+	seen := amiSeen{
+		Image:   imageSeen{m.ImageID.ValueString(), m.ImageName.ValueString(), m.ImageCreatedAt.ValueString()},
+		Version: m.LaunchTemplateVersion.ValueString(), Latest: m.LaunchTemplateVersion.ValueString(),
+		Same: pack([]int64{made.Version.Number}),
+	}
+	return append(diags, remember(ctx, p, seen)...)
+}
+
+// choose gives the planned image if it is still there and fit, or finds one.
+func (r *amiRefresh) choose(ctx context.Context, c *clients, m amiRefreshModel, w amiWant) (image.Image, error) {
+	t, err := patiently(ctx, r.backend.clock, absentYet, func() (ami.Template, error) {
+		t, err := c.images.Template(ctx, w.template)
+		if err == nil {
+			_, err = base(t, w.version)
+		}
+		return t, err
+	})
+	if err != nil {
+		return image.Image{}, err
+	}
+	from, err := base(t, w.version)
+	if err != nil {
+		return image.Image{}, err
+	}
+	if id := m.ImageID.ValueString(); id != "" {
+		return r.planned(ctx, c, from, id)
+	}
+	l, err := r.backend.lookAt(ctx, c, t, from, w.source)
+	if err != nil {
+		return image.Image{}, err
+	}
+	if l.none != nil {
+		return image.Image{}, l.none
+	}
+	pick, passed, ok := image.Settle(l.options)
+	if !ok {
+		return image.Image{}, fmt.Errorf("every acceptable image is held back: %s", passed[0].Held)
+	}
+	return pick.Image, nil
+}
+
+// planned checks the image that the plan named. A newer one waits for the next
+// plan.
+func (r *amiRefresh) planned(ctx context.Context, c *clients, from ami.Version, id string) (image.Image, error) {
+	i, err := c.images.Image(ctx, id)
+	if errors.Is(err, ami.ErrNoImage) {
+		return i, fmt.Errorf("image %s of the plan does not exist any more; plan again", id)
+	}
+	if err != nil {
+		return i, err
+	}
+	rule, err := r.backend.rule(ctx, c, from)
+	if err != nil {
+		return i, err
+	}
+	if problem := rule.Problem(i); problem != "" {
+		return i, fmt.Errorf("image %s of the plan %s; plan again", id, problem)
+	}
+	return i, nil
+}
+
+// absentYet tells whether a template or a version may simply not be visible
+// yet: it may have been made in this very apply.
+func absentYet(err error) bool {
+	var version *ami.VersionError
+	return errors.Is(err, ami.ErrNoTemplate) || errors.As(err, &version)
+}
+
+// Read implements resource.Resource.
+func (r *amiRefresh) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	ctx = awsconf.Context(ctx)
+	var m amiRefreshModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &m)...)
+	w, diags := m.want(ctx)
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	what := fmt.Sprintf("read the image of launch template %q", w.template)
+	c, err := r.backend.clients(ctx)
+	if err != nil {
+		resp.Diagnostics.Append(unable(what, err, unchanged))
+		return
+	}
+	if m.Source.IsNull() {
+		m, err = imported(ctx, c, m)
+	} else {
+		var seen *amiSeen
+		if m, seen, err = r.backend.observe(ctx, c, m, w); err == nil {
+			resp.Diagnostics.Append(remember(ctx, resp.Private, seen)...)
+		}
+	}
+	if errors.Is(err, ami.ErrNoTemplate) {
+		resp.State.RemoveResource(ctx)
+		return
+	}
+	if err != nil {
+		resp.Diagnostics.Append(unable(what, err, unchanged))
+		return
+	}
+	resp.Diagnostics.Append(resp.State.Set(ctx, m)...)
+}
+
+// imported fills in a resource of which only the template is known: its latest
+// version and that one's image.
+func imported(ctx context.Context, c *clients, m amiRefreshModel) (amiRefreshModel, error) {
+	t, err := c.images.Known(ctx, m.LaunchTemplateID.ValueString())
+	if err != nil {
+		return m, err
+	}
+	i, err := c.images.Image(ctx, t.Latest().Image)
+	if err != nil && !errors.Is(err, ami.ErrNoImage) {
+		return m, err
+	}
+	i.ID = t.Latest().Image
+	m.set(i, t.Latest().Number)
+	return m, nil
+}
+
+// ModifyPlan implements resource.ResourceWithModifyPlan.
+func (r *amiRefresh) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if req.Plan.Raw.IsNull() {
+		return
+	}
+	var plan, prior amiRefreshModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	if req.State.Raw.IsNull() {
+		resp.Diagnostics.Append(r.foresee(ctx, plan)...)
+		return
+	}
+	resp.Diagnostics.Append(req.State.Get(ctx, &prior)...)
+	body, diags := req.Private.GetKey(ctx, seenKey)
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	var seen *amiSeen
+	if body != nil {
+		seen = &amiSeen{}
+		if err := json.Unmarshal(body, seen); err != nil {
+			seen = nil // written by another version of Refit
+		}
+	}
+	plan = planAMIRefresh(prior, plan, seen)
+	if seen != nil {
+		for _, w := range seen.Warnings {
+			resp.Diagnostics.AddWarning("Newest image not used", w)
+		}
+	}
+	if r.backend != nil && !plan.ImageID.IsUnknown() {
+		r.backend.foresee(plan.LaunchTemplateID.ValueString(), plan.ImageID.ValueString())
+	}
+	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
+}
+
+// foresee words what creating the resource will come to, as far as it can be
+// known. It plans nothing: all values stay unknown, and nothing that is absent
+// is an error, since it may be made in the same apply.
+func (r *amiRefresh) foresee(ctx context.Context, plan amiRefreshModel) diag.Diagnostics {
+	ctx = awsconf.Context(ctx)
+	w, diags := plan.want(ctx)
+	if r.backend == nil || !w.known || diags.HasError() {
+		return diags
+	}
+	c, err := r.backend.clients(ctx)
+	var t ami.Template
+	if err == nil {
+		t, err = c.images.Known(ctx, w.template)
+	}
+	var from ami.Version
+	if err == nil {
+		from, err = base(t, w.version)
+	}
+	var l look
+	if err == nil {
+		l, err = r.backend.lookAt(ctx, c, t, from, w.source)
+	}
+	switch {
+	case absentYet(err):
+		return diags
+	case err != nil:
+		return append(diags, unable(fmt.Sprintf("plan the image of launch template %q", w.template), err, unchanged))
+	case l.none != nil:
+		return append(diags, diag.NewAttributeWarningDiagnostic(path.Root("source"), "No image to refresh to",
+			sentence(l.none.Error())+"\nApply will fail unless one is published until then."))
+	}
+	if pick, _, ok := image.Settle(l.options); ok && pick.Image.ID != from.Image {
+		r.backend.foresee(w.template, pick.Image.ID)
+		diags.AddWarning("A new image goes into the launch template", fmt.Sprintf("%s (version %s): %s → %s (%s).",
+			w.template, strconv.FormatInt(from.Number, 10), from.Image, pick.Image.ID, pick.Image.Name))
+	}
+	return diags
+}
+
+// ImportState implements resource.ResourceWithImportState.
+func (r *amiRefresh) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	resource.ImportStatePassthroughID(ctx, path.Root("launch_template_id"), req, resp)
+}
+
+// Delete implements resource.Resource. Versions stay: groups run them.
+func (r *amiRefresh) Delete(context.Context, resource.DeleteRequest, *resource.DeleteResponse) {}

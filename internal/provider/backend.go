@@ -1,0 +1,187 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-log/tflog"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/ami"
+	"github.com/fleetrefit/terraform-provider-refit/internal/asg"
+	"github.com/fleetrefit/terraform-provider-refit/internal/awsconf"
+	"github.com/fleetrefit/terraform-provider-refit/internal/clock"
+	"github.com/fleetrefit/terraform-provider-refit/internal/journal"
+	"github.com/fleetrefit/terraform-provider-refit/internal/roller"
+)
+
+type backendOptions struct {
+	source   *awsconf.Source
+	journal  journalSettings
+	poll     time.Duration
+	clock    clock.Clock
+	activity *Activity
+	progress string // file to append progress to; empty: none
+}
+
+// backend is what one configured provider gives its resources. It makes
+// clients when the first of them is needed.
+type backend struct {
+	backendOptions
+
+	mu   sync.Mutex
+	made *clients
+	// foreseen is the image that a planned refit_ami_refresh will put into a
+	// template, for the wording of other diagnostics of the same plan.
+	foreseen map[string]string
+	file     sync.Mutex // of the progress file
+	held     heldReading
+}
+
+func newBackend(o backendOptions) *backend {
+	return &backend{backendOptions: o, foreseen: map[string]string{}}
+}
+
+// clients are the adapters, all on one set of credentials.
+type clients struct {
+	images *ami.Client
+	// looks shares describes between the Reads of one plan; rolls never does.
+	looks, rolls *asg.Client
+	journal      *journal.Journal
+	docs         *journal.Documents
+}
+
+// clients resolves credentials and makes the adapters, once.
+func (b *backend) clients(ctx context.Context) (*clients, error) {
+	config, err := b.source.Config(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.made != nil {
+		return b.made, nil
+	}
+	groups := asg.Options{
+		AutoScaling: autoscaling.NewFromConfig(config, func(o *autoscaling.Options) { override(&o.BaseEndpoint, b.source.Endpoint("autoscaling")) }),
+		EC2:         ec2.NewFromConfig(config, func(o *ec2.Options) { override(&o.BaseEndpoint, b.source.Endpoint("ec2")) }),
+		ELB:         elb.NewFromConfig(config, func(o *elb.Options) { override(&o.BaseEndpoint, b.source.Endpoint("elasticloadbalancing")) }),
+		Clock:       b.clock,
+	}
+	var store *journal.Store
+	if b.journal.bucket != "" {
+		store = journal.NewS3(s3.NewFromConfig(config, func(o *s3.Options) {
+			override(&o.BaseEndpoint, b.source.Endpoint("s3"))
+			o.UsePathStyle = b.source.URL("s3") != "" // bucket names are no part of such hosts
+		}), b.clock, b.journal.bucket, b.journal.prefix)
+	} else {
+		store = journal.NewSSM(ssm.NewFromConfig(config, func(o *ssm.Options) {
+			override(&o.BaseEndpoint, b.source.Endpoint("ssm"))
+		}), b.clock, b.journal.prefix)
+	}
+	shared := groups
+	shared.Shared, shared.Patient = true, true
+	made := &clients{
+		looks: asg.New(shared), rolls: asg.New(groups),
+		journal: journal.New(store, journal.Options{}), docs: journal.NewDocuments(store),
+	}
+	made.images = ami.New(ami.Options{EC2: groups.EC2, Docs: made.docs, Clock: b.clock, Hash: asg.DataHash})
+	b.made = made
+	return made, nil
+}
+
+func override(endpoint **string, with *string) {
+	if with != nil {
+		*endpoint = with
+	}
+}
+
+// looker assesses groups for Read and plan.
+func (b *backend) looker(c *clients) *roller.Roller {
+	return &roller.Roller{Groups: c.looks, Journal: c.journal, Docs: c.docs, Clock: b.clock}
+}
+
+// roller rolls groups and tells Terraform's log and the progress file.
+func (b *backend) roller(ctx context.Context, c *clients) *roller.Roller {
+	return &roller.Roller{
+		Groups: c.rolls, Journal: c.journal, Docs: c.docs, Clock: b.clock,
+		Progress: func(e roller.Event) { b.tell(ctx, e) },
+	}
+}
+
+// tell writes one line of progress to Terraform's log and to the file that
+// REFIT_PROGRESS names.
+func (b *backend) tell(ctx context.Context, e roller.Event) {
+	fields := map[string]any{
+		"group": e.Group, "stale": e.Counts.Stale, "new": e.Counts.Current, "healthy": e.Counts.Healthy,
+	}
+	if e.Warn {
+		tflog.Warn(ctx, e.Text, fields)
+	} else {
+		tflog.Info(ctx, e.Text, fields)
+	}
+	if b.progress == "" {
+		return
+	}
+	b.file.Lock()
+	defer b.file.Unlock()
+	if err := appendLine(b.progress, progressLine(e)); err != nil {
+		tflog.Warn(ctx, "REFIT_PROGRESS cannot be written", map[string]any{"error": err.Error()})
+	}
+}
+
+func progressLine(e roller.Event) string {
+	mark := " "
+	if e.Warn {
+		mark = "!"
+	}
+	return fmt.Sprintf("%s %s %s %s\n", e.At.UTC().Format("15:04:05"), mark, e.Group, e.Text)
+}
+
+func appendLine(file, line string) error {
+	//nolint:gosec // the user names the file and wants to read it
+	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(line)
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	return err
+}
+
+// foresee remembers the image a plan will put into a template; foresight gives
+// it, empty when unknown.
+func (b *backend) foresee(template, image string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.foreseen[template] = image
+}
+
+func (b *backend) foresight(template string) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.foreseen[template]
+}
+
+// backendOf is what Configure handed to a resource. It is nil while Terraform
+// only validates.
+func backendOf(data any, diags *diag.Diagnostics) *backend {
+	if data == nil {
+		return nil
+	}
+	b, ok := data.(*backend)
+	if !ok {
+		diags.AddError("Provider error", fmt.Sprintf("The provider handed over %T; please report this.", data))
+	}
+	return b
+}

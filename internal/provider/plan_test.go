@@ -1,0 +1,256 @@
+package provider
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	"pgregory.net/rapid"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/image"
+	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
+)
+
+func TestNumbersHoldWhatWasPacked(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		list := rapid.SliceOfNDistinct(rapid.Int64Range(1, 40), 0, 20, rapid.ID).Draw(t, "list")
+		slices.Sort(list)
+		packed := pack(list)
+		for n := int64(0); n < 45; n++ {
+			if got, want := packed.has(strconv.FormatInt(n, 10)), slices.Contains(list, n); got != want {
+				t.Fatalf("%v packed to %q: has %d is %v, want %v", list, packed, n, got, want)
+			}
+		}
+	})
+}
+
+func TestNumbersStaySmallAndKeepTheNewest(t *testing.T) {
+	t.Parallel()
+	var list []int64
+	for n := int64(1); n < 20_000; n += 2 {
+		list = append(list, n)
+	}
+	packed := pack(list)
+	if len(packed) > 250 || !packed.has("19999") || packed.has("19998") {
+		t.Errorf("got %d bytes: %s", len(packed), packed)
+	}
+}
+
+func TestText(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]string{
+		0: "0s", 30 * time.Second: "30s", 2 * time.Minute: "2m", 90 * time.Second: "1m30s", time.Hour: "1h",
+		90 * time.Minute: "1h30m", 48 * time.Hour: "48h", time.Hour + time.Second: "1h0m1s",
+	} {
+		if got := text(d); got != want {
+			t.Errorf("%d: got %s, want %s", d, got, want)
+		}
+		if back, err := time.ParseDuration(text(d)); err != nil || back != d {
+			t.Errorf("%s: reads back as %s, %v", text(d), back, err)
+		}
+	}
+}
+
+func TestAttributePaths(t *testing.T) {
+	t.Parallel()
+	for field, want := range map[string]string{
+		"final_bake": "final_bake", "health.min_healthy_time": "health.min_healthy_time",
+		"checkpoints[12].bake": "checkpoints[12].bake", "checkpoints[0].percentage": "checkpoints[0].percentage",
+	} {
+		if got := attribute(field).String(); got != want {
+			t.Errorf("%s: got %s, want %s", field, got, want)
+		}
+	}
+}
+
+// largest is a snapshot that fills everything to its bound.
+func largest() groupSeen {
+	var list []int64
+	for n := int64(50_000); n < 50_400; n += 3 {
+		list = append(list, n, n+1)
+	}
+	s := groupSeen{
+		Target: 50_000, Image: "ami-0123456789abcdef0", Same: pack(list), Latest: 50_000, Default: 50_000,
+		Points: 50_000, Desired: 10_000, Max: 10_000, Targets: true, From: "ami-0123456789abcdef0", Times: [3]int{9999, 9999, 9999},
+	}
+	for range 6 {
+		s.Zones = append(s.Zones, zoneSeen{"ap-northeast-1-iah-1a", 5000, 5000})
+	}
+	for range 3 {
+		s.Held = append(s.Held, heldSeen{pack(list), clip(strings.Repeat("ä", 500), 250), strings.Repeat("r", 64)})
+	}
+	for range 2 {
+		s.Problems = append(s.Problems, strings.Repeat("p", mostWarning))
+		s.Warnings = append(s.Warnings, strings.Repeat("w", mostWarning))
+	}
+	return s
+}
+
+func TestSnapshotsStayBelowTwoKilobytes(t *testing.T) {
+	t.Parallel()
+	group := largest()
+	group.fit()
+	ami := amiSeen{
+		Image: imageSeen{"ami-0123456789abcdef0", strings.Repeat("n", 128), "2026-11-20T09:00:00Z"}, Version: "10000", Latest: "10000",
+		Same: group.Same, Warnings: []string{strings.Repeat("w", mostWarning), strings.Repeat("w", mostWarning)},
+	}
+	for name, seen := range map[string]any{"group": group, "ami": ami} {
+		body, err := json.Marshal(seen)
+		if err != nil || len(body) > 2048 {
+			t.Errorf("%s: got %d bytes, %v; want at most 2048", name, len(body), err)
+		}
+	}
+	if len(group.Problems) == 0 || len(group.Held) == 0 {
+		t.Errorf("got %d problems and %d held versions, want at least one each", len(group.Problems), len(group.Held))
+	}
+}
+
+func TestCertain(t *testing.T) {
+	t.Parallel()
+	found := []rollout.Problem{
+		{Field: "max_healthy_percentage"}, {Field: "final_bake"}, {Field: "checkpoints[1].percentage"}, {Field: "instance_timeout"}, {},
+	}
+	for unknown, want := range map[string]int{
+		"": 5, "min_healthy_percentage": 4, "final_bake": 4, "checkpoints": 4, "health.min_healthy_time": 4, "on_failure": 5,
+	} {
+		if got := certain(found, map[string]bool{unknown: unknown != ""}); len(got) != want {
+			t.Errorf("with %q unknown: got %v, want %d of %v", unknown, got, want, found)
+		}
+	}
+}
+
+// priorRoll is a converged group of four on version 2.
+func priorRoll() rollingUpdateModel {
+	m := rollingUpdateModel{AutoscalingGroupName: types.StringValue("web")}
+	m.fill(survey{assessment: rollout.Assessment{Found: rollout.Version{Number: 2}}})
+	m.Converged, m.MaxHealthy = types.BoolValue(true), types.Int64Value(150)
+	m.ImageID = types.StringValue("ami-2")
+	return m
+}
+
+// seenRoll is what Read saw of it after a rollback: 4 is a copy of 2, and 3 is
+// in quarantine.
+func seenRoll() *groupSeen {
+	return &groupSeen{
+		Target: 2, Image: "ami-2", Same: "2,4", Latest: 4, Default: 1, Points: 4, Converged: true, Desired: 4, Max: 8,
+		Zones: []zoneSeen{{"a", 0, 2}, {"b", 0, 2}}, From: "ami-2", Held: []heldSeen{{Versions: "3", Why: "it failed", Retry: "once"}},
+	}
+}
+
+func TestPlanRollingUpdate(t *testing.T) {
+	t.Parallel()
+	text := types.StringValue
+	for name, c := range map[string]struct {
+		change  func(m *rollingUpdateModel)
+		seen    func(s *groupSeen)
+		version types.String // planned launch_template_version
+		rolls   bool
+		diags   int
+	}{
+		"nothing":               {version: text("2")},
+		"settings only":         {change: func(m *rollingUpdateModel) { m.MinHealthy = types.Int64Value(90) }, version: text("2")},
+		"a copy":                {change: func(m *rollingUpdateModel) { m.LaunchTemplateVersion = text("4") }, version: text("2")},
+		"a copy and stale ones": {change: func(m *rollingUpdateModel) { m.LaunchTemplateVersion = text("4") }, seen: func(s *groupSeen) { s.Converged = false }, version: text("4"), rolls: true},
+		"another":               {change: func(m *rollingUpdateModel) { m.LaunchTemplateVersion, m.ImageID = text("5"), text("ami-5") }, version: text("5"), rolls: true},
+		"not known":             {change: func(m *rollingUpdateModel) { m.LaunchTemplateVersion = types.StringUnknown() }, version: types.StringUnknown(), rolls: true},
+		"held":                  {change: func(m *rollingUpdateModel) { m.LaunchTemplateVersion, m.ImageID = text("3"), text("ami-3") }, version: text("2"), diags: 1},
+		"held, same retry": {
+			change:  func(m *rollingUpdateModel) { m.LaunchTemplateVersion, m.Retry = text("3"), text("once") },
+			version: text("2"), diags: 1,
+		},
+		"held, new retry": {
+			change: func(m *rollingUpdateModel) {
+				m.LaunchTemplateVersion, m.ImageID, m.Retry = text("3"), text("ami-3"), text("twice")
+			},
+			version: text("3"), rolls: true,
+		},
+		"latest with equal data":     {change: func(m *rollingUpdateModel) { m.LaunchTemplateVersion = text("$Latest") }, version: text("$Latest")},
+		"default with other":         {change: func(m *rollingUpdateModel) { m.LaunchTemplateVersion = text("$Default") }, version: text("$Default"), rolls: true},
+		"drift":                      {seen: func(s *groupSeen) { s.Converged = false; s.Zones[0] = zoneSeen{"a", 1, 1} }, version: text("2"), rolls: true},
+		"refused, but nothing to do": {seen: func(s *groupSeen) { s.Problems = []string{"no"} }, version: text("2")},
+		"refused":                    {seen: func(s *groupSeen) { s.Problems = []string{"no"}; s.Converged = false }, version: text("2"), rolls: true, diags: 1},
+		"no headroom": {
+			change:  func(m *rollingUpdateModel) { m.LaunchTemplateVersion, m.ImageID = text("5"), text("ami-5") },
+			seen:    func(s *groupSeen) { s.Max = 4 },
+			version: text("5"), rolls: true, diags: 1,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			prior, plan, seen := priorRoll(), priorRoll(), seenRoll()
+			if c.change != nil {
+				c.change(&plan)
+			}
+			if c.seen != nil {
+				c.seen(seen)
+			}
+			got := planRollingUpdate(t.Context(), prior, plan, seen, 5*time.Second)
+			if !got.model.LaunchTemplateVersion.Equal(c.version) {
+				t.Errorf("got version %s, want %s", got.model.LaunchTemplateVersion, c.version)
+			}
+			if got.model.Converged.IsUnknown() != c.rolls || got.model.LastRoll.IsUnknown() != c.rolls {
+				t.Errorf("got converged %s and last_roll %s; want unknown: %v", got.model.Converged, got.model.LastRoll, c.rolls)
+			}
+			if len(got.diags) != c.diags {
+				t.Errorf("got diagnostics %v, want %d", got.diags, c.diags)
+			}
+			again := planRollingUpdate(t.Context(), prior, plan, seen, 5*time.Second)
+			if a, b := fmt.Sprint(got.model), fmt.Sprint(again.model); a != b {
+				t.Errorf("planned again with the same arguments:\n%s\nwas\n%s", b, a)
+			}
+		})
+	}
+}
+
+func TestPlanAMIRefresh(t *testing.T) {
+	t.Parallel()
+	text := types.StringValue
+	prior := func() amiRefreshModel {
+		return amiRefreshModel{
+			LaunchTemplateID: text("lt-1"), SourceVersion: text("1"), ImageID: text("ami-2"), ImageName: text("two"),
+			ImageCreatedAt: text("2026-11-02T04:00:00Z"), LaunchTemplateVersion: text("2"),
+		}
+	}
+	for name, c := range map[string]struct {
+		change         func(m *amiRefreshModel)
+		seen           amiSeen
+		source         types.String
+		image, version types.String
+	}{
+		"nothing":              {seen: amiSeen{Image: imageSeen{ID: "ami-2"}, Version: "2", Same: "1-2"}, source: text("1"), image: text("ami-2"), version: text("2")},
+		"new image":            {seen: amiSeen{Image: imageSeen{ID: "ami-3"}, Same: "1-2"}, source: text("1"), image: text("ami-3"), version: types.StringUnknown()},
+		"source made by refit": {change: func(m *amiRefreshModel) { m.SourceVersion = text("2") }, seen: amiSeen{Image: imageSeen{ID: "ami-2"}, Version: "2", Same: "1-2"}, source: text("1"), image: text("ami-2"), version: text("2")},
+		"source gone":          {change: func(m *amiRefreshModel) { m.SourceVersion = text("2") }, seen: amiSeen{Image: imageSeen{ID: "ami-2"}, Version: "2", Same: "2"}, source: text("2"), image: text("ami-2"), version: text("2")},
+		"source edited":        {change: func(m *amiRefreshModel) { m.SourceVersion = text("3") }, seen: amiSeen{Image: imageSeen{ID: "ami-2"}, Version: "2", Same: "1-2"}, source: text("3"), image: text("ami-2"), version: types.StringUnknown()},
+		"source not known":     {change: func(m *amiRefreshModel) { m.SourceVersion = types.StringUnknown() }, seen: amiSeen{Image: imageSeen{ID: "ami-2"}, Version: "2", Same: "1-2"}, source: types.StringUnknown(), image: text("ami-2"), version: types.StringUnknown()},
+		"source left out":      {change: func(m *amiRefreshModel) { m.SourceVersion = types.StringNull() }, seen: amiSeen{Image: imageSeen{ID: "ami-2"}, Version: "2", Same: "1-2", Latest: "2"}, source: types.StringNull(), image: text("ami-2"), version: text("2")},
+		"other template":       {change: func(m *amiRefreshModel) { m.LaunchTemplateID = text("lt-2") }, seen: amiSeen{Image: imageSeen{ID: "ami-2"}, Version: "2", Same: "1-2"}, source: text("1"), image: types.StringUnknown(), version: types.StringUnknown()},
+	} {
+		plan := prior()
+		if c.change != nil {
+			c.change(&plan)
+		}
+		got := planAMIRefresh(prior(), plan, &c.seen)
+		if !got.SourceVersion.Equal(c.source) || !got.ImageID.Equal(c.image) || !got.LaunchTemplateVersion.Equal(c.version) {
+			t.Errorf("%s: got source %s, image %s, version %s; want %s, %s, %s", name,
+				got.SourceVersion, got.ImageID, got.LaunchTemplateVersion, c.source, c.image, c.version)
+		}
+	}
+}
+
+func TestPickedUp(t *testing.T) {
+	t.Parallel()
+	held := []image.Option{{Image: image.Image{ID: "ami-3"}, Held: "it failed"}}
+	pick := image.Option{Image: image.Image{ID: "ami-2"}, Version: 4}
+	for inState, want := range map[string]bool{"ami-3": true, "ami-2": false} {
+		if got := pickedUp(pick, held, inState); got != want {
+			t.Errorf("with %s in state: got %v, want %v", inState, got, want)
+		}
+	}
+}

@@ -1,0 +1,169 @@
+package provider
+
+import (
+	"context"
+	"errors"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/ami"
+	"github.com/fleetrefit/terraform-provider-refit/internal/asg"
+	"github.com/fleetrefit/terraform-provider-refit/internal/roller"
+	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
+)
+
+// survey is one look at a group for the sake of plans.
+type survey struct {
+	seen       *groupSeen
+	assessment rollout.Assessment
+}
+
+// survey looks at the group of a request and at the versions of its template.
+// r and groups look through the same client. Errors: [asg.ErrNotFound], what a
+// call gave; a version that does not exist is a problem in what was seen.
+func (b *backend) survey(ctx context.Context, c *clients, r *roller.Roller, q roller.Request, look rollout.Look) (survey, error) {
+	snap, err := r.Groups.Observe(ctx, q.Group, look)
+	if err != nil {
+		return survey{}, err
+	}
+	s := survey{seen: &groupSeen{
+		Points:  snap.Group.Points.Number,
+		Desired: snap.Group.Desired, Max: snap.Group.Max, Targets: len(snap.Group.TargetGroups) > 0,
+		Times: [3]int{int(snap.Typical.Launch.Seconds()), int(snap.Typical.Healthy.Seconds()), int(snap.Typical.Terminate.Seconds())},
+	}}
+	// Everything that keeps any roll of this group from starting, whatever to.
+	for _, p := range rollout.Assess(q.Spec, snap, rollout.Version{TemplateID: "none", Data: "none", Image: "none"}).Problems {
+		if p.Field == "" && len(s.seen.Problems) < 2 {
+			s.seen.Problems = append(s.seen.Problems, clip(p.Text, mostWarning))
+		}
+	}
+	s.assessment, err = r.Assess(ctx, q)
+	var version *asg.VersionError
+	switch {
+	case errors.As(err, &version):
+		s.seen.Problems = append(s.seen.Problems, clip(version.Error(), mostWarning))
+		s.assessment = rollout.Assessment{Group: q.Group, Found: snap.Group.Points, Pointer: snap.Group.Pointer, Desired: snap.Group.Desired, Max: snap.Group.Max}
+	case err != nil:
+		return survey{}, err
+	}
+	s.seen.Converged = s.assessment.Converged
+	s.seen.Target, s.seen.Image = s.assessment.Target.Number, s.assessment.Target.Image
+	for _, w := range s.assessment.Warnings[:min(len(s.assessment.Warnings), 2)] {
+		s.seen.Warnings = append(s.seen.Warnings, clip(w, mostWarning))
+	}
+	s.seen.count(q.Spec, snap, s.assessment.Target)
+	err = b.compare(ctx, c, q, s)
+	s.seen.fit()
+	return s, err
+}
+
+// count counts members by zone, and finds the image that most of those to
+// replace run.
+func (s *groupSeen) count(spec rollout.Spec, snap rollout.Snapshot, target rollout.Version) {
+	at := map[string]int{}
+	for i, z := range snap.Group.Zones {
+		s.Zones = append(s.Zones, zoneSeen{Zone: z})
+		at[z] = i
+	}
+	votes := map[string]int{}
+	for _, m := range snap.Members {
+		i, ok := at[m.Zone]
+		if !ok || m.State != rollout.InService && m.State != rollout.Pending {
+			continue
+		}
+		if m.Version.Image == target.Image && (spec.Match == rollout.MatchImage || m.Version.Data == target.Data) {
+			s.Zones[i].New++
+			continue
+		}
+		s.Zones[i].Stale++
+		if votes[m.Version.Image]++; votes[m.Version.Image] > votes[s.From] {
+			s.From = m.Version.Image
+		}
+	}
+	if s.From == "" {
+		s.From = snap.Group.Points.Image // nothing is stale: what a new version would replace
+	}
+}
+
+// compare fills in what there is to know of the other versions of the template.
+func (b *backend) compare(ctx context.Context, c *clients, q roller.Request, s survey) error {
+	id := s.assessment.Target.TemplateID
+	if id == "" {
+		id = s.assessment.Found.TemplateID
+	}
+	if id == "" {
+		return nil
+	}
+	t, err := c.images.Known(ctx, id)
+	if err != nil {
+		return err
+	}
+	s.seen.Latest, s.seen.Default = t.Latest().Number, t.Default().Number
+	if target, ok := t.Version(s.seen.Target); ok {
+		s.seen.Same = pack(t.Numbers(func(v ami.Version) bool {
+			return v.Image == target.Image && (q.Spec.Match == rollout.MatchImage || v.Data == target.Data)
+		}))
+	}
+	held, err := b.quarantines(ctx, c, id)
+	if err != nil {
+		return err
+	}
+	for data, quarantine := range held {
+		n := pack(t.Numbers(func(v ami.Version) bool { return v.Data == data }))
+		if n != "" && len(s.seen.Held) < 3 {
+			s.seen.Held = append(s.seen.Held, heldSeen{Versions: n, Why: clip(quarantine.Why(), 250), Retry: quarantine.Retry})
+		}
+	}
+	return nil
+}
+
+// observed brings a model from state up to date with what was seen.
+func (m *rollingUpdateModel) observed(s survey) {
+	m.Converged = types.BoolValue(s.assessment.Converged)
+	if s.assessment.Converged {
+		m.TargetVersion = versionNumber(s.assessment.Target)
+		// Done with: Terraform would hide whatever the next one has in common.
+		m.Forecast = types.ObjectNull(forecastTypes)
+	}
+}
+
+// fill gives an imported resource its defaults, and the number that the group
+// points at.
+func (m *rollingUpdateModel) fill(s survey) {
+	d := rollout.Defaults()
+	m.LaunchTemplateVersion = versionNumber(s.assessment.Found)
+	m.TargetVersion = m.LaunchTemplateVersion
+	m.MinHealthy, m.MaxHealthy = types.Int64Value(int64(d.MinHealthy)), types.Int64Value(int64(d.MaxHealthy))
+	m.FinalBake, m.InstanceTimeout = types.StringValue(text(d.FinalBake)), types.StringValue(text(d.InstanceTimeout))
+	m.Health = types.ObjectValueMust(healthTypes, map[string]attr.Value{
+		"load_balancer": types.BoolValue(d.LoadBalancer), "min_healthy_time": types.StringValue(text(d.MinHealthyTime)),
+	})
+	m.OnFailure, m.Match = types.StringValue(string(d.OnFailure)), types.StringValue(string(d.Match))
+	m.LockTimeout = types.StringValue(defaultLockTimeout)
+	m.Forecast, m.LastRoll = types.ObjectNull(forecastTypes), types.ObjectNull(lastRollTypes)
+}
+
+// settle makes what a finished roll left unknown in a planned forecast known.
+func (m *rollingUpdateModel) settle(a rollout.Assessment, to rollout.Version) {
+	if m.Forecast.IsUnknown() {
+		m.Forecast = types.ObjectNull(forecastTypes)
+		if a.Stale > 0 {
+			m.Forecast = types.ObjectValueMust(forecastTypes, map[string]attr.Value{
+				"from_image":       optional(a.Found.Image),
+				"to_image":         optional(a.Target.Image),
+				"stale":            types.Int64Value(int64(a.Stale)),
+				"batches":          types.Int64Value(int64(a.Forecast.Batches)),
+				"lowest_healthy":   types.Int64Value(int64(a.Forecast.Lowest)),
+				"highest_launched": types.Int64Value(int64(a.Forecast.Highest)),
+				"duration":         types.StringValue(text(a.Forecast.Duration)),
+			})
+		}
+		return
+	}
+	values := m.Forecast.Attributes()
+	if values["to_image"] != nil && values["to_image"].IsUnknown() {
+		values["to_image"] = optional(to.Image)
+		m.Forecast = types.ObjectValueMust(forecastTypes, values)
+	}
+}

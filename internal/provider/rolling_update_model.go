@@ -1,0 +1,169 @@
+package provider
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/roller"
+	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
+)
+
+// rollingUpdateModel is refit_asg_rolling_update in configuration, plan and
+// state.
+type rollingUpdateModel struct {
+	AutoscalingGroupName  types.String   `tfsdk:"autoscaling_group_name"`
+	LaunchTemplateVersion types.String   `tfsdk:"launch_template_version"`
+	ImageID               types.String   `tfsdk:"image_id"`
+	MinHealthy            types.Int64    `tfsdk:"min_healthy_percentage"`
+	MaxHealthy            types.Int64    `tfsdk:"max_healthy_percentage"`
+	MaxRunning            types.Int64    `tfsdk:"max_running_percentage"`
+	Checkpoints           types.List     `tfsdk:"checkpoints"`
+	FinalBake             types.String   `tfsdk:"final_bake"`
+	Health                types.Object   `tfsdk:"health"`
+	InstanceTimeout       types.String   `tfsdk:"instance_timeout"`
+	OnFailure             types.String   `tfsdk:"on_failure"`
+	Match                 types.String   `tfsdk:"match"`
+	LockTimeout           types.String   `tfsdk:"lock_timeout"`
+	Retry                 types.String   `tfsdk:"retry"`
+	Timeouts              timeouts.Value `tfsdk:"timeouts"`
+	TargetVersion         types.String   `tfsdk:"target_version"`
+	Converged             types.Bool     `tfsdk:"converged"`
+	Forecast              types.Object   `tfsdk:"forecast"`
+	LastRoll              types.Object   `tfsdk:"last_roll"`
+}
+
+type checkpointModel struct {
+	Percentage types.Int64  `tfsdk:"percentage"`
+	Bake       types.String `tfsdk:"bake"`
+}
+
+type healthModel struct {
+	LoadBalancer   types.Bool   `tfsdk:"load_balancer"`
+	MinHealthyTime types.String `tfsdk:"min_healthy_time"`
+}
+
+// spec maps the model to a spec. Null means the default. unknown tells, by the
+// name of the attribute, which parts were not known and stand at their default.
+func (m rollingUpdateModel) spec(ctx context.Context, poll time.Duration) (s rollout.Spec, unknown map[string]bool, diags diag.Diagnostics) {
+	s, unknown = rollout.Defaults(), map[string]bool{}
+	s.Poll = poll
+	set := func(name string, v attr.Value, put func()) {
+		if v.IsUnknown() {
+			unknown[name] = true
+		} else if !v.IsNull() {
+			put()
+		}
+	}
+	set("min_healthy_percentage", m.MinHealthy, func() { s.MinHealthy = int(m.MinHealthy.ValueInt64()) })
+	set("max_healthy_percentage", m.MaxHealthy, func() { s.MaxHealthy = int(m.MaxHealthy.ValueInt64()) })
+	set("max_running_percentage", m.MaxRunning, func() { s.MaxRunning = int(m.MaxRunning.ValueInt64()) })
+	set("final_bake", m.FinalBake, func() { s.FinalBake = duration(m.FinalBake) })
+	set("instance_timeout", m.InstanceTimeout, func() { s.InstanceTimeout = duration(m.InstanceTimeout) })
+	set("on_failure", m.OnFailure, func() { s.OnFailure = rollout.OnFailure(m.OnFailure.ValueString()) })
+	set("match", m.Match, func() { s.Match = rollout.Match(m.Match.ValueString()) })
+	set("health", m.Health, func() {
+		var h healthModel
+		diags.Append(m.Health.As(ctx, &h, basetypes.ObjectAsOptions{})...)
+		set("health.load_balancer", h.LoadBalancer, func() { s.LoadBalancer = h.LoadBalancer.ValueBool() })
+		set("health.min_healthy_time", h.MinHealthyTime, func() { s.MinHealthyTime = duration(h.MinHealthyTime) })
+	})
+	set("checkpoints", m.Checkpoints, func() {
+		for _, e := range m.Checkpoints.Elements() {
+			if e.IsUnknown() {
+				unknown["checkpoints"] = true
+				return
+			}
+		}
+		var list []checkpointModel
+		diags.Append(m.Checkpoints.ElementsAs(ctx, &list, false)...)
+		for _, c := range list {
+			set("checkpoints", c.Percentage, func() {})
+			set("checkpoints", c.Bake, func() {})
+			s.Checkpoints = append(s.Checkpoints, rollout.Checkpoint{Percentage: int(c.Percentage.ValueInt64()), Bake: duration(c.Bake)})
+		}
+	})
+	return s, unknown, diags
+}
+
+// request maps the model to a roll.
+func (m rollingUpdateModel) request(ctx context.Context, poll time.Duration) (roller.Request, diag.Diagnostics) {
+	spec, _, diags := m.spec(ctx, poll)
+	lock := duration(m.LockTimeout)
+	if lock == 0 {
+		lock, _ = time.ParseDuration(defaultLockTimeout)
+	}
+	return roller.Request{
+		Group: m.AutoscalingGroupName.ValueString(), Version: m.LaunchTemplateVersion.ValueString(), Image: m.ImageID.ValueString(),
+		Spec: spec, LockTimeout: lock, Retry: m.Retry.ValueString(),
+	}, diags
+}
+
+// together are the attributes that one problem may be about. When one of them
+// is unknown, nothing can be said about the others.
+var together = [][]string{
+	{"min_healthy_percentage", "max_healthy_percentage", "max_running_percentage"},
+	{"instance_timeout", "health", "health.min_healthy_time"},
+	{"checkpoints"},
+}
+
+// certain leaves out problems that an unknown value may still solve.
+func certain(found []rollout.Problem, unknown map[string]bool) []rollout.Problem {
+	var out []rollout.Problem
+	for _, p := range found {
+		field, _, _ := strings.Cut(p.Field, "[")
+		doubt := unknown[field]
+		for _, group := range together {
+			mine, other := false, false
+			for _, name := range group {
+				mine, other = mine || name == field, other || unknown[name]
+			}
+			doubt = doubt || mine && other
+		}
+		if !doubt {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// lastRoll maps a report to the attribute last_roll.
+func lastRoll(r roller.Report) types.Object {
+	reason := types.StringNull()
+	if r.Reason != "" && r.Outcome != rollout.Succeeded {
+		reason = types.StringValue(clip(r.Reason, 500))
+	}
+	return types.ObjectValueMust(lastRollTypes, map[string]attr.Value{
+		"outcome":      types.StringValue(string(r.Outcome)),
+		"from_version": versionNumber(r.From),
+		"to_version":   versionNumber(r.To),
+		"from_image":   optional(r.From.Image),
+		"to_image":     optional(r.To.Image),
+		"started":      types.StringValue(r.Started.UTC().Format(time.RFC3339)),
+		"duration":     types.StringValue(text(r.Duration.Round(time.Second))),
+		"launched":     types.Int64Value(int64(r.Launched)),
+		"ended":        types.Int64Value(int64(r.Ended)),
+		"reason":       reason,
+	})
+}
+
+func versionNumber(v rollout.Version) types.String {
+	if v.Number == 0 {
+		return types.StringNull()
+	}
+	return types.StringValue(strconv.FormatInt(v.Number, 10))
+}
+
+func optional(s string) types.String {
+	if s == "" {
+		return types.StringNull()
+	}
+	return types.StringValue(s)
+}

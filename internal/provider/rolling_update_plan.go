@@ -1,0 +1,286 @@
+package provider
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
+)
+
+// groupSeen is what Read of a refit_asg_rolling_update saw, kept in private
+// state for ModifyPlan. It must stay below 2 KB, however large the group.
+type groupSeen struct {
+	// Target is the number of the version that the launch_template_version in
+	// state means, and Image its image.
+	Target int64  `json:"target,omitempty"`
+	Image  string `json:"image,omitempty"`
+	// Same are the versions that members of Target need not be replaced for.
+	Same numbers `json:"same,omitempty"`
+	// Latest, Default and Points are the numbers of the template's latest and
+	// default versions, and of the one the group points at.
+	Latest  int64 `json:"latest,omitempty"`
+	Default int64 `json:"default,omitempty"`
+	Points  int64 `json:"points,omitempty"`
+	// Held are versions in quarantine.
+	Held []heldSeen `json:"held,omitempty"`
+	// Converged: a roll to Target would do nothing.
+	Converged bool `json:"converged,omitempty"`
+
+	Desired int        `json:"desired"`
+	Max     int        `json:"max"`
+	Zones   []zoneSeen `json:"zones,omitempty"`
+	Targets bool       `json:"targets,omitempty"` // behind a load balancer
+	From    string     `json:"from,omitempty"`    // image that most members to replace run
+	// Times are the seconds that launch, health and termination took lately.
+	Times [3]int `json:"times,omitzero"`
+	// Problems keep this group from being rolled; Warnings are for the plan.
+	Problems []string `json:"problems,omitempty"`
+	Warnings []string `json:"warnings,omitempty"`
+}
+
+// zoneSeen counts a zone's members.
+type zoneSeen struct {
+	Zone  string `json:"z"`
+	Stale int    `json:"s,omitempty"`
+	New   int    `json:"n,omitempty"`
+}
+
+type heldSeen struct {
+	Versions numbers `json:"v"`
+	Why      string  `json:"why"`
+	Retry    string  `json:"retry,omitempty"` // text that does not lift it
+}
+
+// mostSeen is the room for a snapshot, in bytes: 2 KB with some to spare.
+const mostSeen = 2000
+
+// fit leaves out the least important sentences until the snapshot is small
+// enough: warnings, then all but the first of the others.
+func (s *groupSeen) fit() {
+	size := func() int {
+		body, err := json.Marshal(s)
+		if err != nil {
+			return 0 // remember will say so
+		}
+		return len(body)
+	}
+	for size() > mostSeen {
+		switch {
+		case len(s.Warnings) > 0:
+			s.Warnings = s.Warnings[:len(s.Warnings)-1]
+		case len(s.Problems) > 1:
+			s.Problems = s.Problems[:1]
+		case len(s.Held) > 1:
+			s.Held = s.Held[:len(s.Held)-1]
+		default:
+			return
+		}
+	}
+}
+
+// number is the number a version text means, empty when it cannot be told.
+func (s *groupSeen) number(version types.String) string {
+	n := int64(0)
+	switch v := version.ValueString(); {
+	case version.IsUnknown():
+	case version.IsNull():
+		n = s.Points
+	case v == "$Latest":
+		n = s.Latest
+	case v == "$Default":
+		n = s.Default
+	default:
+		return v
+	}
+	if n == 0 {
+		return ""
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+// held says why a version must not be rolled to, empty when it may.
+func (s *groupSeen) held(version, retry types.String) string {
+	number := s.number(version)
+	for _, h := range s.Held {
+		if h.Versions.has(number) && (retry.ValueString() == "" || retry.ValueString() == h.Retry) {
+			return h.Why
+		}
+	}
+	return ""
+}
+
+// rollingPlan is a planned update.
+type rollingPlan struct {
+	model rollingUpdateModel
+	diags diag.Diagnostics
+}
+
+// planRollingUpdate plans an update from nothing but its arguments: prior
+// state, the plan as Terraform proposes it, and what Read saw (nil when nothing
+// is known of that).
+func planRollingUpdate(ctx context.Context, prior, plan rollingUpdateModel, seen *groupSeen, poll time.Duration) rollingPlan {
+	p := rollingPlan{model: plan}
+	if !plan.AutoscalingGroupName.Equal(prior.AutoscalingGroupName) {
+		p.unknown() // it is replaced, and what Read saw is of another group
+		p.model.Forecast = types.ObjectUnknown(forecastTypes)
+		return p
+	}
+	if seen == nil {
+		seen = &groupSeen{Converged: prior.Converged.ValueBool(), Same: numbers(prior.TargetVersion.ValueString()), Image: prior.ImageID.ValueString()}
+	}
+	p.keepVersion(prior, seen)
+	if !p.rolls(prior, seen) {
+		p.model.TargetVersion, p.model.Converged = prior.TargetVersion, prior.Converged
+		p.model.Forecast, p.model.LastRoll = prior.Forecast, prior.LastRoll
+		if n := seen.number(p.model.LaunchTemplateVersion); n != "" && !p.model.LaunchTemplateVersion.Equal(prior.LaunchTemplateVersion) {
+			p.model.TargetVersion = types.StringValue(n)
+		}
+		return p
+	}
+	p.unknown()
+	if n := seen.number(p.model.LaunchTemplateVersion); n != "" {
+		p.model.TargetVersion = types.StringValue(n)
+	}
+	p.foresee(ctx, seen, poll)
+	return p
+}
+
+// unknown makes everything unknown that a roll decides.
+func (p *rollingPlan) unknown() {
+	p.model.TargetVersion, p.model.Converged = types.StringUnknown(), types.BoolUnknown()
+	p.model.LastRoll = types.ObjectUnknown(lastRollTypes)
+}
+
+// keepVersion plans the prior version where the configured one must or need
+// not be rolled to.
+func (p *rollingPlan) keepVersion(prior rollingUpdateModel, seen *groupSeen) {
+	version, before := p.model.LaunchTemplateVersion, prior.LaunchTemplateVersion
+	if why := seen.held(version, p.model.Retry); why != "" {
+		p.diags.AddAttributeWarning(attribute("launch_template_version"), "Version held back",
+			fmt.Sprintf("%s\nThe group stays as it is. Publish a better image, or set retry to a new text to try this one again.", sentence(why)))
+		if !version.Equal(before) {
+			p.model.LaunchTemplateVersion, p.model.ImageID = before, prior.ImageID
+		}
+		return
+	}
+	// Rolling back publishes a copy, and refit_ami_refresh may name another
+	// version with the same data. Nothing changes by that.
+	if !version.Equal(before) && isNumber(version.ValueString()) && isNumber(before.ValueString()) &&
+		seen.Converged && seen.Same.has(version.ValueString()) {
+		p.model.LaunchTemplateVersion = before
+	}
+}
+
+// rolls tells whether apply may have to roll.
+func (p *rollingPlan) rolls(prior rollingUpdateModel, seen *groupSeen) bool {
+	m := p.model
+	if m.LaunchTemplateVersion.IsUnknown() || m.ImageID.IsUnknown() || !m.Match.Equal(prior.Match) {
+		return true
+	}
+	if seen.held(m.LaunchTemplateVersion, m.Retry) != "" {
+		return false
+	}
+	if !seen.Same.has(seen.number(m.LaunchTemplateVersion)) {
+		return true
+	}
+	return !seen.Converged || !m.ImageID.IsNull() && m.ImageID.ValueString() != seen.Image
+}
+
+// foresee plans the forecast and words what would keep the roll from starting.
+func (p *rollingPlan) foresee(ctx context.Context, seen *groupSeen, poll time.Duration) {
+	p.model.Forecast = types.ObjectUnknown(forecastTypes)
+	spec, unknown, diags := p.model.spec(ctx, poll)
+	p.diags.Append(diags...)
+	if len(unknown) > 0 || diags.HasError() || seen.Max == 0 && seen.Desired == 0 && len(seen.Zones) == 0 {
+		return
+	}
+	to := p.model.ImageID
+	same := seen.Same.has(seen.number(p.model.LaunchTemplateVersion))
+	switch {
+	case same:
+		to = optional(seen.Image)
+	case to.IsNull():
+		to = types.StringUnknown()
+	}
+	a, f := seen.forecast(spec, !same)
+	summary := fmt.Sprintf("Unable to roll Auto Scaling group %q", p.model.AutoscalingGroupName.ValueString())
+	for _, text := range seen.Problems {
+		p.diags.AddError(summary, sentence(text)+"\n"+unchanged)
+	}
+	p.diags.Append(problems(summary, a.Problems)...)
+	if p.diags.HasError() {
+		return
+	}
+	for _, text := range append(seen.Warnings, a.Warnings...) {
+		p.diags.AddWarning("About this roll", sentence(text))
+	}
+	p.model.Forecast = types.ObjectValueMust(forecastTypes, map[string]attr.Value{
+		"from_image":       optional(seen.From),
+		"to_image":         to,
+		"stale":            types.Int64Value(int64(a.Stale)),
+		"batches":          types.Int64Value(int64(f.Batches)),
+		"lowest_healthy":   types.Int64Value(int64(f.Lowest)),
+		"highest_launched": types.Int64Value(int64(f.Highest)),
+		"duration":         types.StringValue(text(f.Duration)),
+	})
+}
+
+// forecast runs the rules against the group as it was seen. With all, every
+// member is to be replaced; else those that were stale.
+func (s *groupSeen) forecast(spec rollout.Spec, all bool) (rollout.Assessment, rollout.Forecast) {
+	target := rollout.Version{TemplateID: "lt", Number: 2, Data: "new", Image: "new"}
+	other := rollout.Version{TemplateID: "lt", Number: 1, Data: "old", Image: "old"}
+	snap := rollout.Snapshot{
+		At: time.Unix(0, 0).UTC(), TargetsSeen: true, ActivitiesSeen: true,
+		Group: rollout.Group{
+			Name: "group", Max: s.Max, Desired: s.Desired, Pointer: "1", Points: other, Default: 1, Latest: 2,
+			Suspended: map[string]string{},
+		},
+		Typical: rollout.Typical{
+			Launch: seconds(s.Times[0]), Healthy: seconds(s.Times[1]), Terminate: seconds(s.Times[2]),
+		},
+	}
+	if s.Targets {
+		snap.Group.TargetGroups = []string{"targets"}
+	}
+	for _, z := range s.Zones {
+		snap.Group.Zones = append(snap.Group.Zones, z.Zone)
+		for n := range z.Stale + z.New {
+			m := rollout.Member{
+				ID: fmt.Sprintf("%s-%04d", z.Zone, n), Zone: z.Zone, State: rollout.InService, StateText: "InService", Healthy: true, Version: other,
+			}
+			if !all && n >= z.Stale {
+				m.Version = target
+			}
+			for _, g := range snap.Group.TargetGroups {
+				m.Targets = append(m.Targets, rollout.Target{Group: g, State: "healthy"})
+			}
+			snap.Members = append(snap.Members, m)
+		}
+	}
+	a := rollout.Assess(spec, snap, target)
+	if len(a.Problems) > 0 || a.Stale == 0 {
+		return a, rollout.Forecast{}
+	}
+	return a, rollout.Predict(spec, snap, target)
+}
+
+func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
+
+// outlook words a forecast for the plan of a first roll.
+func outlook(from, to string, a rollout.Assessment, f rollout.Forecast) string {
+	parts := []string{fmt.Sprintf("%d of %d members would be replaced: image %s → %s.", a.Stale, a.Stale+a.Current, from, to)}
+	if f.Duration > 0 {
+		parts = append(parts, fmt.Sprintf("Forecast: %d batches, at least %d healthy, at most %d launched, about %s (durations: %s).",
+			f.Batches, f.Lowest, f.Highest, text(f.Duration), f.Basis))
+	}
+	return strings.Join(parts, "\n")
+}

@@ -1,0 +1,357 @@
+package provider
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-log/tflog"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/asg"
+	"github.com/fleetrefit/terraform-provider-refit/internal/awsconf"
+	"github.com/fleetrefit/terraform-provider-refit/internal/image"
+	"github.com/fleetrefit/terraform-provider-refit/internal/roller"
+	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
+)
+
+// rollingUpdate is the resource refit_asg_rolling_update.
+type rollingUpdate struct{ backend *backend }
+
+var (
+	_ resource.ResourceWithConfigure      = (*rollingUpdate)(nil)
+	_ resource.ResourceWithImportState    = (*rollingUpdate)(nil)
+	_ resource.ResourceWithModifyPlan     = (*rollingUpdate)(nil)
+	_ resource.ResourceWithValidateConfig = (*rollingUpdate)(nil)
+)
+
+func newRollingUpdate() resource.Resource { return &rollingUpdate{} }
+
+// The default timeouts.
+const (
+	rollFor    = time.Hour
+	releaseFor = 5 * time.Minute
+)
+
+// Metadata implements resource.Resource.
+func (r *rollingUpdate) Metadata(_ context.Context, req resource.MetadataRequest, resp *resource.MetadataResponse) {
+	resp.TypeName = req.ProviderTypeName + "_asg_rolling_update"
+}
+
+// Schema implements resource.Resource.
+func (r *rollingUpdate) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
+	resp.Schema = rollingUpdateSchema(ctx)
+}
+
+// Configure implements resource.ResourceWithConfigure.
+func (r *rollingUpdate) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
+	r.backend = backendOf(req.ProviderData, &resp.Diagnostics)
+}
+
+// ValidateConfig implements resource.ResourceWithValidateConfig.
+func (r *rollingUpdate) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
+	var m rollingUpdateModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	spec, unknown, diags := m.spec(ctx, rollout.Defaults().Poll)
+	resp.Diagnostics.Append(diags...)
+	resp.Diagnostics.Append(problems("Invalid rolling update", certain(spec.Validate(), unknown))...)
+}
+
+// Create implements resource.Resource. A failed one returns no state: it would
+// be tainted, and the next apply would replace it instead of rolling on.
+func (r *rollingUpdate) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+	ctx, done := r.backend.activity.begin(awsconf.Context(ctx))
+	defer done()
+	var m rollingUpdateModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &m)...)
+	timeout, diags := m.Timeouts.Create(ctx, rollFor)
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	m.LastRoll = types.ObjectNull(lastRollTypes)
+	_, diags = r.roll(ctx, &m, timeout, resp.Private)
+	resp.Diagnostics.Append(diags...)
+	if !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(resp.State.Set(ctx, m)...)
+	}
+}
+
+// Update implements resource.Resource. When nothing was planned to roll, only
+// settings are written down. On an error every configured attribute keeps its
+// prior value, so that the next plan tries again.
+func (r *rollingUpdate) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+	ctx, done := r.backend.activity.begin(awsconf.Context(ctx))
+	defer done()
+	var m, prior rollingUpdateModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &m)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &prior)...)
+	timeout, diags := m.Timeouts.Update(ctx, rollFor)
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	if !m.Retry.Equal(prior.Retry) && !m.Retry.IsNull() {
+		resp.Diagnostics.Append(r.lift(ctx, m)...)
+		if resp.Diagnostics.HasError() {
+			return
+		}
+	}
+	if m.Converged.IsUnknown() {
+		m.LastRoll = prior.LastRoll
+		report, diags := r.roll(ctx, &m, timeout, resp.Private)
+		resp.Diagnostics.Append(diags...)
+		if diags.HasError() {
+			prior.Converged = types.BoolValue(false)
+			if !report.Started.IsZero() {
+				prior.LastRoll = lastRoll(report)
+			}
+			m = prior
+		}
+	}
+	resp.Diagnostics.Append(resp.State.Set(ctx, m)...)
+}
+
+// roll rolls the group of a model and fills in what became known by it.
+func (r *rollingUpdate) roll(ctx context.Context, m *rollingUpdateModel, timeout time.Duration, p private) (roller.Report, diag.Diagnostics) {
+	q, diags := m.request(ctx, r.backend.poll)
+	if diags.HasError() {
+		return roller.Report{}, diags
+	}
+	q.Timeout = timeout
+	what := fmt.Sprintf("roll Auto Scaling group %q", q.Group)
+	c, err := r.backend.clients(ctx)
+	if err != nil {
+		return roller.Report{}, append(diags, unable(what, err, unchanged))
+	}
+	rolls := r.backend.roller(ctx, c)
+	before, err := patiently(ctx, r.backend.clock, isGone, func() (survey, error) {
+		return r.backend.survey(ctx, c, rolls, q, rollout.Look{})
+	})
+	if err != nil {
+		return roller.Report{}, append(diags, unable(what, err, unchanged))
+	}
+	if list := before.seen.Problems; len(list) > 0 && before.assessment.Target.TemplateID == "" {
+		// A group without a launch template has nothing that could be stale.
+		return roller.Report{}, append(diags, diag.NewErrorDiagnostic("Unable to "+what, sentence(list[0])+"\n"+unchanged))
+	}
+	report, err := rolls.Roll(ctx, q)
+	r.backend.held.forget() // it may have made one
+	if err != nil {
+		var rolled *roller.Error
+		if errors.As(err, &rolled) && rolled.Report != nil {
+			report = *rolled.Report
+		}
+		return report, append(diags, unable(what, err, unchanged))
+	}
+	for _, w := range report.Warnings {
+		diags.AddWarning("About the roll of Auto Scaling group "+q.Group, sentence(w))
+	}
+	m.Converged, m.TargetVersion = types.BoolValue(true), versionNumber(report.To)
+	if !report.Started.IsZero() {
+		m.LastRoll = lastRoll(report)
+	}
+	m.settle(before.assessment, report.To)
+	after, err := r.backend.survey(ctx, c, rolls, q, rollout.Look{Activities: true})
+	if err != nil {
+		tflog.Warn(ctx, "The group cannot be read after its roll; the next refresh will", map[string]any{"error": err.Error()})
+		return report, diags
+	}
+	return report, append(diags, remember(ctx, p, after.seen)...)
+}
+
+func isGone(err error) bool { return errors.Is(err, asg.ErrNotFound) }
+
+// lift clears the quarantines of the group's template that a new retry text
+// lifts.
+func (r *rollingUpdate) lift(ctx context.Context, m rollingUpdateModel) diag.Diagnostics {
+	group := m.AutoscalingGroupName.ValueString()
+	c, err := r.backend.clients(ctx)
+	var snap rollout.Snapshot
+	if err == nil {
+		snap, err = c.rolls.Observe(ctx, group, rollout.Look{})
+	}
+	template := snap.Group.Points.TemplateID
+	var held map[string]image.Quarantine
+	if err == nil && template != "" {
+		held, err = r.backend.quarantines(ctx, c, template)
+	}
+	var diags diag.Diagnostics
+	for data, q := range held {
+		if !q.Lifts(m.Retry.ValueString()) || err != nil {
+			continue
+		}
+		q.Cleared = true
+		err = c.docs.Put(ctx, image.QuarantinePath(template, data), q)
+		r.backend.held.forget()
+	}
+	if err != nil {
+		diags.Append(unable(fmt.Sprintf("lift the quarantine for Auto Scaling group %q", group), err, unchanged))
+	}
+	return diags
+}
+
+// Read implements resource.Resource.
+func (r *rollingUpdate) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	ctx = awsconf.Context(ctx)
+	var m rollingUpdateModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &m)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	q, diags := m.request(ctx, r.backend.poll)
+	resp.Diagnostics.Append(diags...)
+	what := fmt.Sprintf("read Auto Scaling group %q", q.Group)
+	c, err := r.backend.clients(ctx)
+	if err != nil {
+		resp.Diagnostics.Append(unable(what, err, unchanged))
+		return
+	}
+	q.Image = "" // what is in state has been checked
+	s, err := r.backend.survey(ctx, c, r.backend.looker(c), q, rollout.Look{})
+	if isGone(err) {
+		resp.State.RemoveResource(ctx)
+		return
+	}
+	if err != nil {
+		resp.Diagnostics.Append(unable(what, err, unchanged))
+		return
+	}
+	if before := recall[groupSeen](ctx, req.Private); before != nil && s.seen.Times == [3]int{} {
+		s.seen.Times = before.Times
+	}
+	if m.MinHealthy.IsNull() {
+		m.fill(s)
+	}
+	m.observed(s)
+	resp.Diagnostics.Append(remember(ctx, resp.Private, s.seen)...)
+	resp.Diagnostics.Append(resp.State.Set(ctx, m)...)
+}
+
+// recall reads a snapshot from private state; nil when there is none that this
+// version of Refit understands.
+func recall[T any](ctx context.Context, p interface {
+	GetKey(ctx context.Context, key string) ([]byte, diag.Diagnostics)
+}) *T {
+	body, diags := p.GetKey(ctx, seenKey)
+	if diags.HasError() || body == nil {
+		return nil
+	}
+	seen := new(T)
+	if err := json.Unmarshal(body, seen); err != nil {
+		return nil
+	}
+	return seen
+}
+
+// ModifyPlan implements resource.ResourceWithModifyPlan.
+func (r *rollingUpdate) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	if req.Plan.Raw.IsNull() {
+		return
+	}
+	var plan, prior rollingUpdateModel
+	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	if req.State.Raw.IsNull() {
+		resp.Diagnostics.Append(r.foresee(ctx, plan)...)
+		return
+	}
+	resp.Diagnostics.Append(req.State.Get(ctx, &prior)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	poll := rollout.Defaults().Poll
+	if r.backend != nil {
+		poll = r.backend.poll
+	}
+	p := planRollingUpdate(ctx, prior, plan, recall[groupSeen](ctx, req.Private), poll)
+	resp.Diagnostics.Append(p.diags...)
+	resp.Diagnostics.Append(resp.Plan.Set(ctx, p.model)...)
+}
+
+// foresee words what the first roll will come to, as far as it can be known.
+// It plans nothing: all values stay unknown, and a group that is absent is no
+// error, since it may be made in the same apply.
+func (r *rollingUpdate) foresee(ctx context.Context, plan rollingUpdateModel) diag.Diagnostics {
+	ctx = awsconf.Context(ctx)
+	if r.backend == nil || plan.AutoscalingGroupName.IsUnknown() {
+		return nil
+	}
+	_, unknown, diags := plan.spec(ctx, r.backend.poll)
+	q, _ := plan.request(ctx, r.backend.poll)
+	if len(unknown) > 0 || diags.HasError() {
+		return diags
+	}
+	c, err := r.backend.clients(ctx)
+	var s survey
+	if err == nil {
+		s, err = r.backend.survey(ctx, c, r.backend.looker(c), q, rollout.Look{})
+	}
+	if isGone(err) {
+		return diags
+	}
+	what := fmt.Sprintf("roll Auto Scaling group %q", q.Group)
+	if err != nil {
+		return append(diags, unable(what, err, unchanged))
+	}
+	for _, text := range s.seen.Problems {
+		diags.AddError("Unable to "+what, sentence(text)+"\n"+unchanged)
+	}
+	to, all := s.assessment.Target.Image, false
+	if plan.LaunchTemplateVersion.IsUnknown() {
+		if to = plan.ImageID.ValueString(); to == "" {
+			to = r.backend.foresight(s.assessment.Found.TemplateID)
+		}
+		if all = to != "" && to != s.assessment.Found.Image; !all {
+			return diags // which version it will be is not known, or it makes no difference
+		}
+	}
+	a, f := s.seen.forecast(q.Spec, all)
+	diags.Append(problems("Unable to "+what, a.Problems)...)
+	if a.Stale > 0 {
+		diags.AddWarning("The first apply rolls the group", outlook(s.seen.From, to, a, f))
+	}
+	for _, text := range append(s.seen.Warnings, a.Warnings...) {
+		diags.AddWarning("About this roll", sentence(text))
+	}
+	return diags
+}
+
+// Delete implements resource.Resource. It puts back what an unfinished roll
+// left, and touches no member otherwise.
+func (r *rollingUpdate) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
+	ctx, done := r.backend.activity.begin(awsconf.Context(ctx))
+	defer done()
+	var m rollingUpdateModel
+	resp.Diagnostics.Append(req.State.Get(ctx, &m)...)
+	timeout, diags := m.Timeouts.Delete(ctx, releaseFor)
+	resp.Diagnostics.Append(diags...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	group := m.AutoscalingGroupName.ValueString()
+	c, err := r.backend.clients(ctx)
+	if err == nil {
+		err = r.backend.roller(ctx, c).Release(ctx, group)
+	}
+	if err != nil && !isGone(err) {
+		resp.Diagnostics.Append(unable(fmt.Sprintf("release Auto Scaling group %q", group), err, "The group is as it was; nothing of the journal is lost."))
+	}
+}
+
+// ImportState implements resource.ResourceWithImportState.
+func (r *rollingUpdate) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	resource.ImportStatePassthroughID(ctx, path.Root("autoscaling_group_name"), req, resp)
+}

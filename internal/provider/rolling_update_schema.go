@@ -1,0 +1,207 @@
+package provider
+
+import (
+	"context"
+	"regexp"
+
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
+	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64default"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/objectdefault"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
+)
+
+// defaultLockTimeout bounds the wait for somebody else's roll of the group.
+const defaultLockTimeout = "10m"
+
+func rollingUpdateSchema(ctx context.Context) schema.Schema {
+	d := rollout.Defaults()
+	attributes := map[string]schema.Attribute{
+		"autoscaling_group_name": schema.StringAttribute{
+			Required:            true,
+			MarkdownDescription: "Name of the Auto Scaling group. A change replaces the resource; no member is touched by that.",
+			PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
+			Validators:          []validator.String{stringvalidator.LengthBetween(1, 255)},
+		},
+		"launch_template_version": schema.StringAttribute{
+			Optional: true,
+			MarkdownDescription: "Version of the group's launch template that its members shall run: a number, `$Latest` or `$Default`. Default: what the " +
+				"group points at. A change rolls the group, unless the new version's data equals the old one's and no member is stale.",
+			Validators: []validator.String{stringvalidator.RegexMatches(
+				regexp.MustCompile(`^([1-9][0-9]*|\$Latest|\$Default)$`), `must be the number of a version, "$Latest" or "$Default"`)},
+		},
+		"image_id": schema.StringAttribute{
+			Optional: true,
+			MarkdownDescription: "Image that the version must have, usually `refit_ami_refresh.….image_id`. It is known at plan when the version is not " +
+				"yet, so that the plan shows the image from → to. Default: not checked.",
+			Validators: []validator.String{stringvalidator.RegexMatches(regexp.MustCompile(`^ami-[0-9a-f]+$`), `must be the id of an image, such as "ami-0123456789abcdef0"`)},
+		},
+		"on_failure": schema.StringAttribute{
+			Optional: true, Computed: true, Default: stringdefault.StaticString(string(d.OnFailure)),
+			MarkdownDescription: "What to do when new members fail while old ones are fine: `rollback` to the previous version, `pause` at a safe " +
+				"point, or `leave` things as they are. Default: `rollback`.",
+			Validators: []validator.String{stringvalidator.OneOf(string(rollout.Rollback), string(rollout.Pause), string(rollout.LeaveAsIs))},
+		},
+		"match": schema.StringAttribute{
+			Optional: true, Computed: true, Default: stringdefault.StaticString(string(d.Match)),
+			MarkdownDescription: "What makes a member current: the whole version `data` with the image, or the `image` only. Default: `data`.",
+			Validators:          []validator.String{stringvalidator.OneOf(string(rollout.MatchData), string(rollout.MatchImage))},
+		},
+		"lock_timeout": durationAttribute(defaultLockTimeout, true,
+			"How long to wait for somebody else's roll of this group to end. Default: `"+defaultLockTimeout+"`."),
+		"retry": schema.StringAttribute{
+			Optional: true, Validators: []validator.String{stringvalidator.LengthBetween(1, 64)},
+			MarkdownDescription: "Any text. A new one lifts the quarantine of what was rolled back on this group's launch template, so that it is tried again.",
+		},
+		"timeouts": timeouts.Attributes(ctx, timeouts.Opts{
+			Create: true, Update: true, Delete: true,
+			CreateDescription: "How long the first roll may take from its first step on, such as `60m`. At its end the roll stops at a safe point. Default: `60m`.",
+			UpdateDescription: "How long a later roll may take, as for create. Default: `60m`.",
+			DeleteDescription: "How long putting back what an unfinished roll left may take. Default: `5m`.",
+		}),
+	}
+	for _, more := range []map[string]schema.Attribute{percentageAttributes(d), healthAttributes(d), rollingUpdateComputed()} {
+		for name, a := range more {
+			attributes[name] = a
+		}
+	}
+	return schema.Schema{
+		MarkdownDescription: "States that every member of an Auto Scaling group runs one launch template version. When that is not so, apply " +
+			"replaces members a few at a time, waits until each new one is healthy, goes back if they fail, and returns when it is so.\n\n" +
+			"Destroying the resource puts back what an unfinished roll left and touches no member.",
+		Attributes: attributes,
+	}
+}
+
+func percentageAttributes(d rollout.Spec) map[string]schema.Attribute {
+	return map[string]schema.Attribute{
+		"min_healthy_percentage": schema.Int64Attribute{
+			Optional: true, Computed: true, Default: int64default.StaticInt64(int64(d.MinHealthy)),
+			MarkdownDescription: "Least healthy members at any moment, in percent of what the group wants, 0 to 100, rounded up. Default: `100`. " +
+				"A change alone rolls nothing.",
+		},
+		"max_healthy_percentage": schema.Int64Attribute{
+			Optional: true, Computed: true, Default: int64default.StaticInt64(int64(d.MaxHealthy)),
+			MarkdownDescription: "Most launched members at any moment, in percent of what the group wants, 100 to 200, rounded down, and at most 100 " +
+				"above `min_healthy_percentage`. Above 100, new members are launched before old ones are ended. The group's max size is never exceeded. " +
+				"Default: `110`. A change alone rolls nothing.",
+		},
+		"max_running_percentage": schema.Int64Attribute{
+			Optional: true,
+			MarkdownDescription: "Most launched and terminating members together, in percent of what the group wants: what quotas, addresses and the bill " +
+				"see. Default: `max_healthy_percentage` + 25, at least one member more.",
+		},
+		"checkpoints": schema.ListNestedAttribute{
+			Optional: true, Validators: []validator.List{listvalidator.SizeAtLeast(1)},
+			MarkdownDescription: "Points at which the roll waits, in rising order. Default: none.",
+			NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
+				"percentage": schema.Int64Attribute{
+					Required:            true,
+					MarkdownDescription: "Share of the group that is new when the roll waits, 1 to 99, at least one member.",
+				},
+				"bake": schema.StringAttribute{
+					Required: true, Validators: []validator.String{durationValidator{}}, PlanModifiers: []planmodifier.String{sameDuration{}},
+					MarkdownDescription: "How long they must stay healthy before the roll goes on, such as `2m`.",
+				},
+			}},
+		},
+		"final_bake": durationAttribute(text(d.FinalBake), false,
+			"How long the whole group must stay healthy at the end before the roll counts as good. Default: `"+text(d.FinalBake)+"`."),
+		"instance_timeout": durationAttribute(text(d.InstanceTimeout), true,
+			"How long a new member may take from its launch to having been healthy for `min_healthy_time`, and how long the roll may go without "+
+				"progress. Longer than launch hooks and grace period together. Default: `"+text(d.InstanceTimeout)+"`."),
+	}
+}
+
+var healthTypes = map[string]attr.Type{"load_balancer": types.BoolType, "min_healthy_time": types.StringType}
+
+func healthAttributes(d rollout.Spec) map[string]schema.Attribute {
+	return map[string]schema.Attribute{
+		"health": schema.SingleNestedAttribute{
+			Optional: true, Computed: true,
+			Default: objectdefault.StaticValue(types.ObjectValueMust(healthTypes, map[string]attr.Value{
+				"load_balancer": types.BoolValue(d.LoadBalancer), "min_healthy_time": types.StringValue(text(d.MinHealthyTime)),
+			})),
+			MarkdownDescription: "What makes a member healthy, beyond being in service and healthy for Auto Scaling.",
+			Attributes: map[string]schema.Attribute{
+				"load_balancer": schema.BoolAttribute{
+					Optional: true, Computed: true, Default: booldefault.StaticBool(d.LoadBalancer),
+					MarkdownDescription: "Healthy in every attached target group too. Default: `true`.",
+				},
+				"min_healthy_time": durationAttribute(text(d.MinHealthyTime), false,
+					"How long a new member must have been healthy before it counts. Default: `"+text(d.MinHealthyTime)+"`."),
+			},
+		},
+	}
+}
+
+func durationAttribute(byDefault string, positive bool, description string) schema.StringAttribute {
+	return schema.StringAttribute{
+		Optional: true, Computed: true, Default: stringdefault.StaticString(byDefault),
+		Validators:          []validator.String{durationValidator{positive: positive}},
+		PlanModifiers:       []planmodifier.String{sameDuration{}},
+		MarkdownDescription: description,
+	}
+}
+
+func rollingUpdateComputed() map[string]schema.Attribute {
+	number := func(description string) schema.Attribute {
+		return schema.Int64Attribute{Computed: true, MarkdownDescription: description}
+	}
+	return map[string]schema.Attribute{
+		"target_version": computed("Number of the version that the members shall run."),
+		"converged": schema.BoolAttribute{
+			Computed: true,
+			MarkdownDescription: "Whether a roll would do nothing now. `false` in state means that the next apply rolls. It moves with the group; do not " +
+				"make other resources depend on it.",
+		},
+		"forecast": schema.SingleNestedAttribute{
+			Computed: true, MarkdownDescription: "How the roll that is due, or was just made, goes when nothing fails. Null when none is due.",
+			Attributes: map[string]schema.Attribute{
+				"from_image":       computed("Image of the members to replace."),
+				"to_image":         computed("Image of the version to roll to."),
+				"stale":            number("Members to replace."),
+				"batches":          number("Times that members are launched or ended together."),
+				"lowest_healthy":   number("Least healthy members at any moment."),
+				"highest_launched": number("Most launched members at any moment."),
+				"duration":         computed("Time until the end, bakes included."),
+			},
+		},
+		"last_roll": schema.SingleNestedAttribute{
+			Computed: true, MarkdownDescription: "How the newest roll by this resource ended. Null before the first one.",
+			Attributes: map[string]schema.Attribute{
+				"outcome":      computed("`succeeded`, `partial`, `rolled_back`, `paused`, `superseded` or `failed`."),
+				"from_version": computed("Version that most replaced members ran."),
+				"to_version":   computed("Version that was rolled to."),
+				"from_image":   computed("Image of the former."),
+				"to_image":     computed("Image of the latter."),
+				"started":      computed("When it began, in RFC 3339."),
+				"duration":     computed("How long it took."),
+				"launched":     number("Members launched."),
+				"ended":        number("Members ended."),
+				"reason":       computed("Why it did not succeed. Null when it did."),
+			},
+		},
+	}
+}
+
+var forecastTypes = map[string]attr.Type{
+	"from_image": types.StringType, "to_image": types.StringType, "stale": types.Int64Type, "batches": types.Int64Type,
+	"lowest_healthy": types.Int64Type, "highest_launched": types.Int64Type, "duration": types.StringType,
+}
+
+var lastRollTypes = map[string]attr.Type{
+	"outcome": types.StringType, "from_version": types.StringType, "to_version": types.StringType, "from_image": types.StringType,
+	"to_image": types.StringType, "started": types.StringType, "duration": types.StringType, "launched": types.Int64Type,
+	"ended": types.Int64Type, "reason": types.StringType,
+}

@@ -1,0 +1,177 @@
+package provider_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/go-plugin"
+	"github.com/hashicorp/terraform-plugin-framework/providerserver"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6/tf6server"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/awssim"
+	"github.com/fleetrefit/terraform-provider-refit/internal/provider"
+	"github.com/fleetrefit/terraform-provider-refit/internal/tftest"
+)
+
+// requireRefit is what a configuration needs outside of plugin-testing.
+const requireRefit = `
+terraform {
+  required_providers {
+    refit = { source = "fleetrefit/refit" }
+  }
+}
+`
+
+const address = "registry.terraform.io/fleetrefit/refit"
+
+// reattach serves the provider in this process, on a world's clock, and gives
+// the environment variable that makes terraform use it.
+func reattach(t *testing.T, world *awssim.World) string {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	config, closed := make(chan *plugin.ReattachConfig), make(chan struct{})
+	server := providerserver.NewProtocol6(provider.New(provider.Options{Version: "test", Clock: world.Clock()})())
+	go func() {
+		err := tf6server.Serve(address, server, tf6server.WithDebug(ctx, config, closed),
+			tf6server.WithLoggingSink(t), tf6server.WithoutLogStderrOverride(), tf6server.WithGoPluginLogger(hclog.NewNullLogger()))
+		if err != nil {
+			t.Errorf("serve the provider: %v", err)
+		}
+	}()
+	t.Cleanup(func() { cancel(); <-closed })
+	select {
+	case c := <-config:
+		body, err := json.Marshal(map[string]any{address: map[string]any{
+			"Protocol": string(c.Protocol), "ProtocolVersion": c.ProtocolVersion, "Pid": c.Pid, "Test": true,
+			"Addr": map[string]string{"Network": c.Addr.Network(), "String": c.Addr.String()},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return "TF_REATTACH_PROVIDERS=" + string(body)
+	case <-time.After(time.Minute):
+		t.Fatal("the provider did not start within a minute")
+		return ""
+	}
+}
+
+// desk is a directory in which the real terraform runs with this provider, and
+// with hashicorp/aws where that is asked for.
+type desk struct {
+	*testing.T
+	world *awssim.World
+	url   string
+	dir   string
+	env   []string
+}
+
+// newDesk needs TF_ACC, like every acceptance test. With aws, the world should
+// not be virtual: hashicorp/aws waits in real time.
+func newDesk(t *testing.T, world *awssim.World, aws bool) *desk {
+	t.Helper()
+	if os.Getenv("TF_ACC") == "" {
+		t.Skip("SKIPPED: TF_ACC is not set")
+	}
+	tftest.Terraform(t)
+	var mirrors []string
+	if aws {
+		mirrors = append(mirrors, tftest.AWSMirror(t))
+	}
+	t.Cleanup(world.Close)
+	server := httptest.NewServer(world)
+	t.Cleanup(server.Close)
+	return &desk{T: t, world: world, url: server.URL, dir: t.TempDir(), env: []string{
+		"TF_CLI_CONFIG_FILE=" + tftest.CLIConfig(t, mirrors...), reattach(t, world),
+		"AWS_ENDPOINT_URL=" + server.URL, "AWS_REGION=" + world.Region(),
+		"AWS_ACCESS_KEY_ID=AKIAREFITTEST", "AWS_SECRET_ACCESS_KEY=simulated",
+	}}
+}
+
+// write puts a file into the directory.
+func (d *desk) write(name, text string) {
+	d.Helper()
+	if err := os.WriteFile(filepath.Join(d.dir, name), []byte(text), 0o600); err != nil {
+		d.Fatal(err)
+	}
+}
+
+// configure writes the provider's block, since the provider runs in this
+// process and does not see the environment of terraform.
+func (d *desk) configure(file string) {
+	d.Helper()
+	l := lab{T: d.T, world: d.world, url: d.url}
+	d.write(file, l.config(""))
+}
+
+// run runs terraform and fails the test unless it exits with one of the codes.
+func (d *desk) run(codes []int, args ...string) string {
+	d.Helper()
+	r := tftest.Run(d.T, d.dir, d.env, args...)
+	for _, c := range codes {
+		if r.Code == c {
+			return r.Output
+		}
+	}
+	d.Fatalf("terraform %s: got exit code %d, want %v\n%s", strings.Join(args, " "), r.Code, codes, r.Output)
+	return ""
+}
+
+// plan gives a plan's output; changes tells whether there are any.
+func (d *desk) plan(args ...string) (output string, changes bool) {
+	d.Helper()
+	r := tftest.Run(d.T, d.dir, d.env, append([]string{"plan", "-no-color", "-detailed-exitcode"}, args...)...)
+	if r.Code != 0 && r.Code != 2 {
+		d.Fatalf("terraform plan: got exit code %d\n%s", r.Code, r.Output)
+	}
+	return r.Output, r.Code == 2
+}
+
+// wantNoChanges plans and fails the test unless nothing is to change.
+func (d *desk) wantNoChanges(when string) {
+	d.Helper()
+	if output, changes := d.plan(); changes {
+		d.Fatalf("%s: got a plan with changes, want none\n%s", when, output)
+	}
+}
+
+func TestAccSavedPlan_groupScales(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, fleet)
+	d := newDesk(t, l.world, false)
+	l.url = d.url
+	d.write("main.tf", l.config(requireRefit+both))
+	d.run([]int{0}, "init")
+	d.run([]int{0}, "apply", "-auto-approve")
+	l.publish(third, "golden-web-4", awssim.ImageBehaviour{})
+	if output, changes := d.plan("-out=saved"); !changes || !strings.Contains(output, second+`" -> "`+third) {
+		t.Fatalf("got a plan without the image from → to:\n%s", output)
+	}
+	// The group scales, and a still newer image appears: the plan stays valid
+	// and rolls to what it says.
+	l.act(awssim.Action{Do: "set_desired", Group: "web", Value: 5})
+	l.publish("ami-00000000000000005", "golden-web-5", awssim.ImageBehaviour{})
+	d.run([]int{0}, "apply", "saved")
+	if err := l.runs(third, 5)(nil); err != nil {
+		t.Error(err)
+	}
+	// An image that is gone since the plan is an error, and nothing happens.
+	if _, changes := d.plan("-out=saved"); !changes {
+		t.Fatal("got no changes, want a roll to the newest image")
+	}
+	l.world.SetImageState("ami-00000000000000005", "deregistered")
+	l.world.ResetCalls()
+	output := d.run([]int{1}, "apply", "saved")
+	if !strings.Contains(output, "does not exist any more") || !strings.Contains(output, "Nothing was changed") {
+		t.Errorf("got output without what happened and what state things are in:\n%s", output)
+	}
+	if err := l.wroteNothing(nil); err != nil {
+		t.Error(err)
+	}
+}
