@@ -46,7 +46,11 @@ func problem(group string, problems []rollout.Problem) *Error {
 	e := &Error{Summary: summary(group), Field: problems[0].Field, State: "Nothing was changed."}
 	var lines []string
 	for _, p := range problems {
-		lines = append(lines, sentence(strings.TrimSpace(p.Field+" "+p.Text)))
+		if p.Field != "" {
+			lines = append(lines, p.Field+" "+p.Text+".") // an attribute keeps its spelling
+			continue
+		}
+		lines = append(lines, sentence(p.Text))
 	}
 	e.Happened = strings.Join(lines, "\n")
 	return e

@@ -30,7 +30,7 @@ import (
 // version 2 has a newer image.
 type Shape struct {
 	Members int
-	Max     int    // 2 × Members when 0
+	Max     int    // 2 × Members when 0; 0 when negative
 	Pointer string // "1" when empty
 	// Image is HCL inside the newer image's block, such as "never_healthy = true".
 	Image string
@@ -45,7 +45,10 @@ type Shape struct {
 }
 
 func (s Shape) scenario() string {
-	if s.Max == 0 {
+	switch {
+	case s.Max < 0:
+		s.Max = 0
+	case s.Max == 0:
 		s.Max = max(2*s.Members, 1)
 	}
 	if s.Pointer == "" {
