@@ -51,9 +51,10 @@ done < <(find "$scratch/examples" -name '*.tf' -exec dirname {} \; | sort -u)
 go build -o "$scratch/refit-runner" ./runner/cmd/refit-runner
 scenario_loads() {
   local simulator loaded=1 i
+  : >"$scratch/log" # or the line of the scenario before would be taken for this one's
   "$scratch/refit-runner" sim --listen 127.0.0.1:0 --scenario "$1" >"$scratch/log" 2>&1 &
   simulator=$!
-  for ((i = 0; i < 100; i++)); do
+  for ((i = 0; i < 300; i++)); do
     if grep -q '^listening on ' "$scratch/log"; then
       loaded=0
       break

@@ -296,7 +296,7 @@ func launchKind(text string) rollout.FailureKind {
 		marks []string
 	}{
 		{rollout.Unsupported, []string{"InvalidAction", "not supported for groups"}},
-		{rollout.Elsewhere, []string{"InsufficientInstanceCapacity", "sufficient capacity", "InsufficientFreeAddresses", "free addresses", "not enough free"}},
+		{rollout.Elsewhere, []string{"not supported in your requested Availability Zone", "InsufficientInstanceCapacity", "sufficient capacity", "InsufficientFreeAddresses", "free addresses", "not enough free"}},
 		{rollout.Again, []string{"VcpuLimitExceeded", "vCPU", "InstanceLimitExceeded", "LimitExceeded", "Throttling", "RequestLimitExceeded", "ScalingActivityInProgress", "ResourceContention"}},
 	} {
 		for _, m := range k.marks {

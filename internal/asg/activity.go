@@ -51,7 +51,9 @@ type activityReader struct {
 var (
 	instanceID = regexp.MustCompile(`\bi-[0-9a-f]{8,17}\b`)
 	desired    = regexp.MustCompile(`changing the desired capacity from (\d+) to (\d+)`)
-	shrunk     = regexp.MustCompile(`taken out of service in response to a user request, shrinking the capacity from (\d+) to (\d+)`)
+	// A member ended, put aside or brought back by request. The same words
+	// without a request tell of the actual capacity, which is not desired.
+	resized = regexp.MustCompile(`in response to a user request, (?:shrinking|increasing|growing) the capacity from (\d+) to (\d+)`)
 )
 
 func (r *activityReader) read(a astypes.Activity) {
@@ -108,11 +110,12 @@ func (r *activityReader) change(text, id string, start time.Time) {
 	}
 	m := desired.FindStringSubmatch(text)
 	if m == nil {
-		if m = shrunk.FindStringSubmatch(text); m == nil {
+		if m = resized.FindStringSubmatch(text); m == nil {
 			return
 		}
 	} else {
 		c.Absolute = !relative(text)
+		c.Launched = strings.Contains(text, "LaunchInstances")
 		c.Member = id
 	}
 	c.From, c.To = atoi(m[1]), atoi(m[2])

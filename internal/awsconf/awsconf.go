@@ -18,6 +18,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
+	"github.com/aws/smithy-go/middleware"
 	awsbase "github.com/hashicorp/aws-sdk-go-base/v2"
 	"github.com/hashicorp/aws-sdk-go-base/v2/diag"
 	"github.com/hashicorp/aws-sdk-go-base/v2/logging"
@@ -130,10 +131,34 @@ func variable(service string) string {
 	}
 }
 
-// Context makes SDK calls made with it write to Terraform's log.
+// Context makes SDK calls made with it write to Terraform's log, where that is
+// on at a level that shows them.
 func Context(ctx context.Context) context.Context {
+	if !logsCalls() {
+		return ctx
+	}
 	ctx, logger := logging.NewTfLogger(ctx)
 	return logging.RegisterLogger(ctx, logger)
+}
+
+// logsCalls says whether Terraform's log is on at a level that shows calls.
+func logsCalls() bool {
+	for _, name := range []string{"TF_LOG", "TF_LOG_PROVIDER", "TF_LOG_PROVIDER_REFIT"} {
+		switch strings.ToUpper(os.Getenv(name)) {
+		case "TRACE", "DEBUG", "JSON":
+			return true
+		}
+	}
+	return false
+}
+
+// withoutLogger takes aws-sdk-go-base's logger of requests out of a call. It
+// puts another reader in place of each request's body, even where nothing is
+// logged; when the answer comes before net/http has read that to its end, as
+// happens on loopback, the connection is closed under the answer.
+func withoutLogger(stack *middleware.Stack) error {
+	_, _ = stack.Deserialize.Remove("TF_AWS_RequestResponseLogger") // a version without it is just as well
+	return nil
 }
 
 func (s Settings) resolve(ctx context.Context) (aws.Config, error) {
@@ -146,6 +171,9 @@ func (s Settings) resolve(ctx context.Context) (aws.Config, error) {
 	}
 	if config.Region == "" {
 		return aws.Config{}, ErrNoRegion
+	}
+	if !logsCalls() {
+		config.APIOptions = append(config.APIOptions, withoutLogger)
 	}
 	return config, nil
 }

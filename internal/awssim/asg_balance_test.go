@@ -27,24 +27,28 @@ func oneZone(t *testing.T, policies string) *fleet {
 
 func TestTerminationPolicies(t *testing.T) {
 	t.Parallel()
+	const closestToHour = `"ClosestToNextInstanceHour"`
 	for policies, victim := range map[string]int{
-		`"OldestInstance"`:                                    0,
-		`"NewestInstance"`:                                    2,
-		`"OldestLaunchTemplate"`:                              1,
-		`"Default"`:                                           1,
+		`"OldestInstance"`:       0,
+		`"NewestInstance"`:       2,
+		`"OldestLaunchTemplate"`: 1,
+		`"Default"`:              1,
+
 		`"OldestLaunchTemplate", "NewestInstance"`:            1,
 		`"AllocationStrategy", "NewestInstance"`:              2,
 		`"OldestLaunchConfiguration", "OldestInstance"`:       0,
-		`"ClosestToNextInstanceHour"`:                         0, // 72 h and some minutes, the others are younger than an hour
 		`"OldestLaunchConfiguration", "OldestLaunchTemplate"`: 1,
+
+		closestToHour: -1, // worked out below
 	} {
 		t.Run(policies, func(t *testing.T) {
 			t.Parallel()
 			f := oneZone(t, policies)
-			want := f.web().Members[victim].ID
-			if policies == `"ClosestToNextInstanceHour"` {
-				want = f.web().Members[closest(f)].ID
+			victim := victim
+			if policies == closestToHour {
+				victim = closest(f)
 			}
+			want := f.web().Members[victim].ID
 			f.set(2)
 			f.Advance(2 * time.Second)
 			for i, m := range f.web().Members {

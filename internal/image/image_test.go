@@ -126,7 +126,7 @@ func TestSettle(t *testing.T) {
 		options := make([]image.Option, rapid.IntRange(0, 6).Draw(t, "n"))
 		for i := range options {
 			options[i].Image.ID = fmt.Sprintf("ami-%d", i)
-			options[i].Version = int64(rapid.IntRange(0, 2).Draw(t, "version"))
+			options[i].Known = rapid.Bool().Draw(t, "known")
 			if rapid.Bool().Draw(t, "held") {
 				options[i].Held = "it failed"
 			}
@@ -138,7 +138,7 @@ func TestSettle(t *testing.T) {
 			}
 		}
 		want := slices.IndexFunc(options, func(o image.Option) bool {
-			return o.Held == "" && (o.Version != 0 || o.Image.ID == "ami-0")
+			return o.Held == "" && (o.Known || o.Image.ID == "ami-0")
 		})
 		if ok != (want >= 0) || ok && pick != options[want] {
 			t.Fatalf("%v: got %v, %v; want option %d", options, pick, ok, want)
@@ -171,6 +171,25 @@ func TestQuarantineActive(t *testing.T) {
 	for retry, want := range map[string]bool{"": false, "once": false, "twice": true} {
 		if got := q.Lifts(retry); got != want {
 			t.Errorf("retry %q: got %v, want %v", retry, got, want)
+		}
+	}
+}
+
+func TestHolds(t *testing.T) {
+	t.Parallel()
+	held := []image.Quarantine{{Template: "lt-1", Data: "broken", Image: "ami-3", Reason: "it failed"}}
+	for _, c := range []struct {
+		name, id, data, inUse string
+		want                  bool
+	}{
+		{"the data that failed", "ami-3", "broken", "ami-2", true},
+		{"its image after an edit", "ami-3", "edited", "ami-2", true},
+		{"another image", "ami-4", "new", "ami-2", false},
+		{"an edit that failed, in use", "ami-3", "broken", "ami-3", true},
+		{"the image in use as it was", "ami-3", "good", "ami-3", false},
+	} {
+		if got := image.Holds(image.Image{ID: c.id}, c.data, c.inUse, held); (got != "") != c.want {
+			t.Errorf("%s: got %q, want held: %v", c.name, got, c.want)
 		}
 	}
 }

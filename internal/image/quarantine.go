@@ -50,22 +50,40 @@ func (q Quarantine) Why() string {
 // Option is an acceptable image together with what the template has of it.
 type Option struct {
 	Image   Image
-	Version int64  // the newest version with the wanted data; 0: none yet
+	Version int64  // the newest version with exactly the wanted data; 0: none yet
+	Known   bool   // some version of the template has the image
 	Held    string // why it must not be tried now; empty: it may
 }
 
 // Settle picks of options, newest first, the one to go for: the newest, unless
-// it is held. Then it is the newest other one that already has a version, since
-// an older image that never ran is no better known than a held one. passed are
-// the held options that were skipped; ok is false when nothing is left.
+// it is held. Then it is the newest other one that the template knows, since an
+// older image that never ran is no better than a held one. passed are the held
+// options that were skipped; ok is false when nothing is left.
 func Settle(options []Option) (pick Option, passed []Option, ok bool) {
 	for n, o := range options {
 		switch {
 		case o.Held != "":
 			passed = append(passed, o)
-		case n == 0 || o.Version != 0:
+		case n == 0 || o.Known:
 			return o, passed, true
 		}
 	}
 	return Option{}, passed, false
+}
+
+// Holds says why a template must not be given an image now, empty when it may.
+// data is the hash of the version data that would come of it, and held are the
+// template's active quarantines.
+//
+// What failed is version data, but it was tried for its image: an edit of the
+// template alone does not make the image worth another try. The image in use
+// is the exception. There it was the edit that failed, and to pass the image
+// over would lead every group of the template back to an older one.
+func Holds(i Image, data, inUse string, held []Quarantine) string {
+	for _, q := range held {
+		if q.Data == data || q.Image == i.ID && i.ID != inUse {
+			return q.Why()
+		}
+	}
+	return ""
 }

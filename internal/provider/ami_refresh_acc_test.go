@@ -1,11 +1,15 @@
 package provider_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
 	"testing"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
@@ -13,7 +17,9 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 
+	"github.com/fleetrefit/terraform-provider-refit/internal/asg"
 	"github.com/fleetrefit/terraform-provider-refit/internal/awssim"
+	"github.com/fleetrefit/terraform-provider-refit/internal/image"
 )
 
 const refresh = `
@@ -234,6 +240,95 @@ func TestAccAMIRefresh_unavailable(t *testing.T) {
 				Config:    l.config(refresh),
 				// Nothing is acceptable now: what is in state stays, with a warning.
 				ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}},
+			},
+		},
+	})
+}
+
+// quarantine keeps a version's data from being tried again, as a failed roll
+// of it does.
+func (l *lab) quarantine(version int64) {
+	l.Helper()
+	out, err := l.ec2().DescribeLaunchTemplateVersions(l.Context(), &ec2.DescribeLaunchTemplateVersionsInput{
+		LaunchTemplateId: aws.String(l.template), Versions: []string{fmt.Sprint(version)},
+	})
+	if err != nil {
+		l.Fatal(err)
+	}
+	data := out.LaunchTemplateVersions[0].LaunchTemplateData
+	hash := asg.DataHash(data)
+	body, err := json.Marshal(image.Quarantine{
+		Template: l.template, Data: hash, Image: aws.ToString(data.ImageId), Reason: "it failed", Until: l.world.Clock().Now().Add(24 * time.Hour),
+	})
+	if err != nil {
+		l.Fatal(err)
+	}
+	l.world.PutParameter("/refit/"+image.QuarantinePath(l.template, hash), string(body))
+}
+
+func TestAccAMIRefresh_quarantine(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, fleet)
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: l.factories(),
+		Steps: []resource.TestStep{
+			{Config: l.config(refresh)},
+			{
+				PreConfig:         func() { l.publish(third, "golden-web-4", awssim.ImageBehaviour{}) },
+				Config:            l.config(refresh),
+				ConfigStateChecks: []statecheck.StateCheck{state(refreshAddress, "launch_template_version", "3")},
+			},
+			// Its roll fails: the image before it stands in, without a diff.
+			{
+				PreConfig:        func() { l.quarantine(3) },
+				Config:           l.config(refresh),
+				ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}},
+				ConfigStateChecks: []statecheck.StateCheck{
+					state(refreshAddress, "image_id", second), state(refreshAddress, "launch_template_version", "2"),
+				},
+			},
+			// An edit of the template does not make it worth another try.
+			{
+				PreConfig: func() { l.edit("2", "t3.medium") },
+				Config:    l.config(refresh),
+				ConfigStateChecks: []statecheck.StateCheck{
+					state(refreshAddress, "image_id", second), state(refreshAddress, "launch_template_version", "4"),
+				},
+			},
+			{
+				PreConfig:         func() { l.publish("ami-00000000000000005", "golden-web-5", awssim.ImageBehaviour{}) },
+				Config:            l.config(refresh),
+				ConfigStateChecks: []statecheck.StateCheck{state(refreshAddress, "image_id", "ami-00000000000000005")},
+			},
+		},
+	})
+}
+
+func TestAccAMIRefresh_editFailed(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, fleet)
+	empty := resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: l.factories(),
+		Steps: []resource.TestStep{
+			{Config: l.config(refresh), ConfigStateChecks: []statecheck.StateCheck{state(refreshAddress, "launch_template_version", "2")}},
+			{
+				PreConfig:         func() { l.edit("2", "t3.medium") },
+				Config:            l.config(refresh),
+				ConfigStateChecks: []statecheck.StateCheck{state(refreshAddress, "launch_template_version", "3")},
+			},
+			// The image is the same as before, so no older one is the cure.
+			{
+				PreConfig: func() { l.quarantine(3) }, Config: l.config(refresh), ConfigPlanChecks: empty,
+				ConfigStateChecks: []statecheck.StateCheck{state(refreshAddress, "image_id", second)},
+			},
+			// The user's next edit is tried with it.
+			{
+				PreConfig: func() { l.edit("2", "t3.large") },
+				Config:    l.config(refresh),
+				ConfigStateChecks: []statecheck.StateCheck{
+					state(refreshAddress, "image_id", second), state(refreshAddress, "launch_template_version", "4"),
+				},
 			},
 		},
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -19,14 +20,17 @@ type look struct {
 	rule     image.Rule
 	options  []image.Option // newest image first
 	none     *ami.NoImageError
+	// inUse is the image in state, if some version with it has not failed.
+	inUse string
 }
 
 // mostOptions bounds how far back a fallback looks.
 const mostOptions = 50
 
 // lookAt finds the acceptable images of a source and what a template has of
-// each. template is read already; base is the version to copy from.
-func (b *backend) lookAt(ctx context.Context, c *clients, t ami.Template, base ami.Version, source ami.Source) (look, error) {
+// each. The template is read already; base is the version to copy from, and
+// current the image in state, empty when there is none.
+func (b *backend) lookAt(ctx context.Context, c *clients, t ami.Template, base ami.Version, current string, source ami.Source) (look, error) {
 	l := look{template: t, base: base}
 	var err error
 	if l.rule, err = b.rule(ctx, c, base); err != nil {
@@ -43,18 +47,27 @@ func (b *backend) lookAt(ctx context.Context, c *clients, t ami.Template, base a
 	if err != nil {
 		return l, err
 	}
+	if known(t, current, held) {
+		l.inUse = current
+	}
 	for _, i := range found[:min(len(found), mostOptions)] {
 		data := t.With(base, i.ID)
-		o := image.Option{Image: i}
+		o := image.Option{Image: i, Held: image.Holds(i, data, l.inUse, held)}
 		if v, ok := t.Newest(data); ok {
 			o.Version = v.Number
 		}
-		if q, ok := held[data]; ok {
-			o.Held = q.Why()
-		}
+		o.Known = known(t, i.ID, held)
 		l.options = append(l.options, o)
 	}
 	return l, nil
+}
+
+// known tells whether a template has a version with an image that is not in
+// quarantine.
+func known(t ami.Template, imageID string, held []image.Quarantine) bool {
+	return slices.ContainsFunc(t.Versions, func(v ami.Version) bool {
+		return v.Image == imageID && !slices.ContainsFunc(held, func(q image.Quarantine) bool { return q.Data == v.Data })
+	})
 }
 
 func (b *backend) rule(ctx context.Context, c *clients, base ami.Version) (image.Rule, error) {
@@ -90,19 +103,14 @@ func (b *backend) observe(ctx context.Context, c *clients, m amiRefreshModel, w 
 			from = t.Latest()
 		}
 	}
-	l, err := b.lookAt(ctx, c, t, from, w.source)
+	l, err := b.lookAt(ctx, c, t, from, current.Image, w.source)
 	if err != nil {
 		return m, nil, err
 	}
 	seen := &amiSeen{Latest: strconv.FormatInt(t.Latest().Number, 10), Version: m.LaunchTemplateVersion.ValueString()}
-	pick, passed, ok := image.Settle(l.options)
-	for _, p := range passed {
-		seen.warn("Passed over: %s.", p.Held)
-	}
-	if l.none != nil {
-		seen.warn("%s", sentence(l.none.Error()))
-	}
-	if ok && pickedUp(pick, passed, m.ImageID.ValueString()) {
+	pick, ok := l.pick(m.ImageID.ValueString(), seen)
+	if ok && pick.failed && pick.Version != 0 {
+		// What is in state was rolled back. The image before it stands in.
 		m.set(pick.Image, pick.Version)
 		current, there = t.Version(pick.Version)
 		seen.Version = m.LaunchTemplateVersion.ValueString()
@@ -120,6 +128,29 @@ func (b *backend) observe(ctx context.Context, c *clients, m amiRefreshModel, w 
 		seen.Same = pack(t.Numbers(func(v ami.Version) bool { return v.Bare == current.Bare }))
 	}
 	return m, seen, nil
+}
+
+// picked is the option to go for.
+type picked struct {
+	image.Option
+	failed bool // the image in state was passed over
+}
+
+// pick settles on an option and notes for the plan what was passed over. ok is
+// false when what is in state is to stay.
+func (l look) pick(inState string, seen *amiSeen) (p picked, ok bool) {
+	pick, passed, ok := image.Settle(l.options)
+	for _, o := range passed {
+		seen.warn("Passed over: %s.", o.Held)
+		p.failed = p.failed || o.Image.ID == inState
+	}
+	if l.none != nil {
+		seen.warn("%s", sentence(l.none.Error()))
+	}
+	p.Option = pick
+	// Where the image runs well in another version, what failed was an edit of
+	// the template, and no older image cures that.
+	return p, ok && (!p.failed || l.inUse == "")
 }
 
 func (s *amiSeen) warn(format string, a ...any) {

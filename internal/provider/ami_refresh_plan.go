@@ -2,8 +2,6 @@ package provider
 
 import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
-
-	"github.com/fleetrefit/terraform-provider-refit/internal/image"
 )
 
 // amiSeen is what Read of a refit_ami_refresh saw, kept in private state for
@@ -67,16 +65,4 @@ func planAMIRefresh(prior, plan amiRefreshModel, seen *amiSeen) amiRefreshModel 
 		plan.LaunchTemplateVersion = types.StringValue(seen.Version)
 	}
 	return plan
-}
-
-// pickedUp tells whether Read has to move the state to pick: the version in
-// state is held after a rollback, and an older image that already has a version
-// stands in for it.
-func pickedUp(pick image.Option, passed []image.Option, inState string) bool {
-	for _, p := range passed {
-		if p.Image.ID == inState {
-			return pick.Version != 0
-		}
-	}
-	return false
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -170,7 +169,7 @@ func (r *amiRefresh) choose(ctx context.Context, c *clients, m amiRefreshModel, 
 	if id := m.ImageID.ValueString(); id != "" {
 		return r.planned(ctx, c, from, id)
 	}
-	l, err := r.backend.lookAt(ctx, c, t, from, w.source)
+	l, err := r.backend.lookAt(ctx, c, t, from, "", w.source)
 	if err != nil {
 		return image.Image{}, err
 	}
@@ -321,7 +320,7 @@ func (r *amiRefresh) foresee(ctx context.Context, plan amiRefreshModel) diag.Dia
 	}
 	var l look
 	if err == nil {
-		l, err = r.backend.lookAt(ctx, c, t, from, w.source)
+		l, err = r.backend.lookAt(ctx, c, t, from, "", w.source)
 	}
 	switch {
 	case absentYet(err):
@@ -334,8 +333,8 @@ func (r *amiRefresh) foresee(ctx context.Context, plan amiRefreshModel) diag.Dia
 	}
 	if pick, _, ok := image.Settle(l.options); ok && pick.Image.ID != from.Image {
 		r.backend.foresee(w.template, pick.Image.ID)
-		diags.AddWarning("A new image goes into the launch template", fmt.Sprintf("%s (version %s): %s → %s (%s).",
-			w.template, strconv.FormatInt(from.Number, 10), from.Image, pick.Image.ID, pick.Image.Name))
+		diags.AddWarning("A new image goes into the launch template", fmt.Sprintf("%s, copied from version %d: %s → %s.",
+			w.template, from.Number, r.backend.label(ctx, c, from.Image), r.backend.label(ctx, c, pick.Image.ID)))
 	}
 	return diags
 }

@@ -143,7 +143,11 @@ func progressLine(e roller.Event) string {
 	if e.Warn {
 		mark = "!"
 	}
-	return fmt.Sprintf("%s %s %s %s\n", e.At.UTC().Format("15:04:05"), mark, e.Group, e.Text)
+	counts := ""
+	if c := e.Counts; c.Stale+c.Current > 0 {
+		counts = fmt.Sprintf(" (%d old, %d new, %d healthy)", c.Stale, c.Current, c.Healthy)
+	}
+	return fmt.Sprintf("%s %s %s %s%s\n", e.At.UTC().Format("15:04:05"), mark, e.Group, e.Text, counts)
 }
 
 func appendLine(file, line string) error {
@@ -171,6 +175,19 @@ func (b *backend) foresight(template string) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.foreseen[template]
+}
+
+// label is an image's id with its name, for people; the id alone where the name
+// cannot be read.
+func (b *backend) label(ctx context.Context, c *clients, id string) string {
+	if id == "" {
+		return "an image that is not known"
+	}
+	i, err := c.images.Image(ctx, id)
+	if err != nil || i.Name == "" {
+		return id
+	}
+	return fmt.Sprintf("%s (%s)", id, i.Name)
 }
 
 // backendOf is what Configure handed to a resource. It is nil while Terraform

@@ -12,7 +12,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"pgregory.net/rapid"
 
-	"github.com/fleetrefit/terraform-provider-refit/internal/image"
 	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
 )
 
@@ -240,17 +239,6 @@ func TestPlanAMIRefresh(t *testing.T) {
 		if !got.SourceVersion.Equal(c.source) || !got.ImageID.Equal(c.image) || !got.LaunchTemplateVersion.Equal(c.version) {
 			t.Errorf("%s: got source %s, image %s, version %s; want %s, %s, %s", name,
 				got.SourceVersion, got.ImageID, got.LaunchTemplateVersion, c.source, c.image, c.version)
-		}
-	}
-}
-
-func TestPickedUp(t *testing.T) {
-	t.Parallel()
-	held := []image.Option{{Image: image.Image{ID: "ami-3"}, Held: "it failed"}}
-	pick := image.Option{Image: image.Image{ID: "ami-2"}, Version: 4}
-	for inState, want := range map[string]bool{"ami-3": true, "ami-2": false} {
-		if got := pickedUp(pick, held, inState); got != want {
-			t.Errorf("with %s in state: got %v, want %v", inState, got, want)
 		}
 	}
 }

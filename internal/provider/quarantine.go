@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,8 +32,8 @@ func (h *heldReading) forget() {
 	h.at = time.Time{}
 }
 
-// quarantines are the active ones of a template, by version data.
-func (b *backend) quarantines(ctx context.Context, c *clients, template string) (map[string]image.Quarantine, error) {
+// quarantines are the active ones of a template.
+func (b *backend) quarantines(ctx context.Context, c *clients, template string) ([]image.Quarantine, error) {
 	b.held.mu.Lock()
 	defer b.held.mu.Unlock()
 	now := b.clock.Now()
@@ -48,12 +50,13 @@ func (b *backend) quarantines(ctx context.Context, c *clients, template string) 
 			}
 			list = append(list, q)
 		}
+		slices.SortFunc(list, func(a, b image.Quarantine) int { return strings.Compare(a.Data, b.Data) })
 		b.held.list, b.held.at = list, now
 	}
-	out := map[string]image.Quarantine{}
+	var out []image.Quarantine
 	for _, q := range b.held.list {
 		if q.Template == template && q.Active(now) {
-			out[q.Data] = q
+			out = append(out, q)
 		}
 	}
 	return out, nil

@@ -109,8 +109,8 @@ func (b *backend) compare(ctx context.Context, c *clients, q roller.Request, s s
 	if err != nil {
 		return err
 	}
-	for data, quarantine := range held {
-		n := pack(t.Numbers(func(v ami.Version) bool { return v.Data == data }))
+	for _, quarantine := range held {
+		n := pack(t.Numbers(func(v ami.Version) bool { return v.Data == quarantine.Data }))
 		if n != "" && len(s.seen.Held) < 3 {
 			s.seen.Held = append(s.seen.Held, heldSeen{Versions: n, Why: clip(quarantine.Why(), 250), Retry: quarantine.Retry})
 		}

@@ -275,9 +275,16 @@ func (s *groupSeen) forecast(spec rollout.Spec, all bool) (rollout.Assessment, r
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
 
+// change is what a roll leads from and to, for people.
+type change struct{ fromImage, toImage, fromVersion, toVersion string }
+
 // outlook words a forecast for the plan of a first roll.
-func outlook(from, to string, a rollout.Assessment, f rollout.Forecast) string {
-	parts := []string{fmt.Sprintf("%d of %d members would be replaced: image %s → %s.", a.Stale, a.Stale+a.Current, from, to)}
+func outlook(c change, a rollout.Assessment, f rollout.Forecast) string {
+	parts := []string{
+		fmt.Sprintf("%d of %d members would be replaced.", a.Stale, a.Stale+a.Current),
+		fmt.Sprintf("Image: %s → %s.", c.fromImage, c.toImage),
+		fmt.Sprintf("Version: %s → %s.", c.fromVersion, c.toVersion),
+	}
 	if f.Duration > 0 {
 		parts = append(parts, fmt.Sprintf("Forecast: %d batches, at least %d healthy, at most %d launched, about %s (durations: %s).",
 			f.Batches, f.Lowest, f.Highest, text(f.Duration), f.Basis))

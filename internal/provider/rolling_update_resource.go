@@ -1,10 +1,12 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -180,17 +182,17 @@ func (r *rollingUpdate) lift(ctx context.Context, m rollingUpdateModel) diag.Dia
 		snap, err = c.rolls.Observe(ctx, group, rollout.Look{})
 	}
 	template := snap.Group.Points.TemplateID
-	var held map[string]image.Quarantine
+	var held []image.Quarantine
 	if err == nil && template != "" {
 		held, err = r.backend.quarantines(ctx, c, template)
 	}
 	var diags diag.Diagnostics
-	for data, q := range held {
+	for _, q := range held {
 		if !q.Lifts(m.Retry.ValueString()) || err != nil {
 			continue
 		}
 		q.Cleared = true
-		err = c.docs.Put(ctx, image.QuarantinePath(template, data), q)
+		err = c.docs.Put(ctx, image.QuarantinePath(template, q.Data), q)
 		r.backend.held.forget()
 	}
 	if err != nil {
@@ -319,7 +321,10 @@ func (r *rollingUpdate) foresee(ctx context.Context, plan rollingUpdateModel) di
 	a, f := s.seen.forecast(q.Spec, all)
 	diags.Append(problems("Unable to "+what, a.Problems)...)
 	if a.Stale > 0 {
-		diags.AddWarning("The first apply rolls the group", outlook(s.seen.From, to, a, f))
+		diags.AddWarning("The first apply rolls the group", outlook(change{
+			fromImage: r.backend.label(ctx, c, s.seen.From), toImage: r.backend.label(ctx, c, to),
+			fromVersion: strconv.FormatInt(s.seen.Points, 10), toVersion: cmp.Or(s.seen.number(plan.LaunchTemplateVersion), "(known after apply)"),
+		}, a, f))
 	}
 	for _, text := range append(s.seen.Warnings, a.Warnings...) {
 		diags.AddWarning("About this roll", sentence(text))

@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
-
 	"github.com/fleetrefit/terraform-provider-refit/internal/awssim"
 )
 
@@ -26,6 +24,13 @@ func newStack(t *testing.T, name string) *stack {
 		t.Skip("SKIPPED: runs terraform with hashicorp/aws for some minutes")
 	}
 	world := awssim.New(awssim.Options{Speed: 150})
+	t.Cleanup(func() {
+		if t.Failed() {
+			for _, e := range world.Events(0) {
+				t.Logf("%s %s %s", e.At.Format("15:04:05"), e.Group, e.Text)
+			}
+		}
+	})
 	world.AddImage(awssim.Image{ID: first, Name: "golden-web-1", Created: world.Clock().Now().Add(-48 * time.Hour)})
 	s := &stack{newDesk(t, world, true)}
 	files, err := filepath.Glob(filepath.Join(stacks, name, "*.tf"))
@@ -114,16 +119,14 @@ func TestAccStack_life(t *testing.T) {
 	}
 }
 
-// types fails the test unless every member has an instance type.
+// types fails the test unless every member in service has an instance type.
 func (s *stack) types(when, want string) {
 	s.Helper()
-	out, err := autoscaling.NewFromConfig(s.world.Config()).DescribeAutoScalingInstances(s.Context(), &autoscaling.DescribeAutoScalingInstancesInput{})
-	if err != nil {
-		s.Fatal(err)
-	}
-	for _, i := range out.AutoScalingInstances {
-		if i.InstanceType == nil || *i.InstanceType != want {
-			s.Fatalf("%s: got a member of another type than %s: %+v", when, want, i)
+	l := lab{T: s.T, world: s.world}
+	g, _ := l.group()
+	for _, m := range g.Members {
+		if m.Lifecycle == "InService" && m.InstanceType != want {
+			s.Fatalf("%s: got a member of type %s, want %s: %+v", when, m.InstanceType, want, m)
 		}
 	}
 }

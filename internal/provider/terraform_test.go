@@ -175,3 +175,27 @@ func TestAccSavedPlan_groupScales(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestAccPlan_firstRoll(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, fleet)
+	d := newDesk(t, l.world, false)
+	d.write("main.tf", l.config(requireRefit+both))
+	d.run([]int{0}, "init")
+	l.world.ResetCalls()
+	output, _ := d.plan()
+	output = strings.Join(strings.Fields(strings.ReplaceAll(output, "│", " ")), " ")
+	for _, want := range []string{
+		"4 of 4 members would be replaced.",
+		"Image: " + first + " (golden-web-1) → " + second + " (golden-web-2).",
+		"Version: 1 → (known after apply).",
+		"at least 4 healthy, at most 6 launched",
+	} {
+		if !strings.Contains(output, want) {
+			t.Errorf("the first plan lacks %q:\n%s", want, output)
+		}
+	}
+	if err := l.wroteNothing(nil); err != nil {
+		t.Error(err)
+	}
+}

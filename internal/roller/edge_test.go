@@ -155,7 +155,7 @@ func launchedFrom(s *rolltest.Stage, version int64) int {
 func TestEdge_copyThrottled(t *testing.T) {
 	t.Parallel()
 	s := rolltest.New(t, rolltest.Shape{Members: 4, Image: "never_healthy = true"})
-	inject(t, s, awssim.Fault{Calls: "ec2:CreateLaunchTemplateVersion", Kind: awssim.Throttle, Times: 30})
+	inject(t, s, awssim.Fault{Calls: "ec2:CreateLaunchTemplateVersion", Kind: awssim.Throttle, Times: 6})
 	_, err := s.Roll(t.Context(), rolltest.Request(100, 150))
 	ended(t, s, err, rollout.RolledBack)
 	if g := s.Group(); rolltest.On(g, 1) != 4 || g.Desired != 4 {
@@ -325,8 +325,7 @@ func TestEdge_launchErrors(t *testing.T) {
 	})
 }
 
-// TestEdge_standby: somebody puts a member aside during the roll. It is not
-// current at the end, and nobody may read "succeeded".
+// TestEdge_staleObservations shows the roll a past of up to 20 s.
 func TestEdge_staleObservations(t *testing.T) {
 	t.Parallel()
 	for _, p := range [][2]int{{100, 150}, {75, 100}, {90, 110}} {
@@ -399,6 +398,59 @@ func TestEdge_rollbackPaused(t *testing.T) {
 func errorOf(err error) (*roller.Error, bool) {
 	e, ok := err.(*roller.Error) //nolint:errorlint // a roll's errors are never wrapped
 	return e, ok && e.Report != nil
+}
+
+// TestEdge_rollbackKilled kills the owner of a rollback at its calls in turn.
+func TestEdge_rollbackKilled(t *testing.T) {
+	t.Parallel()
+	for n := 10; ; n += 5 {
+		s := rolltest.New(t, rolltest.Shape{Members: 4, Image: "never_healthy = true"})
+		q := rolltest.Request(50, 100)
+		q.LockTimeout = 10 * time.Minute
+		s.Referee(q)
+		s.Excuse()
+		crashed := s.Crash(t.Context(), q, n, n%2 == 0)
+		if g := s.Group(); crashed && rolltest.On(g, 1) == 4 && g.Version == "3" {
+			break // it was over, and its target is quarantined
+		}
+		if !crashed {
+			break
+		}
+		s.Roller = s.NewRoller("second", 2)
+		_, err := s.Roll(t.Context(), q)
+		ended(t, s, err, rollout.RolledBack)
+		if g := s.Group(); g.Desired != 4 || g.Healthy() != 4 || rolltest.On(g, 2) != 0 || len(g.Suspended) > 0 {
+			t.Fatalf("crash at %d: %+v\n%s", n, g, s.Story())
+		}
+	}
+}
+
+// TestEdge_lostAnswerAndOthers loses the answer of a launch while a policy
+// scales out by as many: theirs stays, ours goes.
+func TestEdge_lostAnswerAndOthers(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []awssim.FaultKind{awssim.LoseAnswer, awssim.Drop} {
+		for _, by := range []int{1, 2} {
+			s := rolltest.New(t, rolltest.Shape{Members: 4, Max: 12, Group: `zones = ["a"]`})
+			q := rolltest.Request(100, 150)
+			inject(t, s, awssim.Fault{Calls: "autoscaling:LaunchInstances", Kind: kind, Times: 1})
+			s.Referee(q)
+			s.Lenient()
+			s.World.BeforeCall("autoscaling:LaunchInstances", 1, func() {
+				s.Outside(4 + by)
+				if err := s.World.Act(awssim.Action{Do: "scale", Group: "web", Value: by}); err != nil {
+					t.Error(err)
+				}
+			})
+			if _, err := s.Roll(t.Context(), q); err != nil {
+				t.Fatalf("%s, +%d: roll: %v\n%s", kind, by, err, s.Story())
+			}
+			s.Settled(2)
+			if t.Failed() {
+				t.Fatalf("%s, +%d", kind, by)
+			}
+		}
+	}
 }
 
 // TestEdge_endsLost loses the answers of many ends at once, which must still

@@ -68,6 +68,12 @@ func (o *owner) run() (Report, error) {
 		}
 	}
 	if len(a.Problems) > 0 {
+		// An interrupted roll's surge is not what others want.
+		if a, err = o.withoutSurge(snap, a); err != nil {
+			return Report{}, err
+		}
+	}
+	if len(a.Problems) > 0 {
 		return Report{}, problem(o.q.Group, a.Problems)
 	}
 	if !a.Converged {
@@ -83,6 +89,21 @@ func (o *owner) run() (Report, error) {
 		return Report{}, err
 	}
 	return o.loop(snap)
+}
+
+// withoutSurge assesses the group again as it is without what an unfinished
+// roll has added.
+func (o *owner) withoutSurge(snap rollout.Snapshot, a rollout.Assessment) (rollout.Assessment, error) {
+	entry, found, err := o.Journal.Peek(o.ctx, snap.Group.ARN)
+	if err != nil || !found || entry.State == journal.Settled {
+		return a, err
+	}
+	var rec rollout.Record
+	if err := json.Unmarshal(entry.Record, &rec); err != nil {
+		return a, nil // who takes over will say that it cannot be read
+	}
+	snap.Group.Desired = min(snap.Group.Desired, rec.Base)
+	return rollout.Assess(o.q.Spec, snap, o.target), nil
 }
 
 // open looks at everything once, before anything is claimed. A group that is
@@ -119,7 +140,7 @@ func (o *owner) acquire(snap rollout.Snapshot) (rollout.Snapshot, error) {
 	if err != nil {
 		return snap, err
 	}
-	open := rollout.Opening{Spec: o.q.Spec, Snapshot: snap, Target: o.target, Inherited: inherited, Epoch: o.lease.Epoch}
+	open := rollout.Opening{Spec: o.q.Spec, Snapshot: snap, Target: o.target, Inherited: inherited, Epoch: o.lease.Epoch, TookOver: o.lease.SettleWait > 0}
 	if last := o.lease.Last; last != nil {
 		var rec rollout.Record
 		if json.Unmarshal(last.Record, &rec) == nil { // else there is nothing to learn from it
@@ -343,8 +364,8 @@ func (o *owner) stopReason() string {
 // end writes the last record, gives the lease back and reports.
 func (o *owner) end(e rollout.Ending) (Report, error) {
 	o.rec.Outcome = e.Outcome
-	if e.Reason != "" {
-		o.rec.Reason = clip(e.Reason, 300)
+	if e.Reason != "" && (e.Outcome != rollout.Paused || o.rec.Direction != rollout.Back) {
+		o.rec.Reason = clip(e.Reason, 300) // a rollback keeps what had failed
 	}
 	var err error
 	if o.left(e) {

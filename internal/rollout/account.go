@@ -27,22 +27,23 @@ func (t *turn) account() {
 		t.unclear = true
 		return
 	}
-	t.attribute()
-	if t.rec.Base+t.rec.Surge == got {
+	launched := t.attribute()
+	if t.rec.Base+t.rec.Surge == got || launched && t.lostLaunches(got-t.rec.Base-t.rec.Surge) {
 		t.mem.Unexplained = time.Time{}
 		return
 	}
 	if t.mem.Unexplained.IsZero() {
 		t.mem.Unexplained = t.now
 	}
-	// Launches whose answer was lost come second: others' changes always show
-	// in the activities, and taking theirs for ours would scale them in.
-	if t.now.Sub(t.mem.Unexplained) >= settle/2 && t.lostLaunches(got-t.rec.Base-t.rec.Surge) {
-		return
-	}
 	t.out.Look.Activities = true
 	t.unclear = true
 	if t.now.Sub(t.mem.Unexplained) >= settle {
+		// Launches whose answer was lost come last: others' changes show in the
+		// activities, and taking theirs for ours would scale them in.
+		if t.lostLaunches(got - t.rec.Base - t.rec.Surge) {
+			t.unclear = false
+			return
+		}
 		// Nobody says who did it. Read as an absolute wish, because that
 		// reading leaves more capacity: with base 4 and surge 2, a desired of 5
 		// ends at 5 rather than at 4.
@@ -55,15 +56,17 @@ func (t *turn) account() {
 }
 
 // attribute applies the changes of desired that others made since the last
-// one accounted for.
-func (t *turn) attribute() {
+// one accounted for. It reports whether there was a launch by LaunchInstances
+// among them that this owner had no answer to.
+func (t *turn) attribute() (launched bool) {
 	since := t.rec.Changed // AWS's times are whole seconds: several changes may share one
 	for _, c := range t.snap.Changes {
 		if !c.At.After(since) {
 			continue
 		}
 		t.rec.Changed = c.At
-		if t.ours(c) || c.Launched && t.lostLaunches(c.To-c.From) {
+		if t.ours(c) {
+			launched = launched || c.Launched && !t.mem.Ours[c.Member]
 			continue
 		}
 		base, surge := t.rec.Base, t.rec.Surge
@@ -84,6 +87,7 @@ func (t *turn) attribute() {
 		t.rec.Base, t.rec.Surge = base, surge
 		t.note("others changed the desired capacity from %d to %d: %s", c.From, c.To, c.Cause)
 	}
+	return launched
 }
 
 // explained books changes as accounted for that an observation of the right
@@ -112,6 +116,12 @@ func (t *turn) clamp() {
 func (t *turn) ours(c Change) bool {
 	if c.Member != "" && (t.mem.Ours[c.Member] || !t.mem.EndedAt[c.Member].IsZero()) {
 		return true
+	}
+	if c.Launched {
+		return true // by a call whose answer was lost, or by a former owner
+	}
+	if c.Member != "" && c.To < c.From && !c.At.After(t.rec.Taken) {
+		return true // by a former owner: its record has it, or an intent that is being resolved
 	}
 	return c.Absolute && slices.ContainsFunc(t.mem.Verify, func(in Intent) bool { return in.From == c.From && in.To == c.To })
 }

@@ -54,7 +54,8 @@ func Begin(o Opening) Record {
 		}
 	}
 	if in := o.Inherited; in != nil {
-		rec.inherit(*in, g)
+		rec.inherit(*in, o.Snapshot)
+		rec.taken(o)
 	}
 	return rec
 }
@@ -64,6 +65,10 @@ func resumed(o Opening) Record {
 	rec := *o.Inherited
 	rec.Epoch = o.Epoch
 	rec.Seq = 0
+	rec.Outcome = ""
+	if rec.Direction != Back {
+		rec.Reason = "" // why it stopped is history; why it goes back is not
+	}
 	rec.Suspended = maps.Clone(rec.Suspended)
 	rec.Intents = slices.Clone(rec.Intents)
 	for i := range rec.Intents {
@@ -76,8 +81,8 @@ func resumed(o Opening) Record {
 		if !rec.Proven && !o.Spec.same(g.Points, o.Target) {
 			rec.Pinned = g.Points.Number
 		}
+		rec.Pointed = g.Pointer
 	}
-	rec.Pointed = g.Pointer
 	for p := range rec.Suspended {
 		if _, still := g.Suspended[p]; !still {
 			delete(rec.Suspended, p)
@@ -86,22 +91,37 @@ func resumed(o Opening) Record {
 	if len(rec.Suspended) == 0 {
 		rec.Held = false
 	}
-	if g.Desired == rec.Base+rec.Surge && len(rec.Intents) == 0 {
-		rec.Changed = newestChange(o.Snapshot)
-	}
+	rec.taken(o)
 	return rec
 }
 
 // inherit takes over what a roll to another target left to put back.
-func (r *Record) inherit(in Record, g Group) {
+func (r *Record) inherit(in Record, s Snapshot) {
+	g := s.Group
 	r.Suspended = maps.Clone(in.Suspended)
 	r.Held = len(in.Suspended) > 0
 	if g.Pointer != in.Pointer && (g.Pointer == in.Pointed || g.Pointer == number(in.Pinned)) {
 		r.Pointer = in.Pointer // what the first roll found is what is put back
 		r.Pointed = g.Pointer  // and what it wrote is ours
 	}
-	if g.Desired == in.Base+in.Surge {
-		r.Base, r.Surge = in.Base, in.Surge
+	// What others wanted and what was ours goes on as it was on record; what
+	// has changed since, and calls without an answer, are found out by looking.
+	r.Base, r.Surge, r.Changed = in.Base, in.Surge, in.Changed
+	for _, i := range in.Intents {
+		if i.Kind == End || i.Kind == Launch || i.Kind == Raise || i.Kind == Suspend {
+			i.Lost, i.Since = true, s.At
+			r.Intents = append(r.Intents, i)
+		}
+	}
+	r.Size = r.Base
+}
+
+// taken notes that another owner was at work until just now; one that died was
+// waited for already.
+func (r *Record) taken(o Opening) {
+	r.Taken = o.Snapshot.At
+	if o.TookOver {
+		r.Taken = r.Taken.Add(-settle)
 	}
 }
 

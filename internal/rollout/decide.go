@@ -68,11 +68,12 @@ type turn struct {
 	fresh       []Member // current and launched, announced ones included
 	terminating int
 	other       int
-	planned     int // launches decided in this turn
-	coming      int // launches whose answer was lost: they may or may not be there
-	healthy     int // stale healthy now + graduated
-	well        int // healthy now, graduated or not
-	ready       int // graduated
+	aside       []Member // stale members in a state no roll acts on, such as Standby
+	planned     int      // launches decided in this turn
+	coming      int      // launches whose answer was lost: they may or may not be there
+	healthy     int      // stale healthy now + graduated
+	well        int      // healthy now, graduated or not
+	ready       int      // graduated
 	failures    []string
 	bound       bool            // launches wait for members that are being ended to be gone
 	skipped     map[string]bool // target groups left out: all their targets are unused
@@ -83,8 +84,11 @@ func newTurn(in Input) *turn {
 	t.rec.Intents = slices.Clone(in.Record.Intents)
 	t.rec.Suspended = maps.Clone(in.Record.Suspended)
 	t.goal = t.rec.goal()
-	if t.mem.Progress.IsZero() {
+	if t.mem.Progress.IsZero() { // the owner's first decision
 		t.mem.Progress = t.now
+		if t.rec.Pointed != "" {
+			t.mem.PointDoubt = t.now // a former owner wrote it; a look may be older than that
+		}
 	}
 	if t.snap.ActivitiesSeen {
 		t.mem.Learnt = t.mem.Learnt.or(t.snap.Typical)
@@ -204,21 +208,28 @@ func (t *turn) desired() int {
 // running is what quota, addresses and the bill see.
 func (t *turn) running() int { return t.launched() + t.terminating + t.other }
 
-// hold suspends the two processes that would work against a roll, once, and
-// only where nobody else has.
+// soon is what will be running once AWS has launched what it still owes.
+func (t *turn) soon() int { return t.committed() + t.terminating + t.other }
+
+// hold suspends the two processes that would work against a roll, where nobody
+// else has. One of ours that others resume stays resumed.
 func (t *turn) hold() {
 	for p, reason := range t.rec.Suspended {
-		// The call that suspends does not say AWS's reason; the next look does.
-		if seen, ok := t.snap.Group.Suspended[p]; ok && reason == "" {
+		// The call that suspends does not say AWS's reason; a later look does, and
+		// an older one may show the reason of somebody before us.
+		if seen, ok := t.snap.Group.Suspended[p]; ok && reason == "" && t.now.Sub(t.mem.HeldAt) >= settle {
 			t.rec.Suspended[p] = seen
 		}
 	}
-	if t.rec.Held {
+	if t.rec.Restoring {
 		return
 	}
+	// At every look: one that was found suspended may be resumed by others, or
+	// the look was older than our own resuming of it.
 	todo := map[string]string{}
 	for _, p := range []string{"AZRebalance", "InstanceRefresh"} {
-		if _, suspended := t.snap.Group.Suspended[p]; !suspended {
+		_, suspended := t.snap.Group.Suspended[p]
+		if _, ours := t.rec.Suspended[p]; !suspended && !ours {
 			todo[p] = ""
 		}
 	}

@@ -11,31 +11,73 @@ func (t *turn) end() bool {
 	if !t.known || len(t.stale) == 0 {
 		return false
 	}
-	most := maxEnds
-	if !t.rec.Proven && t.rec.Direction != Back {
-		if t.lim.First {
-			return false // undoing a bad canary is only ending it
-		}
-		if len(t.fresh) > t.ready || t.launched() < t.desired() {
-			return false // one at a time until one of them has graduated
-		}
-		most = 1
+	if at := t.rec.Taken.Add(settle); t.now.Before(at) {
+		t.wake(at) // this look may be older than what the former owner has ended
+		return false
 	}
+	most := maxEnds - t.inFlight()
+	if !t.rec.Proven && t.rec.Direction != Back {
+		most = min(most, t.beforeProof())
+	}
+	t.endStale(most, true)
+	if !t.markEnding() && t.jammed() {
+		t.endStale(1, false)
+	}
+	return t.markEnding()
+}
+
+// beforeProof is how many stale members may be ended while the target is not
+// proven. Launching first, none, because undoing a bad canary is then only
+// ending it; unless a checkpoint asks for more than there are slots: with one
+// slot and a checkpoint of two, the first new member makes room for the second.
+// Ending first, one at a time until one of the new ones has graduated.
+func (t *turn) beforeProof() int {
+	if len(t.fresh) > t.ready || t.launched() < t.desired() {
+		return 0
+	}
+	if !t.lim.First {
+		return 1
+	}
+	if t.committed() < t.lim.Ceiling {
+		return 0
+	}
+	return max(min(t.room(), t.rec.Surge), 0)
+}
+
+// inFlight is how many ends have no answer yet: their ids take room on record.
+func (t *turn) inFlight() int {
+	n := 0
+	for _, in := range t.rec.Intents {
+		n += len(in.IDs)
+	}
+	return n
+}
+
+// jammed says whether the roll can go on only by ending the last old member of
+// a zone that never got its successor: every new member is there and healthy,
+// there is no room to launch, and zones without one come first at each launch,
+// so this zone has no capacity or is not the group's any more.
+func (t *turn) jammed() bool {
+	return t.lim.First && t.rec.Surge > 0 && len(t.fresh) == t.ready && t.planned+t.coming == 0 &&
+		t.terminating == 0 && t.committed() >= t.lim.Ceiling
+}
+
+// endStale ends at most so many stale members within floor and running limit,
+// and within the floors of zones where asked to.
+func (t *turn) endStale(most int, byZone bool) {
 	// Surge that this turn launches is not there yet and excuses no end.
-	healthy, surge, running, room := t.healthy, t.rec.Surge, t.running(), t.room()
+	healthy, surge, running, room := t.healthy, t.rec.Surge, t.soon(), t.room()
 	if !t.lim.First {
 		// Members on their way up already take a slot each.
 		room = min(room, t.rec.Base-len(t.fresh))
 	}
-	// What AWS still has to launch by itself will run too.
-	running += max(t.desired()-t.launched(), 0)
 	zones := t.healthyByZone()
 	for _, m := range t.candidates() {
-		if most == 0 {
-			break
+		if most <= 0 {
+			return
 		}
 		ok := t.sick(m) == ""
-		if ok && (healthy-1 < t.lim.Floor || !t.zoneSpares(m.Zone, zones)) {
+		if ok && (healthy-1 < t.lim.Floor || byZone && !t.zoneSpares(m.Zone, zones)) || m.Protected {
 			continue
 		}
 		s := Step{Kind: End, Member: m.ID, Zone: m.Zone, Decrement: surge > 0}
@@ -60,7 +102,6 @@ func (t *turn) end() bool {
 		most--
 		t.step(s)
 	}
-	return t.markEnding()
 }
 
 // candidates are the stale members in the order they should go: unhealthy
@@ -147,8 +188,8 @@ func (t *turn) markEnding() bool {
 // surplus ends new members that are more than wanted and provably ours, after
 // others scaled in while the roll had launched ahead.
 func (t *turn) surplus() {
-	if !t.known || len(t.stale) > 0 || t.rec.Surge <= 0 {
-		return
+	if !t.known || len(t.stale) > 0 || t.rec.Surge <= 0 || slices.ContainsFunc(t.out.Steps, func(s Step) bool { return s.Kind == End }) {
+		return // what this turn ends already is not taken off the counts
 	}
 	extra := min(len(t.fresh)-t.rec.Base, t.rec.Surge)
 	for i := len(t.fresh) - 1; i >= 0 && extra > 0; i-- {

@@ -60,7 +60,7 @@ func (t *turn) rollbackFailed(reason string) {
 
 // giveUp follows on_failure.
 func (t *turn) giveUp(reason string) {
-	t.rec.Reason = reason
+	t.rec.Reason = short(reason)
 	switch onFailure := t.spec.OnFailure; {
 	case onFailure == Rollback && t.rec.Previous.Number != 0:
 		t.turnBack(reason)
@@ -70,6 +70,14 @@ func (t *turn) giveUp(reason string) {
 	default:
 		t.safePoint(Ending{Outcome: Paused, Reason: reason, Quarantine: t.rec.Blame})
 	}
+}
+
+// short keeps a reason small enough for a record: AWS's messages may be long.
+func short(reason string) string {
+	if len(reason) <= 300 {
+		return reason
+	}
+	return strings.ToValidUTF8(reason[:297], "") + "..."
 }
 
 // turnBack makes the previous version the goal. Members of the target are the
@@ -139,7 +147,7 @@ func (t *turn) refused() bool {
 		t.rollbackFailed(r.Text)
 	case r.Kind == Fatal && t.rec.Launched == 0 && t.rec.Ended == 0 && !t.rec.Proven:
 		// Nothing has happened yet: there is nothing to roll back.
-		t.rec.Reason = r.Text
+		t.rec.Reason = short(r.Text)
 		t.safePoint(Ending{Outcome: FailedRoll, Reason: r.Text, Next: "Cure what AWS names above, then run terraform apply again."})
 	default:
 		t.giveUp(r.Text)
@@ -174,7 +182,13 @@ func (t *turn) whyIdle() string {
 	if _, p := t.spec.Limits(t.rec.Base, t.snap.Group.Max); p != nil {
 		return p.Field + " " + p.Text
 	}
+	if t.terminating > 0 {
+		return fmt.Sprintf("%d members that were ended are not gone yet", t.terminating)
+	}
 	for _, m := range t.stale {
+		if m.Protected {
+			return "member " + m.ID + " is protected from scale-in"
+		}
 		if why := t.sick(m); why != "" {
 			return "member " + m.ID + " " + why + ", which leaves no member that may be ended"
 		}
@@ -205,7 +219,7 @@ func (t *turn) doubtful(seen string) bool {
 		return false
 	}
 	waited := t.now.Sub(t.mem.PointDoubt) >= settle
-	if !slices.Contains([]string{t.rec.Pointer, number(t.rec.Pinned), number(t.rec.Target.Number), number(t.rec.Copy)}, seen) {
+	if !slices.Contains([]string{t.rec.Pointer, t.rec.Pointed, number(t.rec.Pinned), number(t.rec.Target.Number), number(t.rec.Copy)}, seen) {
 		return !waited
 	}
 	if waited {
@@ -247,7 +261,7 @@ func (t *turn) safePoint(e Ending) {
 	}
 	for _, m := range t.candidates() {
 		ok := t.sick(m) == ""
-		if surge <= 0 || !t.known || ok && (min(healthy, well)-1 < t.lim.Floor || !t.zoneSpares(m.Zone, zones)) {
+		if surge <= 0 || !t.known || m.Protected || ok && (min(healthy, well)-1 < t.lim.Floor || !t.zoneSpares(m.Zone, zones)) {
 			continue
 		}
 		if ok {
@@ -276,7 +290,7 @@ func (t *turn) conclude(e Ending) {
 	if t.known {
 		parts = append(parts, fmt.Sprintf("%d are healthy", c.Healthy))
 	}
-	parts = append(parts, fmt.Sprintf("the group's template pointer is on %s", t.pointer()),
+	parts = append(parts, fmt.Sprintf("the group's template pointer is on %s", t.pointerText()),
 		fmt.Sprintf("desired capacity is %d", t.rec.Base+t.rec.Surge-decrements(t.out.Steps)))
 	e.State = strings.Join(append(parts, e.Left...), ", ") + "."
 	if e.Next == "" {

@@ -15,7 +15,6 @@ func Predict(spec Spec, s Snapshot, target Version) Forecast {
 	}
 	m := newModel(s, target)
 	rec := Begin(Opening{Spec: spec, Snapshot: m.observe(s), Target: target, Epoch: 1})
-	rec.Held = true // suspending costs no time
 	var mem Memory
 	f := Forecast{Lowest: m.healthy(), Basis: m.basis}
 	start := m.now
@@ -72,7 +71,8 @@ func newModel(s Snapshot, target Version) *model {
 		m.members = append(m.members, modelMember{Member: x})
 	}
 	m.group.Desired = len(m.members)
-	m.group.Suspended = nil
+	// Suspending and resuming cost no time.
+	m.group.Suspended = map[string]string{"AZRebalance": "", "InstanceRefresh": ""}
 	return m
 }
 
@@ -138,6 +138,8 @@ func (m *model) do(s Step) Result {
 		m.members[i].ended = m.now
 		if s.Decrement {
 			m.group.Desired--
+		} else {
+			m.launch("", m.group.Points) // AWS replaces it at once, not when next looked at
 		}
 	case Point:
 		m.group.Pointer = s.Version

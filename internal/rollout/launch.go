@@ -16,7 +16,7 @@ func (t *turn) launch() {
 	// current only once the pointer is there; while it is not, it is not asked
 	// for again.
 	want := min(t.missing(), t.lim.Ceiling-t.committed(), t.room())
-	n := min(want, t.lim.Running-t.running())
+	n := min(want, t.lim.Running-t.soon())
 	t.bound = n < want
 	if n <= 0 || n < want && t.together(want) {
 		return

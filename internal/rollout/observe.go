@@ -10,7 +10,6 @@ import (
 // may be older than our last call: an id asked to end is neither healthy nor
 // ours to end again, a launch counts from the call on.
 func (t *turn) overlay() {
-	seen := make(map[string]bool, len(t.snap.Members))
 	lostEnds := map[string]bool{}
 	for _, in := range t.rec.Intents {
 		if in.Kind == End {
@@ -23,7 +22,6 @@ func (t *turn) overlay() {
 		}
 	}
 	for _, m := range t.snap.Members {
-		seen[m.ID] = true
 		delete(t.mem.Announced, m.ID)
 		asked := !t.mem.EndedAt[m.ID].IsZero()
 		if asked && (m.State == Pending || m.State == InService) && t.now.Sub(t.mem.EndedAt[m.ID]) > 2*settle {
@@ -36,6 +34,9 @@ func (t *turn) overlay() {
 			t.terminating++
 		case m.State == Other:
 			t.other++
+			if !t.spec.same(m.Version, t.goal) {
+				t.aside = append(t.aside, m)
+			}
 		case t.spec.same(m.Version, t.goal):
 			t.fresh = append(t.fresh, m)
 		default:

@@ -69,15 +69,27 @@ func (t *turn) prove() {
 }
 
 // pointer is the text the group's pointer holds, as far as we know: what we
-// wrote last, until an observation is late enough to be believed.
+// wrote last, until an observation is late enough to be believed. It is empty
+// when we do not know.
 func (t *turn) pointer() string {
 	for i := len(t.out.Steps) - 1; i >= 0; i-- {
 		if t.out.Steps[i].Kind == Point {
 			return t.out.Steps[i].Version
 		}
 	}
-	if t.rec.Pointed != "" && t.mem.PointDoubt.IsZero() && t.now.Sub(t.mem.PointedAt) < settle {
+	switch {
+	case !t.mem.PointDoubt.IsZero():
+		return "" // whatever it should be, it is written again
+	case t.rec.Pointed != "" && t.now.Sub(t.mem.PointedAt) < settle:
 		return t.rec.Pointed
+	}
+	return t.snap.Group.Pointer
+}
+
+// pointerText is the pointer for people.
+func (t *turn) pointerText() string {
+	if p := t.pointer(); p != "" {
+		return p
 	}
 	return t.snap.Group.Pointer
 }
@@ -144,10 +156,17 @@ func (t *turn) finish() {
 	t.rec.Restoring = true
 	t.restore()
 	if len(t.out.Steps) > 0 {
-		return // and look at the result
+		t.wake(t.now) // and look at the result
+		return
 	}
 	if t.rec.Direction == Back {
 		t.conclude(Ending{Outcome: RolledBack, Reason: t.rec.Reason, Quarantine: t.rec.Blame})
+		return
+	}
+	if len(t.aside) > 0 {
+		m := t.aside[0]
+		t.conclude(Ending{Outcome: Partial, Reason: fmt.Sprintf("%d of them put aside during the roll, such as %s, which is %s and runs version %d",
+			len(t.aside), m.ID, m.StateText, m.Version.Number), Next: "Put them back in service, or end them, and run terraform apply again."})
 		return
 	}
 	t.conclude(Ending{Outcome: Succeeded})
@@ -182,7 +201,9 @@ func (t *turn) restore() {
 func (t *turn) resume() {
 	ours := map[string]string{}
 	for p, reason := range t.rec.Suspended {
-		if now, ok := t.snap.Group.Suspended[p]; ok && (reason == "" || now == reason) {
+		// A look from before we suspended does not show it.
+		early := t.now.Sub(t.mem.HeldAt) < settle
+		if now, ok := t.snap.Group.Suspended[p]; ok && (reason == "" || now == reason) || !ok && early {
 			ours[p] = reason
 		}
 	}

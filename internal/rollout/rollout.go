@@ -198,6 +198,10 @@ type Record struct {
 	Copy        int64 `json:"copy,omitempty"`   // the version a rollback published
 	Fallback    bool  `json:"fb,omitempty"`     // LaunchInstances cannot be used here
 
+	// Taken is when the present owner took over from another, whose members
+	// it does not know; zero: the roll has had one owner only.
+	Taken time.Time `json:"tk,omitzero"`
+
 	// Started0 is AWS's time of the newest activity when the roll began; older
 	// ones are history.
 	Started0 time.Time `json:"at0"`
@@ -237,15 +241,16 @@ type Memory struct {
 	LaunchFails  int       // in a row
 	Refused      *Failure  // a step AWS refuses for good
 	PointedAt    time.Time
+	HeldAt       time.Time // when processes were suspended
 	// PointDoubt: since when a write of the pointer that did not work leaves
 	// open which of our texts it holds; zero: it is known.
 	PointDoubt  time.Time
-	Unexplained  time.Time // since when desired is not what is expected
-	Verify       []Intent  // raises whose cause has not been seen yet
-	Recent       []expected
-	Learnt       Typical // in this roll; zero fields: not yet
-	Warned       map[string]bool
-	Unclear      bool // the last decision was taken on a lagging observation
+	Unexplained time.Time // since when desired is not what is expected
+	Verify      []Intent  // raises whose cause has not been seen yet
+	Recent      []expected
+	Learnt      Typical // in this roll; zero fields: not yet
+	Warned      map[string]bool
+	Unclear     bool // the last decision was taken on a lagging observation
 }
 
 // expected is a desired capacity that was right until a change of ours, kept

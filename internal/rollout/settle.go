@@ -68,7 +68,7 @@ func Settle(rec Record, mem Memory, s Step, r Result, now time.Time) (Record, Me
 	var note Note
 	switch s.Kind {
 	case Suspend:
-		rec.Held = true
+		rec.Held, mem.HeldAt = true, now
 		if rec.Suspended == nil {
 			rec.Suspended = map[string]string{}
 		}
@@ -185,6 +185,8 @@ func settleFailure(rec Record, mem Memory, s Step, r Result, now time.Time) (Rec
 	}
 	if s.Kind == Launch || s.Kind == Raise {
 		rec, mem = launched(rec, mem, r.IDs, now)
+	}
+	if s.Kind == Launch || s.Kind == Raise || s.Kind == Copy {
 		mem.LaunchError = f.Text
 	}
 	switch f.Kind {

@@ -181,7 +181,7 @@ func (s Spec) Limits(base, maxSize int) (Limits, *Problem) {
 		if maxSize == base && l.Floor == base && base > 0 {
 			problem = &Problem{"max_healthy_percentage", fmt.Sprintf("leaves no headroom: the group wants %d members, its max size is %d and "+
 				"min_healthy_percentage is %d; raise max_size of the group to at least %d, or lower min_healthy_percentage "+
-				"to %d or less so that a member may be ended first", base, maxSize, s.MinHealthy, base+1, (base-1)*100/base)}
+				"to %s so that a member may be ended first", base, maxSize, s.MinHealthy, base+1, endFirst(base))}
 		}
 		l.Ceiling = max(maxSize, base)
 	}
@@ -192,6 +192,15 @@ func (s Spec) Limits(base, maxSize int) (Limits, *Problem) {
 		l.Slots = base - l.Floor
 	}
 	return l, problem
+}
+
+// endFirst words the min_healthy_percentage with which one of base members may
+// be ended first. 0 only goes with a max_healthy_percentage of 100.
+func endFirst(base int) string {
+	if base == 1 {
+		return "0 with max_healthy_percentage = 100"
+	}
+	return fmt.Sprintf("%d or less", (base-1)*100/base)
 }
 
 // checkpointSize is how many new members checkpoint i asks for, at least one

@@ -33,11 +33,14 @@ resource "refit_ami_refresh" "web" {
 }
 
 resource "aws_autoscaling_group" "web" {
-  name                = "web"
-  min_size            = 2
-  desired_capacity    = 4
-  max_size            = 8
-  vpc_zone_identifier = [for subnet in aws_subnet.web : subnet.id]
+  name                      = "web"
+  min_size                  = 2
+  desired_capacity          = 4
+  max_size                  = 8
+  vpc_zone_identifier       = [for subnet in aws_subnet.web : subnet.id]
+  target_group_arns         = [aws_lb_target_group.web.arn]
+  health_check_type         = "ELB"
+  health_check_grace_period = 60
 
   launch_template {
     id      = aws_launch_template.web.id
@@ -47,6 +50,8 @@ resource "aws_autoscaling_group" "web" {
   lifecycle {
     ignore_changes = [desired_capacity]
   }
+
+  depends_on = [aws_lb_listener.web]
 }
 
 resource "refit_asg_rolling_update" "web" {
@@ -56,5 +61,5 @@ resource "refit_asg_rolling_update" "web" {
 
   min_healthy_percentage = 90
   max_healthy_percentage = 100 # end first, then launch: for groups that cannot grow
-  health                 = { min_healthy_time = "1m" }
+  health                 = { load_balancer = true, min_healthy_time = "30s" }
 }

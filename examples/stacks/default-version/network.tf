@@ -20,3 +20,29 @@ resource "aws_security_group" "web" {
   description = "Members of the web group"
   vpc_id      = aws_vpc.web.id
 }
+
+resource "aws_lb" "web" {
+  name               = "web"
+  internal           = true
+  load_balancer_type = "network"
+  subnets            = [for subnet in aws_subnet.web : subnet.id]
+}
+
+resource "aws_lb_target_group" "web" {
+  name                 = "web"
+  port                 = 80
+  protocol             = "TCP"
+  vpc_id               = aws_vpc.web.id
+  deregistration_delay = 30
+}
+
+resource "aws_lb_listener" "web" {
+  load_balancer_arn = aws_lb.web.arn
+  port              = 80
+  protocol          = "TCP"
+
+  default_action {
+    type             = "forward"
+    target_group_arn = aws_lb_target_group.web.arn
+  }
+}

@@ -31,15 +31,20 @@ resource "refit_ami_refresh" "web" {
 }
 
 resource "aws_autoscaling_group" "web" {
-  name                = "web"
-  min_size            = 4 # no desired_capacity: it is whatever scaling makes of it
-  max_size            = 8
-  vpc_zone_identifier = [for subnet in aws_subnet.web : subnet.id]
+  name                      = "web"
+  min_size                  = 4 # no desired_capacity: it is whatever scaling makes of it
+  max_size                  = 8
+  vpc_zone_identifier       = [for subnet in aws_subnet.web : subnet.id]
+  target_group_arns         = [aws_lb_target_group.web.arn]
+  health_check_type         = "ELB"
+  health_check_grace_period = 60
 
   launch_template {
     id      = aws_launch_template.web.id
     version = aws_launch_template.web.latest_version
   }
+
+  depends_on = [aws_lb_listener.web]
 }
 
 resource "refit_asg_rolling_update" "web" {
@@ -49,5 +54,5 @@ resource "refit_asg_rolling_update" "web" {
 
   min_healthy_percentage = 100
   max_healthy_percentage = 110
-  health                 = { min_healthy_time = "1m" }
+  health                 = { load_balancer = true, min_healthy_time = "30s" }
 }

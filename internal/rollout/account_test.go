@@ -1,0 +1,171 @@
+package rollout_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
+)
+
+// change is one of the desired capacity, so many seconds into the roll.
+func change(at, from, to int, absolute bool) rollout.Change {
+	return rollout.Change{At: began.Add(time.Duration(at) * time.Second), From: from, To: to, Absolute: absolute, Cause: "somebody"}
+}
+
+// TestDecide_attribution: the roll believes in base 4 and a surge of 2, and
+// the group says otherwise.
+func TestDecide_attribution(t *testing.T) {
+	t.Parallel()
+	ours := func(c rollout.Change) rollout.Change { c.Launched = true; return c }
+	ended := func(c rollout.Change, id string) rollout.Change { c.Member = id; return c }
+	for _, c := range []struct {
+		name        string
+		desired     int
+		changes     []rollout.Change
+		base, surge int
+		wait        bool // nothing is decided on it yet
+	}{
+		{"as expected", 6, nil, 4, 2, false},
+		{"a policy adds", 8, []rollout.Change{change(10, 6, 8, false)}, 6, 2, false},
+		{"a policy takes from our surge", 5, []rollout.Change{change(10, 6, 5, false)}, 4, 1, false},
+		{"a policy takes more than our surge", 3, []rollout.Change{change(10, 6, 3, false)}, 3, 0, false},
+		{"a person sets it higher", 9, []rollout.Change{change(10, 6, 9, true)}, 9, 0, false},
+		{"a person sets it between", 5, []rollout.Change{change(10, 6, 5, true)}, 5, 0, false},
+		{"a person sets it lower", 2, []rollout.Change{change(10, 6, 2, true)}, 2, 0, false},
+		{"several, in order", 5, []rollout.Change{change(10, 6, 7, false), change(20, 7, 4, true), change(30, 4, 5, false)}, 5, 0, false},
+		{"several in one second", 9, []rollout.Change{change(10, 6, 8, false), change(10, 8, 9, false)}, 7, 2, false},
+		{"only what is newer than the roll", 8, []rollout.Change{change(-10, 4, 9, false), change(10, 6, 8, false)}, 6, 2, false},
+		{"our own launches in between", 8, []rollout.Change{ours(change(5, 4, 6, false)), change(10, 6, 8, false)}, 6, 2, false},
+		{"a member ended by a person with decrement", 5, []rollout.Change{ended(change(10, 6, 5, false), "i-x")}, 4, 1, false},
+		{"not explained yet", 8, nil, 4, 2, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := group(6)
+			s.Group.Desired = 4
+			rec := rolling(&s)
+			rec.Surge, rec.Changed = 2, began
+			s.Group.Desired, s.Changes = c.desired, c.changes
+			d := rollout.Decide(rollout.Input{Spec: spec(100, 150), Snapshot: later(s, time.Minute), Record: rec})
+			if d.Record.Base != c.base || d.Record.Surge != c.surge {
+				t.Errorf("4 + 2, desired %d, changes %v: base %d, surge %d, want %d and %d", c.desired, c.changes, d.Record.Base, d.Record.Surge, c.base, c.surge)
+			}
+			if waits := len(d.Steps) == 0 && d.Look.Activities; waits != c.wait {
+				t.Errorf("steps %q, look %+v, want it to wait and look: %t", kinds(d), d.Look, c.wait)
+			}
+		})
+	}
+}
+
+// TestDecide_unexplained takes what nobody explains as what others want: the
+// reading that leaves more capacity.
+func TestDecide_unexplained(t *testing.T) {
+	t.Parallel()
+	s := group(6)
+	s.Group.Desired = 4
+	rec := rolling(&s)
+	rec.Surge = 2
+	s.Group.Desired = 5
+	d := rollout.Decide(rollout.Input{Spec: spec(100, 150), Snapshot: s, Record: rec})
+	d = rollout.Decide(rollout.Input{Spec: spec(100, 150), Snapshot: later(s, 59*time.Second), Record: d.Record, Memory: d.Memory})
+	if d.Record.Base != 4 || len(d.Steps) > 0 {
+		t.Fatalf("after 59 s: base %d, steps %q, want it to wait", d.Record.Base, kinds(d))
+	}
+	d = rollout.Decide(rollout.Input{Spec: spec(100, 150), Snapshot: later(s, 61*time.Second), Record: d.Record, Memory: d.Memory})
+	if d.Record.Base != 5 || d.Record.Surge != 0 || !strings.Contains(notes(d), "no scaling activity explains it") {
+		t.Errorf("after 61 s: base %d, surge %d, notes %q, want 5, 0 and a warning", d.Record.Base, d.Record.Surge, notes(d))
+	}
+}
+
+// TestDecide_minSize follows a min size above what others were known to want.
+func TestDecide_minSize(t *testing.T) {
+	t.Parallel()
+	s := group(6)
+	s.Group.Desired = 4
+	rec := rolling(&s)
+	rec.Surge = 2
+	s.Group.Desired, s.Group.Min = 6, 5
+	d := rollout.Decide(rollout.Input{Spec: spec(100, 150), Snapshot: s, Record: rec})
+	if d.Record.Base != 5 || d.Record.Surge != 1 {
+		t.Errorf("4 + 2 with a min size of 5: base %d, surge %d, want 5 and 1", d.Record.Base, d.Record.Surge)
+	}
+}
+
+// TestDecide_lostAnswers finds out what came of calls without an answer.
+func TestDecide_lostAnswers(t *testing.T) {
+	t.Parallel()
+	launch := func(n int) rollout.Intent {
+		return rollout.Intent{Kind: rollout.Launch, Count: n, Lost: true, Since: began}
+	}
+	end := func(dec bool, ids ...string) rollout.Intent {
+		return rollout.Intent{Kind: rollout.End, IDs: ids, Dec: dec, Lost: true, Since: began}
+	}
+	told := rollout.Change{At: began.Add(time.Second), From: 4, To: 6, Launched: true, Member: "i-x"}
+	policy := rollout.Change{At: began.Add(time.Second), From: 4, To: 6}
+	for _, c := range []struct {
+		name            string
+		surge, desired  int
+		intents         []rollout.Intent
+		changes         []rollout.Change
+		after           time.Duration
+		base, wantSurge int
+		left            int // intents still open
+	}{
+		{"a launch that happened", 0, 6, []rollout.Intent{launch(2)}, []rollout.Change{told}, time.Second, 4, 2, 0},
+		{"one of two that happened", 0, 6, []rollout.Intent{launch(2), launch(1)}, []rollout.Change{told}, time.Second, 4, 2, 1},
+		{"it was a policy", 0, 6, []rollout.Intent{launch(2)}, []rollout.Change{policy}, time.Second, 6, 0, 1},
+		{"not known yet", 0, 4, []rollout.Intent{launch(2)}, nil, 30 * time.Second, 4, 0, 1},
+		{"a launch that did not happen", 0, 4, []rollout.Intent{launch(2)}, nil, time.Minute, 4, 0, 0},
+		{"an end that happened", 2, 5, []rollout.Intent{end(true, "i-gone")}, nil, time.Second, 4, 1, 0},
+		{"an end for replacement", 2, 6, []rollout.Intent{end(false, "i-gone")}, nil, time.Second, 4, 2, 0},
+		{"an end not seen yet", 2, 6, []rollout.Intent{end(true, healthy(0, old).ID)}, nil, time.Second, 4, 2, 1},
+		{"an end that did not happen", 2, 6, []rollout.Intent{end(true, healthy(0, old).ID)}, nil, time.Minute, 4, 2, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := group(6)
+			s.Group.Desired = 4
+			rec := rolling(&s)
+			rec.Surge, rec.Intents = c.surge, c.intents
+			s.Group.Desired, s.Changes = c.desired, c.changes
+			d := rollout.Decide(rollout.Input{Spec: spec(100, 150), Snapshot: later(s, c.after), Record: rec})
+			if d.Record.Base != c.base || d.Record.Surge != c.wantSurge || len(d.Record.Intents) != c.left {
+				t.Errorf("base %d, surge %d, %d open, want %d, %d, %d", d.Record.Base, d.Record.Surge, len(d.Record.Intents), c.base, c.wantSurge, c.left)
+			}
+		})
+	}
+}
+
+// TestSettle_raiseVerified gives back what an absolute write of ours hid.
+func TestDecide_raiseVerified(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name        string
+		from        int // what AWS says desired was before our write of 4 → 6
+		base, surge int
+		steps       string
+	}{
+		{"nobody in between", 4, 4, 2, ""},
+		{"others added one", 5, 5, 1, ""},
+		{"others went beyond us", 8, 8, -2, "raise"},
+		{"others took one", 3, 3, 3, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := group(4)
+			rec := rolling(&s)
+			var mem rollout.Memory
+			step := rollout.Step{Kind: rollout.Raise, From: 4, To: 6}
+			rec, mem, _ = rollout.Settle(rollout.Intend(rec, []rollout.Step{step}), mem, step, rollout.Result{}, began)
+			s = group(6)
+			s.Group.Pointer, s.Group.Points, s.Group.Suspended = "2", target, rec.Suspended
+			s.Changes = []rollout.Change{change(1, c.from, 6, true)}
+			s.ActivitiesSeen, s.TargetsSeen = true, false
+			d := rollout.Decide(rollout.Input{Spec: spec(100, 150), Snapshot: later(s, 5*time.Second), Record: rec, Memory: mem})
+			if d.Record.Base != c.base || d.Record.Surge != c.surge || !strings.Contains(kinds(d), c.steps) {
+				t.Errorf("base %d, surge %d, steps %q, want %d, %d, %q", d.Record.Base, d.Record.Surge, kinds(d), c.base, c.surge, c.steps)
+			}
+		})
+	}
+}

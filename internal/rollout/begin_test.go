@@ -1,0 +1,210 @@
+package rollout_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
+)
+
+func TestBegin(t *testing.T) {
+	t.Parallel()
+	s := group(4)
+	s.Changes = []rollout.Change{{At: began.Add(-time.Hour)}, {At: began.Add(-time.Minute)}}
+	got := rollout.Begin(rollout.Opening{Spec: spec(100, 150), Snapshot: s, Target: target, Epoch: 7})
+	if got.Base != 4 || got.Size != 4 || got.Surge != 0 || got.Epoch != 7 || got.Pinned != 1 || got.Pointer != "1" ||
+		got.Stale0 != 4 || got.Previous != old || !got.Changed.Equal(began.Add(-time.Minute)) {
+		t.Errorf("Begin(four on version 1 → 2) = %+v", got)
+	}
+	s.Group.Points = target
+	if got := rollout.Begin(rollout.Opening{Spec: spec(100, 150), Snapshot: s, Target: target}); got.Pinned != 0 || got.Previous != old {
+		t.Errorf("with the pointer on the target already: pinned %d, previous %v, want 0 and version 1", got.Pinned, got.Previous)
+	}
+}
+
+// TestBegin_previous finds where a rollback goes.
+func TestBegin_previous(t *testing.T) {
+	t.Parallel()
+	ancient := rollout.Version{TemplateID: "lt-1", Number: 9, Data: "d9", Image: "ami-9"}
+	again := rollout.Version{TemplateID: "lt-1", Number: 5, Data: "d1", Image: "ami-1"} // a copy of version 1
+	other := rollout.Version{TemplateID: "lt-1", Number: 3, Data: "d3", Image: "ami-3"}
+	unknown := rollout.Version{Image: "ami-0"}
+	for _, c := range []struct {
+		name    string
+		members []rollout.Version
+		points  rollout.Version
+		want    int64
+	}{
+		{"the majority", []rollout.Version{old, old, ancient}, old, 1},
+		{"of equal data the newest number", []rollout.Version{old, again, ancient}, old, 5},
+		{"equal votes: the newest", []rollout.Version{old, ancient}, old, 9},
+		{"never the pointer while members tell", []rollout.Version{old, old}, other, 1},
+		{"the pointer when they do not", []rollout.Version{unknown}, other, 3},
+		{"nobody to ask, pointer elsewhere", nil, old, 1},
+		{"nobody to ask, pointer on the target", nil, target, 0},
+		{"all current", []rollout.Version{target, target}, target, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := group(0)
+			s.Group.Points = c.points
+			for i, v := range c.members {
+				s.Members = append(s.Members, healthy(i, v))
+			}
+			got := rollout.Begin(rollout.Opening{Spec: spec(100, 150), Snapshot: s, Target: target}).Previous.Number
+			if got != c.want {
+				t.Errorf("previous of %v pointing at %d = %d, want %d", c.members, c.points.Number, got, c.want)
+			}
+		})
+	}
+}
+
+func TestBegin_resumed(t *testing.T) {
+	t.Parallel()
+	s := group(4)
+	in := rolling(&s)
+	in.Surge, in.Seq, in.Outcome, in.Reason, in.Checkpoints = 2, 9, rollout.Paused, "the run was interrupted", 1
+	in.Intents = []rollout.Intent{{Kind: rollout.End, IDs: []string{"i-1"}, Dec: true}}
+	s.Group.Desired = 6
+	got := rollout.Begin(rollout.Opening{Spec: spec(100, 150), Snapshot: s, Target: target, Inherited: &in, Epoch: 2})
+	if got.Surge != 2 || got.Base != 4 || got.Epoch != 2 || got.Seq != 0 || got.Outcome != "" || got.Reason != "" || got.Checkpoints != 1 ||
+		len(got.Intents) != 1 || !got.Intents[0].Lost || got.Pointed != "2" || got.Pointer != "1" {
+		t.Errorf("resumed = %+v", got)
+	}
+	if in.Intents[0].Lost {
+		t.Error("the inherited record was changed")
+	}
+
+	t.Run("back keeps its reason", func(t *testing.T) {
+		t.Parallel()
+		in := in
+		in.Direction, in.Reason = rollout.Back, "member i-9 is unhealthy"
+		if got := rollout.Begin(rollout.Opening{Spec: spec(100, 150), Snapshot: s, Target: target, Inherited: &in}); got.Reason != in.Reason {
+			t.Errorf("reason = %q, want what had failed", got.Reason)
+		}
+	})
+	t.Run("somebody else's pointer is taken as found", func(t *testing.T) {
+		t.Parallel()
+		s := s
+		s.Group.Pointer = "$Latest"
+		if got := rollout.Begin(rollout.Opening{Spec: spec(100, 150), Snapshot: s, Target: target, Inherited: &in}); got.Pointer != "$Latest" || got.Pointed != "$Latest" {
+			t.Errorf("pointer found %q, set %q, want $Latest", got.Pointer, got.Pointed)
+		}
+	})
+	t.Run("suspensions that are gone are not ours", func(t *testing.T) {
+		t.Parallel()
+		s := s
+		s.Group.Suspended = map[string]string{"AZRebalance": "r"}
+		got := rollout.Begin(rollout.Opening{Spec: spec(100, 150), Snapshot: s, Target: target, Inherited: &in})
+		if _, ours := got.Suspended["InstanceRefresh"]; ours || len(got.Suspended) != 1 {
+			t.Errorf("suspended = %v, want AZRebalance only", got.Suspended)
+		}
+	})
+}
+
+// TestBegin_otherTarget continues with another version what a roll left.
+func TestBegin_otherTarget(t *testing.T) {
+	t.Parallel()
+	third := rollout.Version{TemplateID: "lt-1", Number: 3, Data: "d3", Image: "ami-3"}
+	s := group(4)
+	in := rolling(&s)
+	in.Surge = 2
+	s.Group.Desired = 6
+	got := rollout.Begin(rollout.Opening{Spec: spec(100, 150), Snapshot: s, Target: third, Inherited: &in, Epoch: 2})
+	if got.Base != 4 || got.Surge != 2 || got.Size != 4 || got.Pointer != "1" || got.Pointed != "2" || len(got.Suspended) != 2 || got.Proven {
+		t.Errorf("Begin(2 → 3) = %+v, want the first roll's base, surge, pointer and suspensions", got)
+	}
+}
+
+func TestAssess(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name             string
+		low, high        int
+		change           func(*rollout.Snapshot)
+		converged        bool
+		stale            int
+		problem, warning string
+	}{
+		{name: "four to replace", high: 150, low: 100, change: func(*rollout.Snapshot) {}, stale: 4},
+		{name: "nothing to do", high: 150, low: 100, converged: true, change: func(s *rollout.Snapshot) {
+			s.Group.Points = target
+			for i := range s.Members {
+				s.Members[i].Version = target
+			}
+		}},
+		{name: "only the pointer", high: 150, low: 100, change: func(s *rollout.Snapshot) {
+			for i := range s.Members {
+				s.Members[i].Version = target
+			}
+		}},
+		{name: "a refused feature", high: 150, low: 100, stale: 4, problem: "a warm pool, which this version of Refit cannot roll", change: func(s *rollout.Snapshot) {
+			s.Group.Refused = []string{"a warm pool"}
+		}},
+		{name: "a process it cannot do without", high: 150, low: 100, stale: 4, problem: "resume-processes --auto-scaling-group-name \"web\" --scaling-processes Launch", change: func(s *rollout.Snapshot) {
+			s.Group.Suspended = map[string]string{"Launch": "User suspended"}
+		}},
+		{name: "a process it can do without", high: 150, low: 100, stale: 4, change: func(s *rollout.Snapshot) {
+			s.Group.Suspended = map[string]string{"AZRebalance": "", "AlarmNotification": ""}
+		}},
+		{name: "somebody's refresh", high: 150, low: 100, stale: 4, problem: "cancel-instance-refresh", change: func(s *rollout.Snapshot) {
+			s.Group.Refresh = "1234, InProgress"
+		}},
+		{name: "a protected member", high: 150, low: 100, stale: 4, problem: "protected from scale-in", change: func(s *rollout.Snapshot) {
+			s.Members[0].Protected = true
+		}},
+		{name: "a member in standby", high: 150, low: 100, stale: 3, problem: "(Standby)", change: func(s *rollout.Snapshot) {
+			s.Members[0].State, s.Members[0].StateText = rollout.Other, "Standby"
+		}},
+		{name: "no headroom", high: 125, low: 100, stale: 4, problem: "raise max_size of the group to at least 5", change: func(s *rollout.Snapshot) { s.Group.Max = 4 }},
+		{name: "one is sick", high: 150, low: 100, stale: 4, warning: "1 of 4 members to replace are not healthy", change: func(s *rollout.Snapshot) {
+			s.Members[0].Targets[0].State = "unhealthy"
+		}},
+		{name: "tight upwards", high: 110, low: 100, stale: 4, warning: "one is launched beyond", change: func(*rollout.Snapshot) {}},
+		{name: "tight downwards", high: 100, low: 90, stale: 4, warning: "one member is taken down at a time", change: func(*rollout.Snapshot) {}},
+		{name: "an unused target group", high: 150, low: 100, stale: 4, warning: "target group tg is not used", change: func(s *rollout.Snapshot) {
+			for i := range s.Members {
+				s.Members[i].Targets[0].State = "unused"
+			}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := group(4)
+			c.change(&s)
+			got := rollout.Assess(spec(c.low, c.high), s, target)
+			if got.Converged != c.converged || got.Stale != c.stale {
+				t.Errorf("converged %t with %d stale, want %t with %d", got.Converged, got.Stale, c.converged, c.stale)
+			}
+			if p := texts(got.Problems); (p == "") != (c.problem == "") || !strings.Contains(p, c.problem) {
+				t.Errorf("problems = %q, want %q", p, c.problem)
+			}
+			if w := strings.Join(got.Warnings, "; "); (w == "") != (c.warning == "") || !strings.Contains(w, c.warning) {
+				t.Errorf("warnings = %q, want %q", w, c.warning)
+			}
+		})
+	}
+	t.Run("the only member", func(t *testing.T) {
+		t.Parallel()
+		got := rollout.Assess(spec(90, 100), group(1), target)
+		if w := strings.Join(got.Warnings, "; "); !strings.Contains(w, "takes the only member down") {
+			t.Errorf("warnings = %q", w)
+		}
+	})
+}
+
+func TestAssess_match(t *testing.T) {
+	t.Parallel()
+	s := group(2)
+	s.Members[0].Version = rollout.Version{TemplateID: "lt-1", Number: 8, Data: "d8", Image: target.Image} // other data, same image
+	s.Members[1].Version = rollout.Version{Image: target.Image}                                            // no template: judged by image
+	both := spec(100, 150)
+	if got := rollout.Assess(both, s, target); got.Stale != 1 {
+		t.Errorf("match data: %d stale, want 1", got.Stale)
+	}
+	both.Match = rollout.MatchImage
+	if got := rollout.Assess(both, s, target); got.Stale != 0 {
+		t.Errorf("match image: %d stale, want 0", got.Stale)
+	}
+}

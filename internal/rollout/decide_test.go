@@ -1,0 +1,522 @@
+package rollout_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
+)
+
+func decide(s rollout.Spec, snap rollout.Snapshot, rec rollout.Record, mem rollout.Memory) rollout.Decision {
+	return rollout.Decide(rollout.Input{Spec: s, Snapshot: snap, Record: rec, Memory: mem})
+}
+
+func TestDecide_first(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name      string
+		low, high int
+		change    func(*rollout.Snapshot)
+		want      string
+	}{
+		{"launch first", 100, 150, func(*rollout.Snapshot) {}, "suspend, point 2, launch 1, launch 1, point 1"},
+		{"end first, one at a time", 50, 100, func(*rollout.Snapshot) {}, "suspend, point 2, end"},
+		{"pointer on the target already", 100, 125, func(s *rollout.Snapshot) { s.Group.Pointer, s.Group.Points = "2", target }, "suspend, launch 1"},
+		{"pointer floats there", 100, 125, func(s *rollout.Snapshot) { s.Group.Pointer, s.Group.Points = "$Latest", target }, "suspend, point 2, launch 1"},
+		{"suspended already", 100, 125, func(s *rollout.Snapshot) {
+			s.Group.Suspended = map[string]string{"AZRebalance": "x", "InstanceRefresh": "x"}
+		}, "point 2, launch 1, point 1"},
+		{"AWS is launching by itself", 100, 125, func(s *rollout.Snapshot) { s.Members = s.Members[:3] }, "suspend, launch 1"},
+		{"a zone is named for each", 100, 200, func(s *rollout.Snapshot) { s.Group.Zones = nil }, "suspend, point 2, launch 4, point 1"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := group(4)
+			c.change(&s)
+			rec := rollout.Begin(rollout.Opening{Spec: spec(c.low, c.high), Snapshot: s, Target: target, Epoch: 1})
+			got := decide(spec(c.low, c.high), s, rec, rollout.Memory{})
+			if c.name == "AWS is launching by itself" {
+				// The ceiling counts what AWS still owes: 4 wanted, 5 at most.
+				if n := strings.Count(kinds(got), "launch"); n != 1 {
+					t.Errorf("steps = %q, want one launch", kinds(got))
+				}
+				return
+			}
+			if kinds(got) != c.want {
+				t.Errorf("steps = %q, want %q", kinds(got), c.want)
+			}
+		})
+	}
+}
+
+// grown is a roll of 4 that has launched two, which are healthy since began.
+func grown(mem *rollout.Memory) (rollout.Snapshot, rollout.Record) {
+	s := group(4)
+	rec := rolling(&s)
+	rec.Surge, rec.Launched = 2, 2
+	s.Group.Desired = 6
+	for i := 4; i < 6; i++ {
+		s.Members = append(s.Members, healthy(i, target))
+	}
+	d := decide(spec(100, 150), s, rec, rollout.Memory{})
+	*mem = d.Memory
+	return later(s, 31*time.Second), d.Record
+}
+
+func TestDecide_ends(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		change func(*rollout.Snapshot, *rollout.Record)
+		want   int // old members ended
+		not    string
+	}{
+		{"as many as have graduated", func(*rollout.Snapshot, *rollout.Record) {}, 2, ""},
+		{"none while health is not known", func(s *rollout.Snapshot, _ *rollout.Record) { s.TargetsSeen = false }, 0, ""},
+		{"no healthy one below the floor", func(s *rollout.Snapshot, _ *rollout.Record) { s.Members[0].Targets[0].State = "unhealthy" }, 2, ""},
+		{"a protected one stays", func(s *rollout.Snapshot, _ *rollout.Record) {
+			for i := range 3 {
+				s.Members[i].Protected = true
+			}
+		}, 1, healthy(0, old).ID},
+		{"none before proof", func(s *rollout.Snapshot, r *rollout.Record) {
+			r.Proven, r.Pinned = false, 1
+			s.Members[4].Targets[0].State, s.Members[5].Targets[0].State = "initial", "initial"
+		}, 0, ""},
+		{"none right after another owner", func(_ *rollout.Snapshot, r *rollout.Record) { r.Taken = began }, 0, ""},
+		{"not those whose end is being looked for", func(_ *rollout.Snapshot, r *rollout.Record) {
+			r.Intents = []rollout.Intent{{Kind: rollout.End, IDs: []string{healthy(0, old).ID}, Dec: true, Lost: true}}
+		}, 1, healthy(0, old).ID},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var mem rollout.Memory
+			s, rec := grown(&mem)
+			c.change(&s, &rec)
+			got := decide(spec(100, 150), s, rec, mem)
+			n := 0
+			for _, step := range got.Steps {
+				if step.Kind == rollout.End {
+					n++
+					if step.Member == c.not {
+						t.Errorf("%s is ended", step.Member)
+					}
+				}
+			}
+			if n != c.want {
+				t.Errorf("steps = %q, want %d ends", kinds(got), c.want)
+			}
+		})
+	}
+}
+
+// TestDecide_zoneFloor never ends the last healthy member of a zone before its
+// successor there, unless none can come.
+func TestDecide_zoneFloor(t *testing.T) {
+	t.Parallel()
+	var mem rollout.Memory
+	s, rec := grown(&mem) // old ones in a, b, c, a; new ones in b, c
+	got := decide(spec(100, 150), s, rec, mem)
+	zones := map[string]string{}
+	for _, m := range s.Members {
+		zones[m.ID] = m.Zone
+	}
+	in := map[string]int{}
+	for _, step := range got.Steps {
+		if step.Kind == rollout.End {
+			in[zones[step.Member]]++
+		}
+	}
+	if in["a"] > 1 || in["b"] > 1 || in["c"] > 1 {
+		t.Errorf("ends by zone = %v, want at most one in each", in)
+	}
+	// All new members in one zone, at the ceiling: nothing else can come.
+	for i := range s.Members {
+		s.Members[i].Zone = string(rune('a' + i))
+	}
+	s.Members[4].Zone, s.Members[5].Zone = "x", "x"
+	if got := decide(spec(100, 150), s, rec, mem); strings.Count(kinds(got), "end-") != 1 {
+		t.Errorf("jammed: steps = %q, want one end", kinds(got))
+	}
+}
+
+func TestDecide_failures(t *testing.T) {
+	t.Parallel()
+	sick := func(s *rollout.Snapshot, i int) {
+		s.Members[i].Targets = []rollout.Target{{Group: "tg", State: "unhealthy"}}
+	}
+	for _, c := range []struct {
+		name    string
+		change  func(*rollout.Snapshot, *rollout.Spec)
+		after   time.Duration
+		outcome rollout.Outcome // empty: the roll goes on
+		back    bool
+		note    string
+	}{
+		{"in time", func(s *rollout.Snapshot, _ *rollout.Spec) { sick(s, 4) }, 50 * time.Second, "", false, ""},
+		{"a graduated one that stays sick", func(s *rollout.Snapshot, _ *rollout.Spec) { sick(s, 4) }, 2 * time.Minute, "", true, "going back to version 1"},
+		{"the environment is ill", func(s *rollout.Snapshot, _ *rollout.Spec) { sick(s, 4); sick(s, 0) }, 2 * time.Minute, rollout.Paused, false, ""},
+		{"an old one that others just launched tells nothing", func(s *rollout.Snapshot, _ *rollout.Spec) {
+			sick(s, 4)
+			s.Members[0].State, s.Members[0].StateText = rollout.Pending, "Pending"
+		}, 2 * time.Minute, "", true, "going back to version 1"},
+		{"told to pause", func(s *rollout.Snapshot, p *rollout.Spec) { sick(s, 4); p.OnFailure = rollout.Pause }, 2 * time.Minute, rollout.Paused, false, ""},
+		{"told to leave", func(s *rollout.Snapshot, p *rollout.Spec) { sick(s, 4); p.OnFailure = rollout.LeaveAsIs }, 2 * time.Minute, rollout.FailedRoll, false, ""},
+		{"AWS is about to replace it", func(s *rollout.Snapshot, _ *rollout.Spec) { s.Members[4].Healthy = false }, time.Second, "", true, "going back"},
+		{"AWS replaced it", func(s *rollout.Snapshot, _ *rollout.Spec) {
+			s.Departures = map[string]rollout.Departure{s.Members[4].ID: {Text: "health check"}}
+			s.Members = append(s.Members[:4:4], s.Members[5])
+		}, time.Second, "", true, "going back"},
+		{"a person took it", func(s *rollout.Snapshot, _ *rollout.Spec) {
+			s.Departures = map[string]rollout.Departure{s.Members[4].ID: {Text: "user request", Wanted: true}}
+			s.Members = append(s.Members[:4:4], s.Members[5])
+		}, time.Second, "", false, "is gone"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var mem rollout.Memory
+			s, rec := grown(&mem)
+			p := spec(100, 150)
+			d := decide(p, s, rec, mem) // both have graduated
+			d.Record.Intents = nil
+			c.change(&s, &p)
+			// Nobody has ended an old one yet: this is about failures.
+			d = decide(p, s, rec, d.Memory)
+			said := notes(d)
+			if d.Ending == nil && d.Record.Direction != rollout.Back {
+				d = decide(p, later(s, c.after), d.Record, d.Memory)
+				said += notes(d)
+			}
+			var outcome rollout.Outcome
+			if d.Ending != nil {
+				outcome = d.Ending.Outcome
+			}
+			if outcome != c.outcome || (d.Record.Direction == rollout.Back) != c.back || !strings.Contains(said, c.note) {
+				t.Errorf("outcome %q, direction %q, notes %q, want %q, back %t, %q", outcome, d.Record.Direction, said, c.outcome, c.back, c.note)
+			}
+		})
+	}
+}
+
+func TestDecide_checkpoints(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name       string
+		percentage int
+		size, base int
+		want       int // launched in the first decision
+	}{
+		{"a fifth of ten", 20, 10, 10, 2},
+		{"rounds up", 21, 10, 10, 3},
+		{"at least one", 1, 10, 10, 1},
+		{"never more than the ceiling leaves", 90, 10, 10, 5},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			p := spec(100, 150)
+			p.Checkpoints = []rollout.Checkpoint{{Percentage: c.percentage}}
+			s := group(c.base)
+			rec := rollout.Begin(rollout.Opening{Spec: p, Snapshot: s, Target: target})
+			n := 0
+			for _, step := range decide(p, s, rec, rollout.Memory{}).Steps {
+				n += step.Count
+			}
+			if n != c.want {
+				t.Errorf("%d launched, want %d", n, c.want)
+			}
+		})
+	}
+}
+
+func TestDecide_superseded(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		seen  string
+		mem   rollout.Memory
+		after time.Duration
+		want  bool
+	}{
+		{"ours", "2", rollout.Memory{Progress: began}, 0, false},
+		{"somebody else's", "7", rollout.Memory{Progress: began}, 0, true},
+		{"seen from before our write", "1", rollout.Memory{Progress: began, PointedAt: began}, 50 * time.Second, false},
+		{"put back by somebody", "1", rollout.Memory{Progress: began, PointedAt: began}, 61 * time.Second, true},
+		{"our write did not work", "1", rollout.Memory{Progress: began, PointDoubt: began}, 5 * time.Minute, false},
+		{"our write did not work, and it is theirs", "7", rollout.Memory{Progress: began, PointDoubt: began}, 5 * time.Minute, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := group(4)
+			rec := rolling(&s)
+			s.Group.Pointer = c.seen
+			got := decide(spec(100, 150), later(s, c.after), rec, c.mem)
+			if superseded := got.Ending != nil && got.Ending.Outcome == rollout.Superseded; superseded != c.want {
+				t.Errorf("superseded = %t, want %t; steps %q", superseded, c.want, kinds(got))
+			}
+		})
+	}
+}
+
+func TestDecide_safePoint(t *testing.T) {
+	t.Parallel()
+	var mem rollout.Memory
+	s, rec := grown(&mem)
+	for _, c := range []struct {
+		name   string
+		change func(*rollout.Snapshot, *rollout.Record, *rollout.Memory)
+		want   string
+	}{
+		{"healthy successors", func(*rollout.Snapshot, *rollout.Record, *rollout.Memory) {}, "resume, end-, end-"},
+		{"not healthy yet", func(s *rollout.Snapshot, _ *rollout.Record, m *rollout.Memory) {
+			m.Ours = map[string]bool{}
+			for i := 4; i < 6; i++ {
+				s.Members[i].State = rollout.Pending
+				m.Ours[s.Members[i].ID] = true
+			}
+		}, "resume, end-, end-"},
+		{"not proven", func(s *rollout.Snapshot, r *rollout.Record, m *rollout.Memory) {
+			r.Proven, r.Pinned = false, 1
+		}, "point 1, resume, end-, end-"},
+		{"health not known", func(s *rollout.Snapshot, _ *rollout.Record, _ *rollout.Memory) { s.TargetsSeen = false }, "resume"},
+		{"not ours to resume", func(s *rollout.Snapshot, _ *rollout.Record, _ *rollout.Memory) {
+			s.Group.Suspended = map[string]string{"AZRebalance": "by a person since"}
+			s.TargetsSeen = false
+		}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var fresh rollout.Memory
+			s, r := grown(&fresh)
+			c.change(&s, &r, &fresh)
+			got := rollout.Decide(rollout.Input{Spec: spec(100, 150), Snapshot: s, Record: r, Memory: fresh, Stop: "a signal"})
+			if kinds(got) != c.want || got.Ending == nil || got.Ending.Outcome != rollout.Paused || got.Ending.Reason != "a signal" {
+				t.Errorf("steps = %q, ending %+v, want %q and paused", kinds(got), got.Ending, c.want)
+			}
+		})
+	}
+	_, _, _ = mem, s, rec
+}
+
+func TestDecide_putAside(t *testing.T) {
+	t.Parallel()
+	s := group(0)
+	s.Group.Desired = 1
+	rec := rolling(&s)
+	rec.Suspended, rec.Restoring = nil, true
+	s.Group.Suspended = nil
+	s.Members = []rollout.Member{healthy(0, target), healthy(1, old)}
+	s.Members[1].State, s.Members[1].StateText = rollout.Other, "Standby"
+	d := decide(spec(100, 150), s, rec, rollout.Memory{})
+	d = decide(spec(100, 150), later(s, 2*time.Minute), d.Record, d.Memory)
+	if d.Ending == nil || d.Ending.Outcome != rollout.Partial || !strings.Contains(d.Ending.Reason, "Standby") {
+		t.Errorf("ending = %+v, want partial with the member named", d.Ending)
+	}
+}
+
+// TestRecord_size: a record with 100 ends in flight, and as many answers lost,
+// fits a parameter of Systems Manager, whose envelope leaves 3.5 KB.
+func TestRecord_size(t *testing.T) {
+	t.Parallel()
+	const room = 3500
+	s := group(220)
+	rec := rolling(&s)
+	long := strings.Repeat("x", 160)
+	rec.Last, rec.Reason = long, strings.Repeat("y", 300)
+	rec.Surge, s.Group.Desired = 110, 220
+	rec.Base = 110
+	rec.Previous.Data, rec.Target.Data = "0123456789abcdef", "fedcba9876543210"
+	rec.Counts = rollout.Counts{Stale: 110, Current: 110, Ready: 110, Healthy: 220, Running: 330, Lowest: 100, Highest: 220}
+	for p := range rec.Suspended {
+		rec.Suspended[p] = "User suspended at 2026-03-01T09:00:00Z"
+	}
+	var mem rollout.Memory
+	for i := range 110 {
+		s.Members[i].Version = target
+	}
+	mem.Graduated, mem.FirstSeen, mem.Progress = map[string]bool{}, map[string]time.Time{}, began
+	for _, m := range s.Members[:110] {
+		mem.Graduated[m.ID], mem.FirstSeen[m.ID] = true, began
+	}
+	s.Group.Suspended = rec.Suspended
+	s.Group.Max = 220
+	d := decide(spec(100, 200), s, rec, mem)
+	rec = rollout.Intend(d.Record, d.Steps)
+	if n := strings.Count(kinds(d), "end"); n != 100 {
+		t.Fatalf("%d ends, want 100: %s, notes %s, ending %+v", n, kinds(d), notes(d), d.Ending)
+	}
+	size := func(when string) {
+		t.Helper()
+		text, err := json.Marshal(rec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(text) > room {
+			t.Errorf("%s: the record has %d bytes, want at most %d: %s", when, len(text), room, text)
+		}
+	}
+	size("100 ends in flight")
+	mem = d.Memory
+	for _, step := range d.Steps {
+		rec, mem, _ = rollout.Settle(rec, mem, step, rollout.Result{Failure: &rollout.Failure{Kind: rollout.Lost, Text: "no answer"}}, began)
+	}
+	size("100 answers lost")
+	d = decide(spec(100, 200), later(s, 10*time.Second), rec, mem)
+	rec = rollout.Intend(d.Record, d.Steps)
+	size("the decision after that")
+}
+
+// anyWorld draws observations, records and memories that need not make sense.
+func anyWorld(t *rapid.T) rollout.Input {
+	versions := []rollout.Version{old, target, {TemplateID: "lt-1", Number: 3, Data: "d1", Image: "ami-1"}, {Image: "ami-9"}}
+	n := rapid.IntRange(0, 12).Draw(t, "members")
+	s := group(n)
+	s.Group.Desired = rapid.IntRange(0, 16).Draw(t, "desired")
+	s.Group.Max = rapid.IntRange(s.Group.Desired, 20).Draw(t, "max")
+	s.Group.Pointer = rapid.SampledFrom([]string{"1", "2", "3", "$Latest", "$Default"}).Draw(t, "pointer")
+	s.TargetsSeen, s.ActivitiesSeen = rapid.Bool().Draw(t, "targets"), rapid.Bool().Draw(t, "activities")
+	rec := rollout.Begin(rollout.Opening{Spec: spec(100, 150), Snapshot: s, Target: target, Epoch: 1})
+	rec.Base, rec.Surge = rapid.IntRange(0, 12).Draw(t, "base"), rapid.IntRange(-1, 4).Draw(t, "surge")
+	rec.Proven, rec.Restoring = rapid.Bool().Draw(t, "proven"), rapid.Bool().Draw(t, "restoring")
+	rec.Previous = old
+	if rapid.Bool().Draw(t, "back") {
+		rec.Direction, rec.Copy = rollout.Back, rapid.SampledFrom([]int64{0, 3}).Draw(t, "copy")
+	}
+	rec.Suspended = map[string]string{"AZRebalance": ""}
+	s.Group.Suspended = map[string]string{"AZRebalance": "r", "Launch": "x"}
+	mem := rollout.Memory{
+		FirstSeen: map[string]time.Time{}, HealthySince: map[string]time.Time{}, Graduated: map[string]bool{}, EndedAt: map[string]time.Time{},
+		Announced: map[string]rollout.Version{}, SickSince: map[string]time.Time{}, Progress: began,
+	}
+	for i := range s.Members {
+		m := &s.Members[i]
+		m.Version = rapid.SampledFrom(versions).Draw(t, "version")
+		m.State = rapid.SampledFrom([]rollout.Lifecycle{rollout.Pending, rollout.InService, rollout.InService, rollout.Terminating, rollout.Other}).Draw(t, "state")
+		m.Healthy = rapid.IntRange(0, 5).Draw(t, "healthy") > 0
+		m.Targets[0].State = rapid.SampledFrom([]string{"healthy", "healthy", "initial", "unhealthy", "unused"}).Draw(t, "target")
+		ago := began.Add(-time.Duration(rapid.IntRange(0, 900).Draw(t, "ago")) * time.Second)
+		switch rapid.IntRange(0, 5).Draw(t, "known") {
+		case 0:
+			mem.FirstSeen[m.ID] = ago
+		case 1:
+			mem.FirstSeen[m.ID], mem.HealthySince[m.ID], mem.Graduated[m.ID] = ago, ago, true
+		case 2:
+			mem.EndedAt[m.ID] = ago
+		case 3:
+			mem.FirstSeen[m.ID], mem.SickSince[m.ID] = ago, ago
+		}
+	}
+	for i := range rapid.IntRange(0, 2).Draw(t, "announced") {
+		id := fmt.Sprintf("i-new%d", i)
+		mem.Announced[id], mem.FirstSeen[id] = target, began.Add(-time.Second)
+	}
+	if rapid.Bool().Draw(t, "intents") {
+		rec.Intents = []rollout.Intent{
+			{Kind: rollout.Launch, Count: 1, Lost: true, Since: began.Add(-time.Minute)},
+			{Kind: rollout.End, IDs: []string{healthy(0, old).ID, "i-gone"}, Dec: true, Lost: true},
+			{Kind: rollout.Suspend, Names: []string{"AZRebalance"}, Lost: true},
+		}
+	}
+	in := rollout.Input{Spec: anySpec(t), Snapshot: s, Record: rec, Memory: mem}
+	if rapid.IntRange(0, 4).Draw(t, "stop") == 0 {
+		in.Stop = "a signal"
+	}
+	return in
+}
+
+// clone is a deep copy by way of text, which everything in an input survives.
+func clone[T any](t *rapid.T, v T) T {
+	text, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out T
+	if err := json.Unmarshal(text, &out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// TestDecide_pure: the same input gives the same decision, and nothing that
+// was given is changed.
+func TestDecide_pure(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		in := anyWorld(t)
+		before := clone(t, in)
+		first, second := rollout.Decide(in), rollout.Decide(in)
+		if !reflect.DeepEqual(first, second) {
+			t.Errorf("two decisions on one input:\n%+v\n%+v", first, second)
+		}
+		if after := clone(t, in); !reflect.DeepEqual(before, after) {
+			t.Errorf("the input was changed:\nbefore %+v\nafter  %+v", before, after)
+		}
+	})
+}
+
+// TestDecide_limits: whatever is seen, no decision takes healthy below the
+// floor, nor what is launched above the ceiling, nor ends a member twice.
+func TestDecide_limits(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		in := anyWorld(t)
+		d := rollout.Decide(in)
+		lim, _ := in.Spec.Limits(d.Record.Base, in.Snapshot.Group.Max)
+		byID := map[string]rollout.Member{}
+		launched, well := 0, 0
+		for _, m := range in.Snapshot.Members {
+			byID[m.ID] = m
+			if (m.State == rollout.Pending || m.State == rollout.InService) && in.Memory.EndedAt[m.ID].IsZero() {
+				launched++
+				if fit(in, m) {
+					well++
+				}
+			}
+		}
+		ended, added := 0, 0
+		seen := map[string]bool{}
+		for _, s := range d.Steps {
+			switch s.Kind {
+			case rollout.End:
+				m, here := byID[s.Member]
+				if !here || seen[s.Member] || m.State == rollout.Terminating || m.State == rollout.Other {
+					t.Errorf("%s is ended, which is not there, ended already, or in a state not to touch: %+v", s.Member, m)
+				}
+				seen[s.Member] = true
+				ended++
+				if fit(in, m) {
+					well--
+					if well < lim.Floor {
+						t.Errorf("ending %s leaves %d healthy, the floor is %d", s.Member, well, lim.Floor)
+					}
+				}
+			case rollout.Launch:
+				added += s.Count
+			case rollout.Suspend, rollout.Resume, rollout.Point, rollout.Raise, rollout.Copy, rollout.SetDefault:
+			}
+		}
+		if added > 0 && launched-ended+added > lim.Ceiling {
+			t.Errorf("launched %d − %d + %d, the ceiling is %d", launched, ended, added, lim.Ceiling)
+		}
+		if in.Stop != "" && added > 0 {
+			t.Error("a roll that must stop launches")
+		}
+		if d.Ending == nil && d.Next.IsZero() {
+			t.Error("nothing says when to look again")
+		}
+	})
+}
+
+// fit says whether a member is healthy by every signal of the staged group.
+func fit(in rollout.Input, m rollout.Member) bool {
+	unused := true
+	for _, x := range in.Snapshot.Members {
+		unused = unused && x.Targets[0].State == "unused"
+	}
+	return m.State == rollout.InService && m.Healthy && (m.Targets[0].State == "healthy" || unused && in.Snapshot.TargetsSeen)
+}
