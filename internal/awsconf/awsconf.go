@@ -11,6 +11,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -18,7 +20,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
-	"github.com/aws/smithy-go/middleware"
 	awsbase "github.com/hashicorp/aws-sdk-go-base/v2"
 	"github.com/hashicorp/aws-sdk-go-base/v2/diag"
 	"github.com/hashicorp/aws-sdk-go-base/v2/logging"
@@ -152,19 +153,11 @@ func logsCalls() bool {
 	return false
 }
 
-// withoutLogger takes aws-sdk-go-base's logger of requests out of a call. It
-// puts another reader in place of each request's body, even where nothing is
-// logged; when the answer comes before net/http has read that to its end, as
-// happens on loopback, the connection is closed under the answer.
-func withoutLogger(stack *middleware.Stack) error {
-	_, _ = stack.Deserialize.Remove("TF_AWS_RequestResponseLogger") // a version without it is just as well
-	return nil
-}
-
 func (s Settings) resolve(ctx context.Context) (aws.Config, error) {
 	ctx, logger := logging.NewTfLogger(ctx)
 	base := s.base()
 	base.Logger = logger
+	base.SuppressDebugLog = !logsCalls()
 	_, config, diags := awsbase.GetAwsConfig(ctx, base)
 	if err := failure(diags); err != nil {
 		return aws.Config{}, err
@@ -172,10 +165,25 @@ func (s Settings) resolve(ctx context.Context) (aws.Config, error) {
 	if config.Region == "" {
 		return aws.Config{}, ErrNoRegion
 	}
-	if !logsCalls() {
-		config.APIOptions = append(config.APIOptions, withoutLogger)
-	}
+	config.HTTPClient = readOnly{config.HTTPClient}
 	return config, nil
+}
+
+// readOnly sends requests whose bodies can only be read.
+//
+// smithy-go closes a request's body as soon as there is an answer, and its body
+// says io.EOF when it is asked to WriteTo after that, which net/http takes for
+// a broken request: it closes the connection under the answer. With answers as
+// fast as a simulator's on this machine, one in some hundreds breaks so. A body
+// that cannot WriteTo is read instead, where io.EOF is what it should be.
+type readOnly struct{ aws.HTTPClient }
+
+// Do implements [aws.HTTPClient].
+func (c readOnly) Do(r *http.Request) (*http.Response, error) {
+	if r.Body != nil && r.Body != http.NoBody {
+		r.Body = struct{ io.ReadCloser }{r.Body}
+	}
+	return c.HTTPClient.Do(r)
 }
 
 func (s Settings) base() *awsbase.Config {

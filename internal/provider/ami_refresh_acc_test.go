@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -329,6 +330,45 @@ func TestAccAMIRefresh_editFailed(t *testing.T) {
 				ConfigStateChecks: []statecheck.StateCheck{
 					state(refreshAddress, "image_id", second), state(refreshAddress, "launch_template_version", "4"),
 				},
+			},
+		},
+	})
+}
+
+func TestAccAMIRefresh_sourceChanged(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, fleet)
+	l.publish(third, "platinum-web-1", awssim.ImageBehaviour{})
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: l.factories(),
+		Steps: []resource.TestStep{
+			{Config: l.config(refresh), ConfigStateChecks: []statecheck.StateCheck{state(refreshAddress, "image_id", second)}},
+			{
+				Config: l.config(strings.Replace(refresh, "golden-*", "platinum-*", 1)),
+				ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+					plannedUnknown(refreshAddress, "image_id"), plannedUnknown(refreshAddress, "launch_template_version"),
+				}},
+				ConfigStateChecks: []statecheck.StateCheck{state(refreshAddress, "image_id", third)},
+			},
+		},
+	})
+}
+
+func TestAccAMIRefresh_templateDeleted(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, fleet)
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: l.factories(),
+		Steps: []resource.TestStep{
+			{Config: l.config(refresh)},
+			{
+				PreConfig: func() {
+					_, err := l.ec2().DeleteLaunchTemplate(l.Context(), &ec2.DeleteLaunchTemplateInput{LaunchTemplateId: aws.String(l.template)})
+					if err != nil {
+						l.Fatal(err)
+					}
+				},
+				Config: l.config(refresh), PlanOnly: true, ExpectNonEmptyPlan: true,
 			},
 		},
 	})

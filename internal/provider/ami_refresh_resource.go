@@ -276,18 +276,10 @@ func (r *amiRefresh) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 		return
 	}
 	resp.Diagnostics.Append(req.State.Get(ctx, &prior)...)
-	body, diags := req.Private.GetKey(ctx, seenKey)
-	resp.Diagnostics.Append(diags...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	var seen *amiSeen
-	if body != nil {
-		seen = &amiSeen{}
-		if err := json.Unmarshal(body, seen); err != nil {
-			seen = nil // written by another version of Refit
-		}
-	}
+	seen := recall[amiSeen](ctx, req.Private)
 	plan = planAMIRefresh(prior, plan, seen)
 	if seen != nil {
 		for _, w := range seen.Warnings {

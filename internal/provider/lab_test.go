@@ -174,11 +174,11 @@ func (l *lab) group() (g awssim.Group, images map[string]int) {
 	return g, images
 }
 
-// version makes a version of the template with another image.
-func (l *lab) version(from, imageID string) {
+// version makes a copy of the template's first version with another image.
+func (l *lab) version(imageID string) {
 	l.Helper()
 	_, err := l.ec2().CreateLaunchTemplateVersion(l.Context(), &ec2.CreateLaunchTemplateVersionInput{
-		LaunchTemplateId: aws.String(l.template), SourceVersion: aws.String(from),
+		LaunchTemplateId: aws.String(l.template), SourceVersion: aws.String("1"),
 		LaunchTemplateData: &types.RequestLaunchTemplateData{ImageId: aws.String(imageID)},
 	})
 	if err != nil {
@@ -193,4 +193,15 @@ func (l *lab) act(a awssim.Action) {
 		l.Fatal(err)
 	}
 	l.world.Advance(10 * time.Minute)
+}
+
+// setDefault moves the template's default version, as its user would.
+func (l *lab) setDefault(number string) {
+	l.Helper()
+	_, err := l.ec2().ModifyLaunchTemplate(l.Context(), &ec2.ModifyLaunchTemplateInput{
+		LaunchTemplateId: aws.String(l.template), DefaultVersion: aws.String(number),
+	})
+	if err != nil {
+		l.Fatal(err)
+	}
 }

@@ -25,13 +25,13 @@ resource "refit_asg_rolling_update" "web" {
 func TestAccProvider_journalInS3(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, fleet+"\nbucket \"state\" {}\n")
-	l.version("1", second)
+	l.version(second)
 	config := strings.Replace(l.config(onVersion2), `provider "refit" {`, `provider "refit" {
   journal = { s3_bucket = "state", prefix = "refit/" }`, 1)
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: l.factories(),
 		Steps: []resource.TestStep{{
-			Config: config, ConfigStateChecks: []statecheck.StateCheck{converged(true), outcome("succeeded")}, Check: l.runs(second, 4),
+			Config: config, ConfigStateChecks: []statecheck.StateCheck{converged, outcome("succeeded")}, Check: l.runs(second, 4),
 		}},
 	})
 	for call := range l.world.Calls() {
@@ -46,7 +46,7 @@ func TestAccProvider_progress(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "progress")
 	t.Setenv("REFIT_PROGRESS", file)
 	l := newLab(t, fleet)
-	l.version("1", second)
+	l.version(second)
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: l.factories(),
 		Steps:                    []resource.TestStep{{Config: l.config(onVersion2)}},
@@ -125,7 +125,7 @@ func TestAccProvider_badInput(t *testing.T) {
 func TestAccRollingUpdate_throttled(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, fleet)
-	l.version("1", second)
+	l.version(second)
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: l.factories(),
 		Steps: []resource.TestStep{{
@@ -139,7 +139,7 @@ func TestAccRollingUpdate_throttled(t *testing.T) {
 				})
 			},
 			Config:            l.config(onVersion2),
-			ConfigStateChecks: []statecheck.StateCheck{converged(true), outcome("succeeded")},
+			ConfigStateChecks: []statecheck.StateCheck{converged, outcome("succeeded")},
 			Check:             l.runs(second, 4),
 		}},
 	})
@@ -169,7 +169,7 @@ resource "refit_asg_rolling_update" "web" {
 func TestAccRollingUpdate_deletedDuringRoll(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, fleet)
-	l.version("1", second)
+	l.version(second)
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: l.factories(),
 		Steps: []resource.TestStep{{
@@ -198,13 +198,13 @@ func TestAccRollingUpdate_edges(t *testing.T) {
 			t.Parallel()
 			text := regexp.MustCompile(`min +=.*\n +max +=.*\n +desired +=.*`).ReplaceAllString(fleet, capacity)
 			l := newLab(t, text)
-			l.version("1", second)
+			l.version(second)
 			resource.Test(t, resource.TestCase{
 				ProtoV6ProviderFactories: l.factories(),
 				Steps: []resource.TestStep{
 					{
 						Config:            l.config(strings.Replace(onVersion2, "launch_template_version", "min_healthy_percentage  = 0\n  max_healthy_percentage  = 100\n  launch_template_version", 1)),
-						ConfigStateChecks: []statecheck.StateCheck{converged(true)},
+						ConfigStateChecks: []statecheck.StateCheck{converged},
 					},
 				},
 			})
@@ -247,4 +247,20 @@ resource "refit_asg_rolling_update" "all" {
 		t.Error(err)
 	}
 	t.Log(calls)
+}
+
+func TestAccRollingUpdate_refreshRunning(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, fleet)
+	l.version(second)
+	if err := l.world.Act(awssim.Action{Do: "start_refresh", Group: "web"}); err != nil {
+		t.Fatal(err)
+	}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: l.factories(),
+		Steps: []resource.TestStep{{
+			Config:      l.config(onVersion2),
+			ExpectError: regexp.MustCompile(`(?s)instance\s+refresh\s+of\s+the\s+group\s+is\s+running.*since.*Nothing\s+was\s+changed`),
+		}},
+	})
 }

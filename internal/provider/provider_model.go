@@ -116,12 +116,15 @@ func (m providerModel) settings(ctx context.Context) (awsconf.Settings, journalS
 	return s, j, poll, diags
 }
 
-// texts gives the elements of a list or a set, none when it is null or unknown.
-func texts(ctx context.Context, l interface {
+// list is what lists and sets have in common.
+type list interface {
 	IsNull() bool
 	IsUnknown() bool
 	ElementsAs(ctx context.Context, target any, allowUnhandled bool) diag.Diagnostics
-}, diags *diag.Diagnostics) []string {
+}
+
+// texts gives the elements of a list or a set, none when it is null or unknown.
+func texts(ctx context.Context, l list, diags *diag.Diagnostics) []string {
 	if l.IsNull() || l.IsUnknown() {
 		return nil
 	}

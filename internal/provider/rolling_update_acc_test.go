@@ -35,9 +35,7 @@ resource "refit_asg_rolling_update" "web" {
 }
 `
 
-func converged(is bool) statecheck.StateCheck {
-	return statecheck.ExpectKnownValue(rollAddress, tfjsonpath.New("converged"), knownvalue.Bool(is))
-}
+var converged = statecheck.ExpectKnownValue(rollAddress, tfjsonpath.New("converged"), knownvalue.Bool(true))
 
 func outcome(want string) statecheck.StateCheck {
 	return statecheck.ExpectKnownValue(rollAddress, tfjsonpath.New("last_roll").AtMapKey("outcome"), knownvalue.StringExact(want))
@@ -68,7 +66,7 @@ func TestAccRollingUpdate_roll(t *testing.T) {
 			{
 				Config: l.config(both),
 				ConfigStateChecks: []statecheck.StateCheck{
-					converged(true), outcome("succeeded"),
+					converged, outcome("succeeded"),
 					state(rollAddress, "launch_template_version", "2"), state(rollAddress, "target_version", "2"),
 					statecheck.ExpectKnownValue(rollAddress, tfjsonpath.New("last_roll").AtMapKey("from_image"), knownvalue.StringExact(first)),
 					statecheck.ExpectKnownValue(rollAddress, tfjsonpath.New("last_roll").AtMapKey("to_image"), knownvalue.StringExact(second)),
@@ -91,7 +89,7 @@ func TestAccRollingUpdate_roll(t *testing.T) {
 						"stale": knownvalue.Int64Exact(4), "lowest_healthy": knownvalue.Int64Exact(4), "highest_launched": knownvalue.Int64Exact(6),
 					})),
 				}},
-				ConfigStateChecks: []statecheck.StateCheck{converged(true), outcome("succeeded"), state(rollAddress, "target_version", "3")},
+				ConfigStateChecks: []statecheck.StateCheck{converged, outcome("succeeded"), state(rollAddress, "target_version", "3")},
 				Check:             l.runs(third, 4),
 			},
 		},
@@ -113,7 +111,7 @@ func TestAccRollingUpdate_rollback(t *testing.T) {
 			{
 				Config: l.config(both), ConfigPlanChecks: emptyPlan,
 				ConfigStateChecks: []statecheck.StateCheck{
-					converged(true), outcome("rolled_back"),
+					converged, outcome("rolled_back"),
 					state(rollAddress, "launch_template_version", "2"), state(refreshAddress, "image_id", second),
 				},
 				Check: l.runs(second, 4),
@@ -121,7 +119,7 @@ func TestAccRollingUpdate_rollback(t *testing.T) {
 			{
 				PreConfig:         func() { l.publish("ami-00000000000000005", "golden-web-5", awssim.ImageBehaviour{}) },
 				Config:            l.config(both),
-				ConfigStateChecks: []statecheck.StateCheck{converged(true), outcome("succeeded")},
+				ConfigStateChecks: []statecheck.StateCheck{converged, outcome("succeeded")},
 				Check:             l.runs("ami-00000000000000005", 4),
 			},
 		},
@@ -145,19 +143,19 @@ resource "refit_asg_rolling_update" "web" {
 		Steps: []resource.TestStep{
 			{
 				Config:            literal(1, ""),
-				ConfigStateChecks: []statecheck.StateCheck{converged(true), statecheck.ExpectKnownValue(rollAddress, tfjsonpath.New("last_roll"), knownvalue.Null())},
+				ConfigStateChecks: []statecheck.StateCheck{converged, statecheck.ExpectKnownValue(rollAddress, tfjsonpath.New("last_roll"), knownvalue.Null())},
 			},
 			{
 				PreConfig: func() {
 					l.publish(third, "golden-web-4", awssim.ImageBehaviour{NeverHealthy: true})
-					l.version("1", third)
+					l.version(third)
 				},
 				Config:      literal(2, ""),
 				ExpectError: regexp.MustCompile(`(?s)rolled back`),
 			},
 			// The configuration still says 2. It is held back, with a warning.
 			{Config: literal(2, ""), ConfigPlanChecks: emptyPlan, ConfigStateChecks: []statecheck.StateCheck{
-				converged(true), state(rollAddress, "launch_template_version", "1"),
+				converged, state(rollAddress, "launch_template_version", "1"),
 			}},
 			{
 				PreConfig: func() { l.world.SetImageBehaviour(third, awssim.ImageBehaviour{}) },
@@ -186,7 +184,7 @@ resource "refit_asg_rolling_update" "web" {
 			{Config: config},
 			{
 				PreConfig: func() {
-					l.version("1", second)
+					l.version(second)
 					l.act(awssim.Action{Do: "set_pointer", Group: "web", Version: "2"})
 					l.act(awssim.Action{Do: "terminate", Group: "web"})
 				},
@@ -354,7 +352,7 @@ func TestAccRollingUpdate_denied(t *testing.T) {
 			resource.Test(t, resource.TestCase{
 				ProtoV6ProviderFactories: l.factories(),
 				Steps: []resource.TestStep{{
-					PreConfig:   func() { l.version("1", second) },
+					PreConfig:   func() { l.version(second) },
 					Config:      l.config("resource \"refit_asg_rolling_update\" \"web\" {\n autoscaling_group_name = \"web\"\n launch_template_version = 2\n}\n"),
 					ExpectError: regexp.MustCompile(want),
 				}},
@@ -373,7 +371,7 @@ func TestAccRollingUpdate_refused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := newLab(t, strings.Replace(fleet, c.from, c.to, 1))
-			l.version("1", second)
+			l.version(second)
 			resource.Test(t, resource.TestCase{
 				ProtoV6ProviderFactories: l.factories(),
 				Steps: []resource.TestStep{{
@@ -381,6 +379,72 @@ func TestAccRollingUpdate_refused(t *testing.T) {
 					ExpectError: regexp.MustCompile(c.want),
 				}},
 			})
+		})
+	}
+}
+
+func TestAccRollingUpdate_retry(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, fleet)
+	again := strings.Replace(both, `on_failure              = "rollback"`, "on_failure = \"rollback\"\n  retry = \"the disk was full\"", 1)
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: l.factories(),
+		Steps: []resource.TestStep{
+			{Config: l.config(both)},
+			{
+				PreConfig:   func() { l.publish(third, "golden-web-4", awssim.ImageBehaviour{NeverHealthy: true}) },
+				Config:      l.config(both),
+				ExpectError: regexp.MustCompile(`(?s)rolled back`),
+			},
+			// A new text lifts the quarantine; the next plan takes the image up.
+			{
+				PreConfig:          func() { l.world.SetImageBehaviour(third, awssim.ImageBehaviour{}) },
+				Config:             l.config(again),
+				Check:              l.runs(second, 4),
+				ExpectNonEmptyPlan: true,
+			},
+			{Config: l.config(again), ConfigStateChecks: []statecheck.StateCheck{converged, outcome("succeeded")}, Check: l.runs(third, 4)},
+		},
+	})
+}
+
+func TestAccRollingUpdate_floating(t *testing.T) {
+	t.Parallel()
+	for _, pointer := range []string{"$Latest", "$Default"} {
+		t.Run(pointer, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t, strings.Replace(fleet, `version       = "1"`, fmt.Sprintf("version = %q", pointer), 1))
+			config := func(version string) string {
+				return l.config(fmt.Sprintf(`
+resource "refit_asg_rolling_update" "web" {
+  autoscaling_group_name  = "web"
+  launch_template_version = %q
+}
+`, version))
+			}
+			resource.Test(t, resource.TestCase{
+				ProtoV6ProviderFactories: l.factories(),
+				Steps: []resource.TestStep{
+					{Config: config(pointer), ConfigStateChecks: []statecheck.StateCheck{converged, state(rollAddress, "target_version", "1")}},
+					{
+						PreConfig: func() { l.version(second); l.setDefault("2") },
+						Config:    config(pointer),
+						ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+							planned(rollAddress, "target_version", "2"), plannedUnknown(rollAddress, "converged"),
+						}},
+						ConfigStateChecks: []statecheck.StateCheck{converged, outcome("succeeded"), state(rollAddress, "target_version", "2")},
+						Check:             l.runs(second, 4),
+					},
+					// Pinning what it means now is no roll.
+					{Config: config("2"), ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+						plancheck.ExpectKnownValue(rollAddress, tfjsonpath.New("converged"), knownvalue.Bool(true)),
+						planned(rollAddress, "launch_template_version", "2"),
+					}}},
+				},
+			})
+			if g, _ := l.group(); g.Version != pointer {
+				t.Errorf("got a group that points at %s, want %s as before", g.Version, pointer)
+			}
 		})
 	}
 }

@@ -192,7 +192,9 @@ func (r *rollingUpdate) lift(ctx context.Context, m rollingUpdateModel) diag.Dia
 			continue
 		}
 		q.Cleared = true
-		err = c.docs.Put(ctx, image.QuarantinePath(template, q.Data), q)
+		if err = c.docs.Put(ctx, image.QuarantinePath(template, q.Data), q); err == nil {
+			diags.AddWarning("Quarantine lifted", fmt.Sprintf("%s may be tried again. Where refit_ami_refresh had passed it over, the next plan takes it up.", q.Image))
+		}
 		r.backend.held.forget()
 	}
 	if err != nil {
@@ -238,11 +240,14 @@ func (r *rollingUpdate) Read(ctx context.Context, req resource.ReadRequest, resp
 	resp.Diagnostics.Append(resp.State.Set(ctx, m)...)
 }
 
+// kept is where a snapshot is read from.
+type kept interface {
+	GetKey(ctx context.Context, key string) ([]byte, diag.Diagnostics)
+}
+
 // recall reads a snapshot from private state; nil when there is none that this
 // version of Refit understands.
-func recall[T any](ctx context.Context, p interface {
-	GetKey(ctx context.Context, key string) ([]byte, diag.Diagnostics)
-}) *T {
+func recall[T any](ctx context.Context, p kept) *T {
 	body, diags := p.GetKey(ctx, seenKey)
 	if diags.HasError() || body == nil {
 		return nil

@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -105,7 +104,7 @@ func TestActivityStopsWhatIsUnderWay(t *testing.T) {
 		t.Error("a change began after the stop")
 	}
 	var none *Activity
-	if ctx, done := none.begin(context.Background()); ctx.Err() != nil {
+	if ctx, done := none.begin(t.Context()); ctx.Err() != nil {
 		t.Error("got an ended context, want a live one")
 	} else {
 		done()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fleetrefit/terraform-provider-refit/internal/awssim"
+	"github.com/fleetrefit/terraform-provider-refit/internal/roller"
 	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
 	"github.com/fleetrefit/terraform-provider-refit/internal/rolltest"
 )
@@ -24,55 +25,141 @@ func TestChaos(t *testing.T) {
 	for seed := range *chaosSeeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
-			r := rand.New(rand.NewPCG(uint64(seed), 1))
-			shape := rolltest.Shape{
-				Members: 1 + r.IntN(9), Pointer: pick(r, "1", "1", "$Default", "2"), S3: r.IntN(3) == 0,
-			}
-			// Rebalancing by AWS after an owner died would break limits without
-			// Refit's doing.
-			shape.Group = `launched_from = 1
-				suspended = ["AZRebalance"]`
-			s := rolltest.New(t, shape)
-			p := pick(r, [2]int{100, 110}, [2]int{100, 150}, [2]int{100, 200}, [2]int{90, 100}, [2]int{50, 100}, [2]int{75, 125})
-			q := rolltest.Request(p[0], p[1])
-			q.LockTimeout = 10 * time.Minute
-			if r.IntN(3) == 0 {
-				q.Spec.Checkpoints = []rollout.Checkpoint{{Percentage: 1 + r.IntN(60), Bake: time.Duration(r.IntN(3)) * time.Minute}}
-			}
-			t.Logf("%+v at %v, checkpoints %v", shape, p, q.Spec.Checkpoints)
-			s.Referee(q)
-			if r.IntN(2) == 0 {
-				stale := time.Duration(1+r.IntN(25)) * time.Second
-				for _, service := range []string{"autoscaling", "elasticloadbalancing"} {
-					if err := s.World.SetStaleness(service, stale); err != nil {
-						t.Fatal(err)
-					}
-				}
-			}
-			trouble(t, s, r)
-			for owner := range 1 + r.IntN(3) {
-				if r.IntN(2) == 0 {
-					s.Crash(t.Context(), q, r.IntN(80), r.IntN(2) == 0)
-				} else {
-					ctx, cancel := context.WithCancel(t.Context())
-					s.World.At(time.Duration(r.IntN(400))*time.Second, cancel)
-					_, _ = s.Roll(ctx, q) // how it ends matters to the last owner only
-				}
-				if g := s.Group(); rolltest.On(g, 2) == g.Launched() && len(g.Suspended) == 1 {
-					// It was over. A look older than that would begin another roll.
-					if err := s.World.Clock().Sleep(t.Context(), time.Minute); err != nil {
-						t.Fatal(err)
-					}
-				}
-				s.Roller = s.NewRoller(fmt.Sprint("next ", owner), 2+owner)
-			}
-			s.World.ClearFaults()
+			s, q, _ := chaos(t, rand.New(rand.NewPCG(uint64(seed), 1)), "")
 			if _, err := s.Roll(t.Context(), q); err != nil {
 				t.Fatalf("roll: %v\n%s", err, s.Story())
 			}
 			s.Settled(2)
 		})
 	}
+}
+
+// TestChaos_brokenImage is the same with an image that never becomes healthy:
+// the group is back where it was in the end.
+func TestChaos_brokenImage(t *testing.T) {
+	t.Parallel()
+	for seed := range *chaosSeeds {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			s, q, members := chaos(t, rand.New(rand.NewPCG(uint64(seed), 2)), "never_healthy = true")
+			if _, err := s.Roll(t.Context(), q); err == nil {
+				t.Fatalf("a broken image succeeded\n%s", s.Story())
+			}
+			if n := rolltest.On(s.Group(), 2); n > 0 {
+				t.Errorf("%d members run the broken image at the end", n)
+			}
+			g := s.Group()
+			if g.Healthy() != members || g.Launched() != members || g.Desired != members {
+				t.Errorf("%d of %d launched members are healthy, desired %d, want %d", g.Healthy(), g.Launched(), g.Desired, members)
+			}
+			if _, left := g.Suspended["InstanceRefresh"]; left || len(g.Suspended) != 1 {
+				t.Errorf("suspended at the end: %v", g.Suspended)
+			}
+			if t.Failed() {
+				t.Log(s.Story())
+			}
+		})
+	}
+}
+
+// TestChaos_others is the same while a policy scales out or in, once. What
+// others want is never undone; what cannot be told from our own surge stays.
+func TestChaos_others(t *testing.T) {
+	t.Parallel()
+	for seed := range *chaosSeeds {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			r := rand.New(rand.NewPCG(uint64(seed), 3))
+			by, at := pick(r, 3, 2, 1, -1), time.Duration(r.IntN(600))*time.Second
+			acted := 0
+			members := 0
+			s, q, _ := chaosWith(t, r, "", func(s *rolltest.Stage) {
+				members = s.Group().Desired
+				s.Lenient()
+				s.Excuse()
+				if by < 0 {
+					s.Outside(s.Group().Desired + by) // the least floor that is right
+				}
+				s.World.At(at, func() {
+					if g := s.Group(); g.Desired+by > g.Max || members+by >= g.Max || g.Desired+by < 1 {
+						return
+					}
+					acted = by
+					if err := s.World.Act(awssim.Action{Do: "scale", Group: "web", Value: by}); err != nil {
+						t.Error(err)
+					}
+				})
+			})
+			if _, err := s.Roll(t.Context(), q); err != nil {
+				t.Fatalf("roll: %v\n%s", err, s.Story())
+			}
+			// A scale-in may have met our surge, and then takes nothing from them;
+			// one that could not be told from what a dead owner did leaves more.
+			g, want := s.Group(), members+acted
+			if g.Desired < want || acted >= 0 && g.Desired > want || rolltest.On(g, 2) != g.Desired {
+				t.Errorf("%+d at %s: desired %d, %d on version 2, want %d\n%s", acted, at, g.Desired, rolltest.On(g, 2), want, s.Story())
+			}
+		})
+	}
+}
+
+// chaos stages a random world and lets owners come and go in it. The last one
+// is for the caller to let roll.
+func chaos(t *testing.T, r *rand.Rand, image string) (*rolltest.Stage, roller.Request, int) {
+	t.Helper()
+	return chaosWith(t, r, image, func(*rolltest.Stage) {})
+}
+
+// chaosWith is chaos with somebody else at work, too.
+func chaosWith(t *testing.T, r *rand.Rand, image string, others func(*rolltest.Stage)) (*rolltest.Stage, roller.Request, int) {
+	t.Helper()
+	// Rebalancing by AWS after an owner died would break limits without
+	// Refit's doing.
+	shape := rolltest.Shape{
+		Members: 1 + r.IntN(9), Pointer: pick(r, "1", "1", "$Default", "2"), S3: r.IntN(3) == 0, Image: image,
+		Group: `launched_from = 1
+			suspended = ["AZRebalance"]`,
+	}
+	s := rolltest.New(t, shape)
+	p := pick(r, [2]int{100, 110}, [2]int{100, 150}, [2]int{100, 200}, [2]int{90, 100}, [2]int{50, 100}, [2]int{75, 125})
+	q := rolltest.Request(p[0], p[1])
+	q.LockTimeout = 10 * time.Minute
+	if r.IntN(3) == 0 {
+		q.Spec.Checkpoints = []rollout.Checkpoint{{Percentage: 1 + r.IntN(60), Bake: time.Duration(r.IntN(3)) * time.Minute}}
+	}
+	t.Logf("%+v at %v, checkpoints %v", shape, p, q.Spec.Checkpoints)
+	s.Referee(q)
+	if image != "" {
+		q.Spec.InstanceTimeout = 3 * time.Minute
+	}
+	if r.IntN(2) == 0 {
+		stale := time.Duration(1+r.IntN(25)) * time.Second
+		for _, service := range []string{"autoscaling", "elasticloadbalancing"} {
+			if err := s.World.SetStaleness(service, stale); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	others(s)
+	trouble(t, s, r)
+	for owner := range 1 + r.IntN(3) {
+		if r.IntN(2) == 0 {
+			s.Crash(t.Context(), q, r.IntN(80), r.IntN(2) == 0)
+		} else {
+			ctx, cancel := context.WithCancel(t.Context())
+			s.World.At(time.Duration(r.IntN(400))*time.Second, cancel)
+			_, _ = s.Roll(ctx, q) // how it ends matters to the last owner only
+		}
+		if g := s.Group(); len(g.Suspended) == 1 && (rolltest.On(g, 2) == g.Launched() || rolltest.On(g, 2) == 0) {
+			// It may be over. A look older than that would begin another roll.
+			if err := s.World.Clock().Sleep(t.Context(), time.Minute); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.Roller = s.NewRoller(fmt.Sprint("next ", owner), 2+owner)
+	}
+	s.World.ClearFaults()
+	return s, q, shape.Members
 }
 
 // trouble lets calls fail from now on, some at once and some later.

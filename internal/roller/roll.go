@@ -310,7 +310,9 @@ func (o *owner) look(look rollout.Look) (rollout.Snapshot, error) {
 		if err == nil {
 			if !o.trouble.IsZero() {
 				o.say(rollout.Note{Text: "AWS answers again"})
-				o.mem.Progress = o.mem.Progress.Add(o.Clock.Now().Sub(o.trouble)) // throttling is no stall
+				if !o.mem.Progress.IsZero() {
+					o.mem.Progress = o.mem.Progress.Add(o.Clock.Now().Sub(o.trouble)) // throttling is no stall
+				}
 			}
 			o.trouble = time.Time{}
 			return snap, nil

@@ -198,23 +198,10 @@ func (t *turn) ended(id string, decrement bool) {
 }
 
 // lostLaunches explains a surplus of desired by launches whose answer was
-// lost: they happened. Steps are made in order, so it was the first ones of a
-// batch, unless a single one failed in between.
+// lost: some of them, the first ones that fit, happened.
 func (t *turn) lostLaunches(surplus int) bool {
-	happened, sum := []int{}, 0
-	for i, in := range t.rec.Intents {
-		if n := in.adds(); n > 0 && sum < surplus {
-			happened, sum = append(happened, i), sum+n
-		}
-	}
-	if sum != surplus {
-		i := slices.IndexFunc(t.rec.Intents, func(in Intent) bool { return in.adds() == surplus && surplus > 0 })
-		if i < 0 {
-			return false
-		}
-		happened = []int{i}
-	}
-	if surplus <= 0 {
+	happened := fitting(t.rec.Intents, 0, surplus)
+	if surplus <= 0 || len(happened) == 0 {
 		return false
 	}
 	for _, i := range slices.Backward(happened) {
@@ -230,6 +217,25 @@ func (t *turn) lostLaunches(surplus int) bool {
 	}
 	t.mem.Unexplained = time.Time{}
 	return true
+}
+
+// fitting are the first intents, from one on, that add exactly n to desired;
+// none when no choice of them does. With launches of 3, 3 and 2, of which one
+// failed, 5 is the first and the third. There are as many as zones, so trying
+// is cheap.
+func fitting(intents []Intent, from, n int) []int {
+	for i := from; i < len(intents); i++ {
+		switch add := intents[i].adds(); {
+		case add <= 0 || add > n:
+		case add == n:
+			return []int{i}
+		default:
+			if rest := fitting(intents, i+1, n-add); rest != nil {
+				return append([]int{i}, rest...)
+			}
+		}
+	}
+	return nil
 }
 
 // adds is how much an intent adds to the desired capacity.

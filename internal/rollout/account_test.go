@@ -114,6 +114,7 @@ func TestDecide_lostAnswers(t *testing.T) {
 	}{
 		{"a launch that happened", 0, 6, []rollout.Intent{launch(2)}, []rollout.Change{told}, time.Second, 4, 2, 0},
 		{"one of two that happened", 0, 6, []rollout.Intent{launch(2), launch(1)}, []rollout.Change{told}, time.Second, 4, 2, 1},
+		{"the first and the last of three", 0, 9, []rollout.Intent{launch(3), launch(3), launch(2)}, []rollout.Change{told}, time.Second, 4, 5, 1},
 		{"it was a policy", 0, 6, []rollout.Intent{launch(2)}, []rollout.Change{policy}, time.Second, 6, 0, 1},
 		{"not known yet", 0, 4, []rollout.Intent{launch(2)}, nil, 30 * time.Second, 4, 0, 1},
 		{"a launch that did not happen", 0, 4, []rollout.Intent{launch(2)}, nil, time.Minute, 4, 0, 0},
