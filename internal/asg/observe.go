@@ -128,7 +128,7 @@ func (c *Client) pointer(ctx context.Context, g astypes.AutoScalingGroup, look r
 		for _, v := range found {
 			s.Group.Latest = max(s.Group.Latest, v.Number)
 			if v.isDefault {
-				s.Group.Default = v.Number
+				s.Group.Default, s.Group.DefaultIs = v.Number, v.Version
 			}
 		}
 	}

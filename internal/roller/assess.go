@@ -38,15 +38,21 @@ func (r *Roller) Assess(ctx context.Context, q Request) (rollout.Assessment, err
 	if a.Held, err = r.held(ctx, q, target); err != nil || a.Held != "" {
 		return a, err
 	}
-	return r.forecast(ctx, q, target)
+	return r.forecast(ctx, q, target, func(desired int) int {
+		if !found || entry.State == journal.Settled {
+			return desired
+		}
+		return wanted(entry, desired) // an unfinished roll's surge is not what others want
+	})
 }
 
 // forecast looks at the rest that only a roll needs.
-func (r *Roller) forecast(ctx context.Context, q Request, target rollout.Version) (rollout.Assessment, error) {
+func (r *Roller) forecast(ctx context.Context, q Request, target rollout.Version, wants func(int) int) (rollout.Assessment, error) {
 	snap, err := r.Groups.Observe(ctx, q.Group, everything)
 	if err != nil {
 		return rollout.Assessment{}, err
 	}
+	snap.Group.Desired = wants(snap.Group.Desired)
 	a := rollout.Assess(q.Spec, snap, target)
 	if len(a.Problems) == 0 && a.Stale > 0 {
 		a.Forecast = rollout.Predict(q.Spec, snap, target)

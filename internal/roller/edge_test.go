@@ -139,6 +139,28 @@ func TestEdge_pointerThrottled(t *testing.T) {
 	}
 }
 
+// TestEdge_resumedAtMaxSize interrupts a roll whose surge fills the group up to
+// its max size: that is no reason not to plan or continue it.
+func TestEdge_resumedAtMaxSize(t *testing.T) {
+	t.Parallel()
+	s := rolltest.New(t, rolltest.Shape{Members: 4})
+	q := rolltest.Request(100, 200)
+	q.LockTimeout = 10 * time.Minute
+	s.Crash(t.Context(), q, 14, true) // when all four are launched
+	if g := s.Group(); g.Desired != g.Max {
+		t.Fatalf("desired %d of at most %d, want it at the limit\n%s", g.Desired, g.Max, s.Story())
+	}
+	s.Roller = s.NewRoller("second", 2)
+	a, err := s.Roller.Assess(t.Context(), q)
+	if err != nil || len(a.Problems) > 0 {
+		t.Errorf("plan = %+v, %v, want no problem", a.Problems, err)
+	}
+	if _, err := s.Roll(t.Context(), q); err != nil {
+		t.Fatalf("resume: %v\n%s", err, s.Story())
+	}
+	s.Settled(2)
+}
+
 // launchedFrom counts the members of a version that are younger than the story.
 func launchedFrom(s *rolltest.Stage, version int64) int {
 	began := s.World.Clock().Now().Add(-s.Elapsed())
@@ -157,7 +179,7 @@ func TestEdge_copyThrottled(t *testing.T) {
 	s := rolltest.New(t, rolltest.Shape{Members: 4, Image: "never_healthy = true"})
 	inject(t, s, awssim.Fault{Calls: "ec2:CreateLaunchTemplateVersion", Kind: awssim.Throttle, Times: 6})
 	_, err := s.Roll(t.Context(), rolltest.Request(100, 150))
-	ended(t, s, err, rollout.RolledBack)
+	_ = ended(t, s, err, rollout.RolledBack)
 	if g := s.Group(); rolltest.On(g, 1) != 4 || g.Desired != 4 {
 		t.Errorf("after the rollback: %+v\n%s", g, s.Story())
 	}
@@ -169,7 +191,7 @@ func TestEdge_copyLost(t *testing.T) {
 	s := rolltest.New(t, rolltest.Shape{Members: 4, Image: "never_healthy = true"})
 	inject(t, s, awssim.Fault{Calls: "ec2:CreateLaunchTemplateVersion", Kind: awssim.LoseAnswer, Times: 1})
 	_, err := s.Roll(t.Context(), rolltest.Request(100, 150))
-	ended(t, s, err, rollout.RolledBack)
+	_ = ended(t, s, err, rollout.RolledBack)
 	if g := s.Group(); g.Version != "3" {
 		t.Errorf("pointer = %s, want the one copy, 3\n%s", g.Version, s.Story())
 	}
@@ -182,7 +204,7 @@ func TestEdge_copyDenied(t *testing.T) {
 	s := rolltest.New(t, rolltest.Shape{Members: 4, Image: "never_healthy = true"})
 	inject(t, s, awssim.Fault{Calls: "ec2:CreateLaunchTemplateVersion", Kind: awssim.Deny})
 	_, err := s.Roll(t.Context(), rolltest.Request(100, 150))
-	ended(t, s, err, rollout.FailedRoll)
+	_ = ended(t, s, err, rollout.FailedRoll)
 	if g := s.Group(); len(g.Suspended) > 0 || g.Version != "1" {
 		t.Errorf("after the failed rollback: pointer %s, suspended %v, want 1 and nothing\n%s", g.Version, g.Suspended, s.Story())
 	}
@@ -205,7 +227,7 @@ func TestEdge_floatingRollback(t *testing.T) {
 			c.shape.Members, c.shape.Image = 4, "never_healthy = true"
 			s := rolltest.New(t, c.shape)
 			_, err := s.Roll(t.Context(), rolltest.Request(100, 150))
-			ended(t, s, err, rollout.RolledBack)
+			_ = ended(t, s, err, rollout.RolledBack)
 			if g := s.Group(); g.Version != c.pointer || rolltest.On(g, 1) != 4 {
 				t.Errorf("pointer = %s, want %s\n%s", g.Version, c.pointer, s.Story())
 			}
@@ -308,7 +330,7 @@ func TestEdge_launchErrors(t *testing.T) {
 		t.Parallel()
 		s := rolltest.New(t, rolltest.Shape{Members: 4, Image: `launch_error = "InvalidAMIID.NotFound"`})
 		_, err := s.Roll(t.Context(), rolltest.Request(100, 150))
-		ended(t, s, err, rollout.FailedRoll)
+		_ = ended(t, s, err, rollout.FailedRoll)
 		s.Settled(1)
 		if g := s.Group(); g.Version != "1" {
 			t.Errorf("pointer = %s, want 1\n%s", g.Version, s.Story())
@@ -318,7 +340,7 @@ func TestEdge_launchErrors(t *testing.T) {
 		t.Parallel()
 		s := rolltest.New(t, rolltest.Shape{Members: 4, Image: `launch_error = "InvalidAMIID.NotFound"`})
 		_, err := s.Roll(t.Context(), rolltest.Request(75, 100))
-		ended(t, s, err, rollout.RolledBack)
+		_ = ended(t, s, err, rollout.RolledBack)
 		if g := s.Group(); g.Healthy() != 4 || rolltest.On(g, 2) != 0 {
 			t.Errorf("after the rollback: %+v\n%s", g, s.Story())
 		}
@@ -379,7 +401,7 @@ func TestEdge_rollbackPaused(t *testing.T) {
 		if e, ok := errorOf(err); ok && e.Report.Outcome == rollout.RolledBack {
 			break
 		}
-		ended(t, s, err, rollout.Paused)
+		_ = ended(t, s, err, rollout.Paused)
 		s.Roller = s.NewRoller("second", 2)
 		_, err = s.Roll(t.Context(), q)
 		if err == nil {
@@ -418,7 +440,7 @@ func TestEdge_rollbackKilled(t *testing.T) {
 		}
 		s.Roller = s.NewRoller("second", 2)
 		_, err := s.Roll(t.Context(), q)
-		ended(t, s, err, rollout.RolledBack)
+		_ = ended(t, s, err, rollout.RolledBack)
 		if g := s.Group(); g.Desired != 4 || g.Healthy() != 4 || rolltest.On(g, 2) != 0 || len(g.Suspended) > 0 {
 			t.Fatalf("crash at %d: %+v\n%s", n, g, s.Story())
 		}

@@ -29,23 +29,37 @@ func TestInput_refused(t *testing.T) {
 		request func(q *roller.Request)
 		want    []string
 	}{
-		{name: "unknown group", request: func(q *roller.Request) { q.Group = "wob" },
-			want: []string{`Unable to roll Auto Scaling group "wob"`, `"wob" does not exist`, "Check the name, the region and the account"}},
-		{name: "unknown version", request: func(q *roller.Request) { q.Version = "9" },
-			want: []string{"has no version", "9", "Give a version that exists"}},
-		{name: "another image", request: func(q *roller.Request) { q.Image = "ami-0123456789abcdef0" },
-			want: []string{"version 2 of the launch template has image ami-", "not ami-0123456789abcdef0"}},
-		{name: "percentages", request: func(q *roller.Request) { q.Spec.MinHealthy, q.Spec.MaxHealthy = 100, 100 },
-			want: []string{"max_healthy_percentage is 100 and min_healthy_percentage is 100 too", "raise max_healthy_percentage"}},
-		{name: "no headroom", shape: rolltest.Shape{Members: 4, Max: 4},
-			want: []string{"no headroom", "raise max_size of the group to at least 5", "lower min_healthy_percentage to 75"}},
+		{
+			name: "unknown group", request: func(q *roller.Request) { q.Group = "wob" },
+			want: []string{`Unable to roll Auto Scaling group "wob"`, `"wob" does not exist`, "Check the name, the region and the account"},
+		},
+		{
+			name: "unknown version", request: func(q *roller.Request) { q.Version = "9" },
+			want: []string{"has no version", "9", "Give a version that exists"},
+		},
+		{
+			name: "another image", request: func(q *roller.Request) { q.Image = "ami-0123456789abcdef0" },
+			want: []string{"version 2 of the launch template has image ami-", "not ami-0123456789abcdef0"},
+		},
+		{
+			name: "percentages", request: func(q *roller.Request) { q.Spec.MinHealthy, q.Spec.MaxHealthy = 100, 100 },
+			want: []string{"max_healthy_percentage is 100 and min_healthy_percentage is 100 too", "raise max_healthy_percentage"},
+		},
+		{
+			name: "no headroom", shape: rolltest.Shape{Members: 4, Max: 4},
+			want: []string{"no headroom", "raise max_size of the group to at least 5", "lower min_healthy_percentage to 75"},
+		},
 		{name: "Launch suspended", prepare: suspend("Launch"), want: []string{"process Launch of the group is suspended", "resume-processes"}},
 		{name: "Terminate suspended", prepare: suspend("Terminate"), want: []string{"process Terminate of the group is suspended"}},
 		{name: "AddToLoadBalancer suspended", prepare: suspend("AddToLoadBalancer"), want: []string{"process AddToLoadBalancer of the group is suspended"}},
-		{name: "instance refresh", prepare: doing(awssim.Action{Do: "start_refresh", Group: "web"}),
-			want: []string{"An instance refresh of the group is running", "since 20", "cancel-instance-refresh"}},
-		{name: "protected member", shape: rolltest.Shape{Members: 4, Group: "protected = true"},
-			want: []string{"protect", "scale-in"}},
+		{
+			name: "instance refresh", prepare: doing(awssim.Action{Do: "start_refresh", Group: "web"}),
+			want: []string{"An instance refresh of the group is running", "since 20", "cancel-instance-refresh"},
+		},
+		{
+			name: "protected member", shape: rolltest.Shape{Members: 4, Group: "protected = true"},
+			want: []string{"protect", "scale-in"},
+		},
 		{name: "denied to look", prepare: deny("autoscaling:DescribeAutoScalingGroups"), want: []string{"autoscaling:DescribeAutoScalingGroups", "permissions guide"}},
 		{name: "denied the journal", prepare: deny("ssm:PutParameter"), want: []string{"ssm:PutParameter", "permissions guide"}},
 		{name: "journal of a newer version", prepare: corrupt(`{"schema":99,"v":99}`), want: []string{"newer Refit"}},

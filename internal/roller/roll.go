@@ -98,12 +98,19 @@ func (o *owner) withoutSurge(snap rollout.Snapshot, a rollout.Assessment) (rollo
 	if err != nil || !found || entry.State == journal.Settled {
 		return a, err
 	}
+	snap.Group.Desired = wanted(entry, snap.Group.Desired)
+	return rollout.Assess(o.q.Spec, snap, o.target), nil
+}
+
+// wanted is the part of desired that others want, as far as the record of an
+// unfinished roll tells. One that cannot be read tells nothing; who takes over
+// will say so.
+func wanted(entry journal.Entry, desired int) int {
 	var rec rollout.Record
 	if err := json.Unmarshal(entry.Record, &rec); err != nil {
-		return a, nil // who takes over will say that it cannot be read
+		return desired
 	}
-	snap.Group.Desired = min(snap.Group.Desired, rec.Base)
-	return rollout.Assess(o.q.Spec, snap, o.target), nil
+	return min(desired, rec.Base)
 }
 
 // open looks at everything once, before anything is claimed. A group that is

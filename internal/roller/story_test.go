@@ -66,7 +66,7 @@ func TestStory_pausedAndResumed(t *testing.T) {
 		s.World.At(at, cancel)
 		_, err := s.Roll(ctx, q)
 		if err != nil {
-			ended(t, s, err, rollout.Paused)
+			_ = ended(t, s, err, rollout.Paused)
 			g := s.Group()
 			if len(g.Suspended) > 0 || g.Desired != 4 && g.Healthy() > 4 {
 				t.Fatalf("after %s the safe point left %+v\n%s", at, g, s.Story())
@@ -132,7 +132,7 @@ func TestStory_lateFailure(t *testing.T) {
 	s.Referee(q)
 	s.Excuse()
 	_, err := s.Roll(t.Context(), q)
-	ended(t, s, err, rollout.RolledBack)
+	_ = ended(t, s, err, rollout.RolledBack)
 	if g := s.Group(); g.Healthy() < 4 || g.Desired != 4 || rolltest.On(g, 2) != 0 {
 		t.Errorf("after the rollback: %+v\n%s", g, s.Story())
 	}

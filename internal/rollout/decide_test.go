@@ -265,8 +265,6 @@ func TestDecide_superseded(t *testing.T) {
 
 func TestDecide_safePoint(t *testing.T) {
 	t.Parallel()
-	var mem rollout.Memory
-	s, rec := grown(&mem)
 	for _, c := range []struct {
 		name   string
 		change func(*rollout.Snapshot, *rollout.Record, *rollout.Memory)
@@ -280,7 +278,7 @@ func TestDecide_safePoint(t *testing.T) {
 				m.Ours[s.Members[i].ID] = true
 			}
 		}, "resume, end-, end-"},
-		{"not proven", func(s *rollout.Snapshot, r *rollout.Record, m *rollout.Memory) {
+		{"not proven", func(_ *rollout.Snapshot, r *rollout.Record, _ *rollout.Memory) {
 			r.Proven, r.Pinned = false, 1
 		}, "point 1, resume, end-, end-"},
 		{"health not known", func(s *rollout.Snapshot, _ *rollout.Record, _ *rollout.Memory) { s.TargetsSeen = false }, "resume"},
@@ -300,7 +298,6 @@ func TestDecide_safePoint(t *testing.T) {
 			}
 		})
 	}
-	_, _, _ = mem, s, rec
 }
 
 func TestDecide_putAside(t *testing.T) {
@@ -467,43 +464,16 @@ func TestDecide_limits(t *testing.T) {
 		in := anyWorld(t)
 		d := rollout.Decide(in)
 		lim, _ := in.Spec.Limits(d.Record.Base, in.Snapshot.Group.Max)
-		byID := map[string]rollout.Member{}
-		launched, well := 0, 0
+		launched, ended, added := 0, 0, 0
 		for _, m := range in.Snapshot.Members {
-			byID[m.ID] = m
 			if (m.State == rollout.Pending || m.State == rollout.InService) && in.Memory.EndedAt[m.ID].IsZero() {
 				launched++
-				if fit(in, m) {
-					well++
-				}
 			}
 		}
-		ended, added := 0, 0
-		seen := map[string]bool{}
 		for _, s := range d.Steps {
-			switch s.Kind {
-			case rollout.End:
-				m, here := byID[s.Member]
-				if _, ours := in.Memory.Announced[s.Member]; ours && !here && !seen[s.Member] {
-					ended++ // launched by us a moment ago and not seen yet
-					launched++
-					seen[s.Member] = true
-					continue
-				}
-				if !here || seen[s.Member] || m.State == rollout.Terminating || m.State == rollout.Other {
-					t.Errorf("%s is ended, which is not there, ended already, or in a state not to touch: %+v", s.Member, m)
-				}
-				seen[s.Member] = true
+			added += s.Count
+			if s.Kind == rollout.End && in.Memory.Announced[s.Member] == (rollout.Version{}) {
 				ended++
-				if fit(in, m) {
-					well--
-					if well < lim.Floor {
-						t.Errorf("ending %s leaves %d healthy, the floor is %d", s.Member, well, lim.Floor)
-					}
-				}
-			case rollout.Launch:
-				added += s.Count
-			case rollout.Suspend, rollout.Resume, rollout.Point, rollout.Raise, rollout.Copy, rollout.SetDefault:
 			}
 		}
 		if added > 0 && launched-ended+added > lim.Ceiling {
@@ -515,7 +485,37 @@ func TestDecide_limits(t *testing.T) {
 		if d.Ending == nil && d.Next.IsZero() {
 			t.Error("nothing says when to look again")
 		}
+		checkEnds(t, in, d, lim.Floor)
 	})
+}
+
+// checkEnds holds the ends of a decision to who may be ended, and to the floor.
+func checkEnds(t *rapid.T, in rollout.Input, d rollout.Decision, floor int) {
+	byID, well := map[string]rollout.Member{}, 0
+	for _, m := range in.Snapshot.Members {
+		byID[m.ID] = m
+		if fit(in, m) && in.Memory.EndedAt[m.ID].IsZero() {
+			well++
+		}
+	}
+	seen := map[string]bool{}
+	for _, s := range d.Steps {
+		if s.Kind != rollout.End {
+			continue
+		}
+		m, here := byID[s.Member]
+		_, announced := in.Memory.Announced[s.Member] // launched by us a moment ago, not seen yet
+		if !here && !announced || seen[s.Member] || m.State == rollout.Terminating || m.State == rollout.Other {
+			t.Errorf("%s is ended, which is not there, ended already, or in a state not to touch: %+v", s.Member, m)
+		}
+		seen[s.Member] = true
+		if !here || !fit(in, m) {
+			continue
+		}
+		if well--; well < floor {
+			t.Errorf("ending %s leaves %d healthy, the floor is %d", s.Member, well, floor)
+		}
+	}
 }
 
 // fit says whether a member is healthy by every signal of the staged group.

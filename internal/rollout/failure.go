@@ -115,9 +115,11 @@ func (t *turn) publish() {
 		t.wake(t.mem.LaunchAfter)
 		return
 	}
-	t.step(Step{Kind: Copy, Source: t.rec.Previous.Number, Template: t.rec.Target.TemplateID,
+	t.step(Step{
+		Kind: Copy, Source: t.rec.Previous.Number, Template: t.rec.Target.TemplateID,
 		Token: fmt.Sprintf("refit-%d-copy-%d", t.rec.Started.Unix(), t.rec.Previous.Number),
-		Why:   fmt.Sprintf("publish a copy of version %d, so that the newest version is good again", t.rec.Previous.Number)})
+		Why:   fmt.Sprintf("publish a copy of version %d, so that the newest version is good again", t.rec.Previous.Number),
+	})
 }
 
 // stalled ends a roll that has made no progress for instance_timeout, bakes
@@ -232,16 +234,33 @@ func (t *turn) doubtful(seen string) bool {
 // launching, pointer, suspensions, then as much of our surge as can go now.
 // The order is by what the first five seconds must suffice for.
 func (t *turn) safePoint(e Ending) {
-	if e.Outcome != Superseded && !t.rec.Proven && t.rec.Pinned != 0 {
-		back := number(t.rec.Pinned)
-		if t.rec.Pointer == "$Default" && t.snap.Group.Default == t.rec.Pinned {
-			back = "$Default"
-		}
-		if t.pointer() != back {
-			t.step(Step{Kind: Point, Version: back, Why: fmt.Sprintf("back to version %d, the new one is not proven", t.rec.Pinned)})
-		}
+	if e.Outcome != Superseded {
+		t.pointBack()
 	}
 	t.resume()
+	if left := t.endSurge(); left > 0 {
+		e.Left = append(e.Left, fmt.Sprintf("%d members more than the group wants are still there", left))
+	}
+	t.conclude(e)
+}
+
+// pointBack puts the pointer back to where it was while the target is not proven.
+func (t *turn) pointBack() {
+	if t.rec.Proven || t.rec.Pinned == 0 {
+		return
+	}
+	back := number(t.rec.Pinned)
+	if t.rec.Pointer == "$Default" && t.snap.Group.Default == t.rec.Pinned {
+		back = "$Default"
+	}
+	if t.pointer() != back {
+		t.step(Step{Kind: Point, Version: back, Why: fmt.Sprintf("back to version %d, the new one is not proven", t.rec.Pinned)})
+	}
+}
+
+// endSurge ends as much of our surge as can go now, new members that are not
+// healthy yet before old ones that have a successor, and says how much is left.
+func (t *turn) endSurge() int {
 	surge, healthy, well := t.rec.Surge, t.healthy, t.well
 	zones := t.healthyByZone()
 	end := func(m Member, why string) {
@@ -271,10 +290,7 @@ func (t *turn) safePoint(e Ending) {
 		}
 		end(m, "end "+m.ID+", which has a healthy successor")
 	}
-	if surge > 0 {
-		e.Left = append(e.Left, fmt.Sprintf("%d members more than the group wants are still there", surge))
-	}
-	t.conclude(e)
+	return surge
 }
 
 // conclude ends the roll and words the state things are in and what to do.
@@ -330,6 +346,3 @@ func (t *turn) next(e Ending) string {
 
 // blocking are the processes without which no roll works.
 var blocking = []string{"Launch", "Terminate", "AddToLoadBalancer"}
-
-// isBlocking says whether a roll cannot work while process is suspended.
-func isBlocking(process string) bool { return slices.Contains(blocking, process) }

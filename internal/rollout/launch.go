@@ -29,8 +29,10 @@ func (t *turn) launch() {
 		return // the pointer goes back when AWS has launched them
 	}
 	for _, z := range t.zones(n) {
-		t.step(Step{Kind: Launch, Zone: z.name, Count: z.count, Token: t.token(),
-			Why: fmt.Sprintf("launch %d of version %d in %s", z.count, t.goal.Number, z.name)})
+		t.step(Step{
+			Kind: Launch, Zone: z.name, Count: z.count, Token: t.token(),
+			Why: fmt.Sprintf("launch %d of version %d in %s", z.count, t.goal.Number, z.name),
+		})
 	}
 	if exposed {
 		t.step(Step{Kind: Point, Version: number(t.rec.Pinned), Why: fmt.Sprintf("keep other launches on version %d until the new image is proven", t.rec.Pinned)})

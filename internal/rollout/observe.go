@@ -269,8 +269,10 @@ func (t *turn) count() {
 	}
 	t.lim, _ = t.spec.Limits(t.rec.Base, t.snap.Group.Max)
 	was := t.rec.Counts
-	c := Counts{Stale: len(t.stale), Current: len(t.fresh), Ready: t.ready, Healthy: was.Healthy, Running: t.running(),
-		Lowest: was.Lowest, Highest: max(was.Highest, t.launched())}
+	c := Counts{
+		Stale: len(t.stale), Current: len(t.fresh), Ready: t.ready, Healthy: was.Healthy, Running: t.running(),
+		Lowest: was.Lowest, Highest: max(was.Highest, t.launched()),
+	}
 	if t.known {
 		c.Healthy = t.healthy
 		c.Lowest = min(was.Lowest, t.healthy)

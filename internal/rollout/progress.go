@@ -188,7 +188,7 @@ func (t *turn) restore() {
 			t.step(Step{Kind: SetDefault, Version: number(t.goal.Number), Template: t.goal.TemplateID, Why: "make version " + number(t.goal.Number) + " the default"})
 		}
 		t.step(Step{Kind: Point, Version: "$Default", Why: "point the group at $Default again"})
-	case t.rec.Pointer == "$Default" && g.Default == t.rec.Previous.Number,
+	case t.rec.Pointer == "$Default" && g.DefaultIs.Number != 0 && t.spec.same(g.DefaultIs, t.goal),
 		t.rec.Pointer == "$Latest" && g.Latest == t.goal.Number:
 		t.step(Step{Kind: Point, Version: t.rec.Pointer, Why: "point the group at " + t.rec.Pointer + " again"})
 	default:

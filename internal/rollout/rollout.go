@@ -72,6 +72,8 @@ type Group struct {
 	// Default is the number of the template's default version, Latest that of
 	// the newest.
 	Default, Latest int64
+	// DefaultIs is the default version itself; zero where Default is.
+	DefaultIs Version
 	// Suspended are the suspended processes with AWS's reason.
 	Suspended    map[string]string
 	TargetGroups []string // names; empty: no target group attached
@@ -352,7 +354,7 @@ const (
 	FailedRoll Outcome = "failed"
 )
 
-// End of a roll.
+// Ending is how a roll ended, for people.
 type Ending struct {
 	Outcome Outcome
 	Reason  string   // what happened, with AWS's own text last

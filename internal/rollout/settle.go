@@ -186,7 +186,7 @@ func settleFailure(rec Record, mem Memory, s Step, r Result, now time.Time) (Rec
 	if s.Kind == Launch || s.Kind == Raise {
 		rec, mem = launched(rec, mem, r.IDs, now)
 	}
-	if s.Kind == Launch || s.Kind == Raise || s.Kind == Copy {
+	if s.Kind.paced() {
 		mem.LaunchError = f.Text
 	}
 	switch f.Kind {
@@ -203,7 +203,7 @@ func settleFailure(rec Record, mem Memory, s Step, r Result, now time.Time) (Rec
 		mem.BadZones[s.Zone] = now.Add(5 * time.Minute)
 		mem = mem.backOff(now)
 	case Again:
-		if s.Kind == Launch || s.Kind == Raise || s.Kind == Copy {
+		if s.Kind.paced() {
 			mem = mem.backOff(now)
 		}
 	case Gone:
@@ -214,15 +214,16 @@ func settleFailure(rec Record, mem Memory, s Step, r Result, now time.Time) (Rec
 			mem.Refused = f
 		}
 	case Lost:
-		if s.Kind == Resume || s.Kind == Copy {
-			note.Warn = false
-		}
+		note.Warn = s.Kind != Resume && s.Kind != Copy
 		if s.Kind == Copy {
 			mem = mem.backOff(now)
 		}
 	}
 	return rec, mem, note
 }
+
+// paced says whether steps of a kind wait ever longer after failures.
+func (k StepKind) paced() bool { return k == Launch || k == Raise || k == Copy }
 
 // backOff waits ever longer between failed launches: 5 s, 10 s, … 2 min.
 func (m Memory) backOff(now time.Time) Memory {

@@ -19,8 +19,7 @@ type referee struct {
 	// below the floor, and AWS's replacements add to those running, without
 	// Refit's doing. Its own ends are still checked.
 	excused bool
-	ours    map[string]string // processes suspended by us → reason, and those found
-	found   map[string]string
+	found   map[string]string // processes suspended at the start → reason
 	quiet   bool
 }
 
