@@ -15,6 +15,7 @@ type referee struct {
 	q      roller.Request
 	base   int // what others want; moved by Outside
 	broken []string
+	ended  map[string]bool // members that Refit has ended
 	// excused: members fail by themselves in this story, so healthy may drop
 	// below the floor, and AWS's replacements add to those running, without
 	// Refit's doing. Its own ends are still checked.
@@ -28,7 +29,7 @@ func (s *Stage) Referee(q roller.Request) {
 	g := s.Group()
 	first := s.referee == nil
 	if first {
-		s.referee = &referee{s: s, base: g.Desired, found: g.Suspended}
+		s.referee = &referee{s: s, base: g.Desired, found: g.Suspended, ended: map[string]bool{}}
 		s.World.OnTick(func() { s.referee.tick() })
 	}
 	s.referee.q = q
@@ -109,6 +110,9 @@ func (g *guard) Do(ctx context.Context, group string, step rollout.Step) rollout
 		r.checkEnd(group, step)
 	}
 	res := g.Groups.Do(ctx, group, step)
+	if r := g.s.referee; r != nil && step.Kind == rollout.End && res.Failure == nil {
+		r.ended[step.Member] = true
+	}
 	g.s.log(g.s.World.Clock().Now(), fmt.Sprintf("  call   %s%s", describe(step), outcome(res)))
 	return res
 }
@@ -124,7 +128,7 @@ func (r *referee) checkEnd(group string, step rollout.Step) {
 		if m.Healthy() && g.Healthy()-1 < lim.Floor {
 			r.say("ending %s leaves %d healthy members, the floor is %d", m.ID, g.Healthy()-1, lim.Floor)
 		}
-		if !m.Launched() {
+		if r.ended[m.ID] && !m.Launched() {
 			r.say("%s is ended again", m.ID)
 		}
 		return
