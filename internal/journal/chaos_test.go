@@ -193,7 +193,7 @@ func chaos(t *testing.T, backend string, seed uint64) {
 	end := w.Clock().Now().Add(8 * time.Hour)
 	var owners, late sync.WaitGroup
 	for i := range 4 {
-		n := &network{rand: rand.New(rand.NewPCG(seed, uint64(i))), clock: w.Clock(), late: &late}
+		n := &network{rand: rand.New(rand.NewPCG(seed, uint64(i))), clock: w.Clock(), late: &late} //nolint:gosec // repeatable chances, no secrets
 		store := journal.NewSSM(badSSM{n, ssm.NewFromConfig(w.Config())}, w.Clock(), "/refit")
 		if backend == "s3" {
 			store = journal.NewS3(badS3{n, s3.NewFromConfig(w.Config())}, w.Clock(), "team-state", "")

@@ -185,6 +185,12 @@ func (o *owner) inherit(snap rollout.Snapshot) (*rollout.Record, rollout.Snapsho
 		o.rec, waited = *rec, true
 		o.say(rollout.Note{Text: "continuing the roll that " + in.Owner.Name + " left " + string(in.State)})
 	}
+	if wait := o.tooSoon(); wait > 0 {
+		waited = true
+		if err := o.pause(o.Clock.Now().Add(wait)); err != nil {
+			return nil, snap, err
+		}
+	}
 	if wait := o.lease.SettleWait; wait > 0 {
 		o.say(rollout.Note{Text: fmt.Sprintf("waiting %s for the last calls of the former owner to show", wait)})
 		if err := o.pause(o.Clock.Now().Add(wait)); err != nil {
@@ -197,6 +203,25 @@ func (o *owner) inherit(snap rollout.Snapshot) (*rollout.Record, rollout.Snapsho
 		}
 	}
 	return rec, snap, nil
+}
+
+// lagging is how long AWS may still show a group as it was before a change.
+const lagging = 30 * time.Second
+
+// tooSoon is how long to wait so that the last changes of a roll that ended a
+// moment ago are seen. Its capacity and pointer would otherwise be taken for
+// what was found. Clocks of two machines are compared here; when they differ,
+// this waits for nothing, or not at all.
+func (o *owner) tooSoon() time.Duration {
+	last := o.lease.Last
+	if last == nil || last.State != journal.Settled {
+		return 0
+	}
+	since := o.Clock.Now().Sub(last.Updated)
+	if since < 0 || since >= lagging {
+		return 0
+	}
+	return lagging - since
 }
 
 // loop observes, decides and acts until the roll has ended.

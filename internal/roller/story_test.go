@@ -222,3 +222,21 @@ func TestStory_lostAnswers(t *testing.T) {
 		}
 	}
 }
+
+func TestStory_rightAfterAnother(t *testing.T) {
+	t.Parallel()
+	s := rolltest.New(t, rolltest.Shape{Members: 4})
+	q := rolltest.Request(100, 150)
+	if err := s.World.SetStaleness("autoscaling", 20*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Roll(t.Context(), q); err != nil {
+		t.Fatalf("first roll: %v\n%s", err, s.Story())
+	}
+	q.Version = "1"
+	s.Roller = s.NewRoller("second", 2)
+	if _, err := s.Roll(t.Context(), q); err != nil {
+		t.Fatalf("second roll: %v\n%s", err, s.Story())
+	}
+	s.Settled(1)
+}

@@ -39,7 +39,7 @@ func Begin(o Opening) Record {
 	rec := Record{
 		Epoch: o.Epoch, Started: o.Snapshot.At, Started0: newest(o.Snapshot),
 		Target: o.Target, Pointer: g.Pointer, Base: g.Desired, Size: g.Desired, Changed: newestChange(o.Snapshot),
-		Counts: Counts{Lowest: g.Desired},
+		Counts: Counts{Lowest: g.Desired, Healthy: inService(o.Snapshot)},
 	}
 	// A tenth less than last time: an estimate that is too long would never be
 	// found out, one that is too short costs a look.
@@ -58,6 +58,18 @@ func Begin(o Opening) Record {
 		rec.taken(o)
 	}
 	return rec
+}
+
+// inService counts the members in service that Auto Scaling takes for healthy:
+// what is known of health before the first look at targets.
+func inService(s Snapshot) int {
+	n := 0
+	for _, m := range s.Members {
+		if m.State == InService && m.Healthy {
+			n++
+		}
+	}
+	return n
 }
 
 // resumed continues a roll to the same target.

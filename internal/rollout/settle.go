@@ -94,6 +94,10 @@ func Settle(rec Record, mem Memory, s Step, r Result, now time.Time) (Record, Me
 	case End:
 		mem.EndedAt[s.Member] = now
 		rec.Ended++
+		if rec.Counts.Stale > 0 {
+			// For people; the next look counts anew.
+			rec.Counts.Stale, mem.Progress = rec.Counts.Stale-1, now
+		}
 		if s.Decrement {
 			mem.remember(rec.Base+rec.Surge, now)
 			rec.Surge--
@@ -117,6 +121,7 @@ func launched(rec Record, mem Memory, ids []string, now time.Time) (Record, Memo
 	mem.remember(rec.Base+rec.Surge, now)
 	rec.Surge += len(ids)
 	rec.Launched += len(ids)
+	rec.Counts.Current += len(ids)
 	for _, id := range ids {
 		mem.Announced[id] = rec.goal()
 		mem.FirstSeen[id] = now

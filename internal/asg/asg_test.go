@@ -1,0 +1,191 @@
+package asg_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	astypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/smithy-go"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/asg"
+	"github.com/fleetrefit/terraform-provider-refit/internal/awssim"
+	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
+)
+
+// TestGroup_refused: what cannot be rolled yet is named, each feature by its words.
+func TestGroup_refused(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		group astypes.AutoScalingGroup
+		want  string
+	}{
+		{astypes.AutoScalingGroup{}, ""},
+		{astypes.AutoScalingGroup{LaunchConfigurationName: aws.String("old")}, "a launch configuration instead of a launch template"},
+		{astypes.AutoScalingGroup{MixedInstancesPolicy: &astypes.MixedInstancesPolicy{}}, "a mixed instances policy"},
+		{astypes.AutoScalingGroup{WarmPoolConfiguration: &astypes.WarmPoolConfiguration{}}, "a warm pool"},
+		{astypes.AutoScalingGroup{LoadBalancerNames: []string{"classic"}}, "classic load balancers"},
+		{astypes.AutoScalingGroup{TrafficSources: []astypes.TrafficSourceIdentifier{{Type: aws.String("vpc-lattice")}}}, "VPC Lattice target groups"},
+		{astypes.AutoScalingGroup{NewInstancesProtectedFromScaleIn: aws.Bool(true)}, "scale-in protection for new members"},
+	} {
+		got := strings.Join(asg.GroupOf(c.group).Refused, "; ")
+		if got != c.want {
+			t.Errorf("refused of %+v = %q, want %q", c.group, got, c.want)
+		}
+		snap := rollout.Snapshot{Group: asg.GroupOf(c.group)}
+		problems := rollout.Assess(rollout.Defaults(), snap, rollout.Version{Image: "ami-1"}).Problems
+		if c.want != "" && (len(problems) == 0 || !strings.Contains(problems[0].Text, c.want)) {
+			t.Errorf("problems = %+v, want one that names %q", problems, c.want)
+		}
+	}
+}
+
+func TestLaunchKind(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]rollout.FailureKind{
+		"InsufficientInstanceCapacity We currently do not have sufficient t3.small capacity in the zone": rollout.Elsewhere,
+		"InsufficientFreeAddressesInSubnet There are not enough free addresses":                          rollout.Elsewhere,
+		"VcpuLimitExceeded You have requested more vCPU capacity than your current limit":                rollout.Again,
+		"RequestLimitExceeded slow down":                                                   rollout.Again,
+		"InvalidAMIID.NotFound The image id '[ami-1]' does not exist":                      rollout.Fatal,
+		"UnauthorizedOperation You are not authorized":                                     rollout.Fatal,
+		"Client.InvalidKMSKey.InvalidState: The KMS key provided is in an incorrect state": rollout.Fatal,
+	} {
+		if got := asg.LaunchKind(text); got != want {
+			t.Errorf("kind of %q = %d, want %d", text, got, want)
+		}
+	}
+}
+
+func TestFailure(t *testing.T) {
+	t.Parallel()
+	api := func(code, message string) error { return &smithy.GenericAPIError{Code: code, Message: message} }
+	for _, c := range []struct {
+		step rollout.StepKind
+		err  error
+		want rollout.FailureKind
+	}{
+		{rollout.End, errors.New("connection reset"), rollout.Lost},
+		{rollout.Point, context.DeadlineExceeded, rollout.Lost},
+		{rollout.End, api("InternalFailure", "try later"), rollout.Lost},
+		{rollout.Point, api("Throttling", "Rate exceeded"), rollout.Again},
+		{rollout.End, api("ResourceContention", "busy"), rollout.Again},
+		{rollout.End, api("ValidationError", "Instance Id not found - No managed instance found"), rollout.Gone},
+		{rollout.End, api("ValidationError", "would violate the group's min size"), rollout.Again},
+		{rollout.End, api("AccessDenied", "not authorized to perform: autoscaling:TerminateInstanceInAutoScalingGroup"), rollout.Fatal},
+		{rollout.Point, api("AccessDenied", "no"), rollout.Fatal},
+		{rollout.Launch, api("InvalidAction", "Could not find operation"), rollout.Unsupported},
+		{rollout.Launch, api("ValidationError", "LaunchInstances is not for mixed groups"), rollout.Unsupported},
+		{rollout.Launch, api("ValidationError", "would exceed the max size"), rollout.Again},
+		{rollout.Launch, api("InsufficientInstanceCapacity", "none left"), rollout.Elsewhere},
+	} {
+		if got := asg.FailureOf(rollout.Step{Kind: c.step}, c.err); got.Kind != c.want {
+			t.Errorf("%s failing with %v is %+v, want kind %d", c.step, c.err, got, c.want)
+		}
+	}
+}
+
+func TestDeparture(t *testing.T) {
+	t.Parallel()
+	at := "At 2026-11-20T09:00:00Z an instance was taken out of service in response to "
+	for cause, wanted := range map[string]bool{
+		at + "a user request.": true,
+		at + "a difference between desired and actual capacity, shrinking the capacity from 5 to 4.": true,
+		at + "an EC2 instance status checks failure.":                                                false,
+		at + "an ELB system health check failure.":                                                   false,
+		at + "a user health-check.":                                                                  false,
+		at + "an EC2 Spot Instance interruption.":                                                    true,
+	} {
+		if got := asg.DepartureOf(cause); got.Wanted != wanted {
+			t.Errorf("departure by %q wanted = %t, want %t", cause, got.Wanted, wanted)
+		}
+	}
+}
+
+func TestDataHash(t *testing.T) {
+	t.Parallel()
+	data := func(image, size string) *ec2types.ResponseLaunchTemplateData {
+		return &ec2types.ResponseLaunchTemplateData{ImageId: aws.String(image), InstanceType: ec2types.InstanceType(size)}
+	}
+	a := asg.DataHash(data("ami-1", "t3.micro"))
+	if b := asg.DataHash(data("ami-1", "t3.micro")); a != b {
+		t.Errorf("equal data, different hashes %s and %s", a, b)
+	}
+	for _, other := range []*ec2types.ResponseLaunchTemplateData{data("ami-2", "t3.micro"), data("ami-1", "t3.small"), {}} {
+		if b := asg.DataHash(other); a == b {
+			t.Errorf("different data %+v, equal hash %s", other, b)
+		}
+	}
+}
+
+// fleet is a world with n groups of two members, and a client to look at them.
+func fleet(t *testing.T, n int, o asg.Options) (*awssim.World, *asg.Client) {
+	t.Helper()
+	var b strings.Builder
+	b.WriteString("image \"base\" { created = \"2026-01-01T00:00:00Z\" }\ntemplate \"web\" {\n  version { image = \"base\" }\n}\n")
+	for i := range n {
+		fmt.Fprintf(&b, "group \"web-%03d\" {\n  template = \"web\"\n  version = \"1\"\n  min = 0\n  max = 4\n  desired = 2\n}\n", i)
+	}
+	scenario, err := awssim.ParseScenario("fleet", b.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	world, err := awssim.NewScenario(awssim.Options{}, scenario)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(world.Close)
+	cfg := world.Config()
+	o.AutoScaling, o.EC2, o.ELB, o.Clock = autoscaling.NewFromConfig(cfg), ec2.NewFromConfig(cfg), elb.NewFromConfig(cfg), world.Clock()
+	return world, asg.New(o)
+}
+
+// TestShared: the Reads of a plan share one paged describe, and a roll does not.
+func TestShared(t *testing.T) {
+	t.Parallel()
+	world, c := fleet(t, 120, asg.Options{Shared: true})
+	for i := range 120 {
+		snap, err := c.Observe(t.Context(), fmt.Sprintf("web-%03d", i), rollout.Look{})
+		if err != nil || len(snap.Members) != 2 {
+			t.Fatalf("group %d: %+v, %v", i, snap, err)
+		}
+	}
+	if got := world.Calls()["autoscaling:DescribeAutoScalingGroups"]; got != 2 {
+		t.Errorf("120 looks cost %d describes, want 2 pages", got)
+	}
+	world.Advance(time.Minute)
+	if _, err := c.Observe(t.Context(), "web-000", rollout.Look{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := world.Calls()["autoscaling:DescribeAutoScalingGroups"]; got != 4 {
+		t.Errorf("after a minute there were %d describes in all, want the two pages read again", got)
+	}
+	// Denied to list everything, it asks by name.
+	world, c = fleet(t, 1, asg.Options{Shared: true})
+	if _, err := world.Inject(awssim.Fault{Calls: "autoscaling:DescribeAutoScalingGroups", Kind: awssim.Deny, Times: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Observe(t.Context(), "web-000", rollout.Look{}); err != nil {
+		t.Errorf("denied to list: %v", err)
+	}
+}
+
+func TestObserve_notFound(t *testing.T) {
+	t.Parallel()
+	_, c := fleet(t, 1, asg.Options{})
+	if _, err := c.Observe(t.Context(), "nobody", rollout.Look{}); !errors.Is(err, asg.ErrNotFound) {
+		t.Errorf("got %v, want ErrNotFound", err)
+	}
+	var version *asg.VersionError
+	if _, err := c.Resolve(t.Context(), "web-000", "7"); !errors.As(err, &version) {
+		t.Errorf("got %v, want a *VersionError", err)
+	}
+}

@@ -1,0 +1,10 @@
+package asg
+
+// What tests of this package look at from outside.
+var (
+	GroupOf      = group
+	LaunchKind   = launchKind
+	FailureOf    = failure
+	DepartureOf  = departure
+	SnapshotMaps = snapshots
+)
