@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -106,7 +105,7 @@ func (c *Client) describe(ctx context.Context, in *ec2.DescribeLaunchTemplateVer
 		out, err := c.ec2.DescribeLaunchTemplateVersions(ctx, in)
 		switch code(err) {
 		case "InvalidLaunchTemplateId.NotFound", "InvalidLaunchTemplateId.Malformed", "InvalidLaunchTemplateName.NotFoundException":
-			return t, errors.Join(ErrNoTemplate, err)
+			return t, fmt.Errorf("%w: %w", ErrNoTemplate, err)
 		}
 		if err != nil {
 			return t, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -245,6 +246,22 @@ func text(err error) string {
 		return api.ErrorCode() + ": " + api.ErrorMessage()
 	}
 	return err.Error()
+}
+
+// Plain is the text of an error for people: AWS's code and sentence, or what
+// was wrong with the connection, without the SDK's wrapping of it (operation,
+// status, request id). What was wrapped around that by Refit stays.
+func Plain(err error) string {
+	var op *smithy.OperationError
+	if !errors.As(err, &op) {
+		return err.Error()
+	}
+	var wire *url.Error
+	said := text(op)
+	if code(op) == "" && errors.As(op, &wire) {
+		said = wire.Error()
+	}
+	return strings.Replace(err.Error(), op.Error(), said, 1)
 }
 
 // Throttled says whether AWS refused a call because there were too many.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -63,7 +64,7 @@ type VersionError struct {
 
 // Error implements error.
 func (e *VersionError) Error() string {
-	return fmt.Sprintf("launch template %s has no version %s: %v", e.Template, e.Version, e.Err)
+	return fmt.Sprintf("launch template %s has no version %s: %s", e.Template, e.Version, Plain(e.Err))
 }
 
 // Unwrap implements the errors package's interface.
@@ -87,7 +88,7 @@ func (c *Client) readVersions(ctx context.Context, template string, texts ...str
 		out, err := c.o.EC2.DescribeLaunchTemplateVersions(ctx, in, c.readsEC2()...)
 		if err != nil {
 			if code(err) == "InvalidLaunchTemplateId.VersionNotFound" {
-				return nil, &VersionError{Template: template, Version: fmt.Sprint(texts), Err: err}
+				return nil, &VersionError{Template: template, Version: strings.Join(texts, " or "), Err: err}
 			}
 			return nil, fmt.Errorf("read versions of launch template %s: %w", template, err)
 		}

@@ -230,6 +230,8 @@ func failure(diags diag.Diagnostics) error {
 		switch {
 		case awsbase.IsNoValidCredentialSourcesError(d):
 			return fmt.Errorf("%w: %w", ErrNoCredentials, cause)
+		case cause != nil && strings.EqualFold(cause.Error(), d.Summary()):
+			return cause // it would say the same twice
 		case cause != nil:
 			return fmt.Errorf("%s: %w", d.Summary(), cause)
 		default:

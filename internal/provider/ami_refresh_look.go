@@ -11,6 +11,7 @@ import (
 	"github.com/fleetrefit/terraform-provider-refit/internal/ami"
 	"github.com/fleetrefit/terraform-provider-refit/internal/clock"
 	"github.com/fleetrefit/terraform-provider-refit/internal/image"
+	"github.com/fleetrefit/terraform-provider-refit/internal/roller"
 )
 
 // look is one look at everything a choice of image depends on.
@@ -145,7 +146,7 @@ func (l look) pick(inState string, seen *amiSeen) (p picked, ok bool) {
 		p.failed = p.failed || o.Image.ID == inState
 	}
 	if l.none != nil {
-		seen.warn("%s", sentence(l.none.Error()))
+		seen.warn("%s", roller.Sentence(l.none.Error()))
 	}
 	p.Option = pick
 	// Where the image runs well in another version, what failed was an edit of

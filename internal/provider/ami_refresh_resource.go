@@ -14,6 +14,7 @@ import (
 	"github.com/fleetrefit/terraform-provider-refit/internal/ami"
 	"github.com/fleetrefit/terraform-provider-refit/internal/awsconf"
 	"github.com/fleetrefit/terraform-provider-refit/internal/image"
+	"github.com/fleetrefit/terraform-provider-refit/internal/roller"
 )
 
 // amiRefresh is the resource refit_ami_refresh.
@@ -321,7 +322,7 @@ func (r *amiRefresh) foresee(ctx context.Context, plan amiRefreshModel) diag.Dia
 		return append(diags, unable(fmt.Sprintf("plan the image of launch template %q", w.template), err, unchanged))
 	case l.none != nil:
 		return append(diags, diag.NewAttributeWarningDiagnostic(path.Root("source"), "No image to refresh to",
-			sentence(l.none.Error())+"\nApply will fail unless one is published until then."))
+			roller.Sentence(l.none.Error())+"\nApply will fail unless one is published until then."))
 	}
 	if pick, _, ok := image.Settle(l.options); ok && pick.Image.ID != from.Image {
 		r.backend.foresee(w.template, pick.Image.ID)

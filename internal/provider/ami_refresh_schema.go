@@ -3,6 +3,7 @@ package provider
 import (
 	"regexp"
 
+	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/setvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
@@ -59,7 +60,7 @@ func amiRefreshSchema() schema.Schema {
 						Optional: true, ElementType: types.ListType{ElemType: types.StringType},
 						MarkdownDescription: "Filters of EC2's [DescribeImages](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html), " +
 							"each with the values that pass, such as `{ architecture = [\"x86_64\"], \"tag:Stage\" = [\"golden\"] }`.",
-						Validators: []validator.Map{mapvalidator.SizeAtLeast(1)},
+						Validators: []validator.Map{mapvalidator.SizeAtLeast(1), mapvalidator.ValueListsAre(listvalidator.SizeAtLeast(1))},
 					},
 				},
 			},

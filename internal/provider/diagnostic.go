@@ -18,6 +18,9 @@ import (
 	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
 )
 
+// otherVersion is what to do about a version of a group that does not exist.
+const otherVersion = `Use a version that exists: a number, "$Latest" or "$Default".`
+
 // lines are the three lines of an error that people need.
 type lines struct {
 	happened string // AWS's own text last
@@ -58,22 +61,22 @@ func explain(err error) (happened, next string) {
 	var none *ami.NoImageError
 	switch {
 	case errors.Is(err, awsconf.ErrNoCredentials):
-		return "No AWS credentials were found: " + err.Error() + ".",
+		return roller.Sentence("No AWS credentials were found: " + strings.TrimPrefix(err.Error(), awsconf.ErrNoCredentials.Error()+": ")),
 			"Set AWS_PROFILE or AWS_ACCESS_KEY_ID, run `aws sso login`, or set profile or assume_role in the provider block."
 	case errors.Is(err, awsconf.ErrNoRegion):
 		return "No AWS region is set.", "Set region in the provider block, or AWS_REGION."
 	case errors.As(err, &denied):
-		return fmt.Sprintf("AWS does not allow %s on %s: %v.", denied.Action, denied.Resource, denied.Err), allow(denied.Action)
+		return roller.Sentence(fmt.Sprintf("AWS does not allow %s on %s: %s", denied.Action, denied.Resource, asg.Plain(denied.Err))), allow(denied.Action)
 	case errors.As(err, &none):
-		return sentence(none.Error()), "Correct owners, name or filters of source, or publish an image that meets them."
+		return roller.Sentence(none.Error()), "Correct owners, name or filters of source, or publish an image that meets them."
 	case errors.As(err, &version):
-		return sentence(version.Error()), "Use a version that exists, or leave source_version out for the latest."
+		return roller.Sentence(version.Error()), "Use a version that exists, or leave source_version out for the latest."
 	case errors.As(err, &pointed):
-		return sentence(err.Error()), "Use a version that exists: a number, \"$Latest\" or \"$Default\"."
+		return roller.Sentence(asg.Plain(err)), otherVersion
 	case errors.Is(err, ami.ErrNoTemplate):
-		return sentence(err.Error()), "Check launch_template_id, and the region and account of the provider."
+		return roller.Sentence(asg.Plain(err)), "Check launch_template_id, and the region and account of the provider."
 	case errors.Is(err, asg.ErrNotFound):
-		return sentence(err.Error()), "Check autoscaling_group_name, and the region and account of the provider."
+		return roller.Sentence(asg.Plain(err)), "Check autoscaling_group_name, and the region and account of the provider."
 	}
 	return explainAWS(err)
 }
@@ -83,22 +86,26 @@ func explainAWS(err error) (happened, next string) {
 	var api smithy.APIError
 	if !errors.As(err, &api) {
 		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-			return sentence(err.Error()), "Run it again."
+			return roller.Sentence(asg.Plain(err)), "Run it again."
 		}
-		return sentence(err.Error()), ""
+		return roller.Sentence(asg.Plain(err)), ""
 	}
 	switch api.ErrorCode() {
 	case "AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Client.UnauthorizedOperation", "AuthorizationError":
 		action := permission(err)
-		return fmt.Sprintf("AWS does not allow %s: %s.", action, api.ErrorMessage()), allow(action)
+		return roller.Sentence(fmt.Sprintf("AWS does not allow %s: %s", action, api.ErrorMessage())), allow(action)
 	case "ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId", "UnrecognizedClientException", "AuthFailure",
 		"SignatureDoesNotMatch", "InvalidAccessKeyId":
-		return fmt.Sprintf("AWS does not accept the credentials: %s: %s.", api.ErrorCode(), api.ErrorMessage()), "Renew them and run it again."
+		return roller.Sentence(fmt.Sprintf("AWS does not accept the credentials: %s: %s", api.ErrorCode(), api.ErrorMessage())),
+			"Renew them, or correct the region they are for, and run it again."
 	case "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException", "RequestThrottled":
-		return fmt.Sprintf("AWS kept on throttling %s after every retry: %s.", permission(err), api.ErrorMessage()),
+		return roller.Sentence(fmt.Sprintf("AWS kept on throttling %s after every retry: %s", permission(err), api.ErrorMessage())),
 			"Run it again later, lower Terraform's -parallelism, or raise max_retries in the provider block."
+	case "NoSuchBucket":
+		return roller.Sentence("the journal's bucket does not exist: " + asg.Plain(err)),
+			"Create it, or correct s3_bucket of journal in the provider block."
 	}
-	return sentence(err.Error()), ""
+	return roller.Sentence(asg.Plain(err)), ""
 }
 
 // permission is the IAM action of the failed call, such as ec2:DescribeImages.
@@ -119,21 +126,6 @@ func permission(err error) string {
 
 func allow(action string) string {
 	return fmt.Sprintf("Allow %s in the policies of the identity that Terraform runs as.", action)
-}
-
-// sentence makes a Go error readable: upper case first, unless that is the
-// name of an attribute, and full stop last.
-func sentence(s string) string {
-	if s == "" {
-		return s
-	}
-	if word, _, _ := strings.Cut(s, " "); !strings.Contains(word, "_") {
-		s = strings.ToUpper(s[:1]) + s[1:]
-	}
-	if !strings.HasSuffix(s, ".") {
-		s += "."
-	}
-	return s
 }
 
 // attribute is the path of an attribute as rollout names it: "final_bake",
@@ -161,10 +153,10 @@ func problems(summary string, found []rollout.Problem) diag.Diagnostics {
 	var diags diag.Diagnostics
 	for _, p := range found {
 		if p.Field == "" {
-			diags.AddError(summary, sentence(p.Text))
+			diags.AddError(summary, roller.Sentence(p.Text))
 			continue
 		}
-		diags.AddAttributeError(attribute(p.Field), summary, p.Field+" "+strings.TrimSuffix(p.Text, ".")+".")
+		diags.AddAttributeError(attribute(p.Field), summary, roller.Sentence(p.Field+" "+p.Text))
 	}
 	return diags
 }

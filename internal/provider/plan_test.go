@@ -84,6 +84,7 @@ func largest() groupSeen {
 	for range 3 {
 		s.Held = append(s.Held, heldSeen{pack(list), clip(strings.Repeat("ä", 500), 250), strings.Repeat("r", 64)})
 	}
+	s.Missing = strings.Repeat("m", 250)
 	for range 2 {
 		s.Problems = append(s.Problems, strings.Repeat("p", mostWarning))
 		s.Warnings = append(s.Warnings, strings.Repeat("w", mostWarning))

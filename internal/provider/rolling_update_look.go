@@ -21,7 +21,7 @@ type survey struct {
 
 // survey looks at the group of a request and at the versions of its template.
 // r and groups look through the same client. Errors: [asg.ErrNotFound], what a
-// call gave; a version that does not exist is a problem in what was seen.
+// call gave. A version that does not exist is noted in what was seen.
 func (b *backend) survey(ctx context.Context, c *clients, r *roller.Roller, q roller.Request, look rollout.Look) (survey, error) {
 	snap, err := r.Groups.Observe(ctx, q.Group, look)
 	if err != nil {
@@ -42,11 +42,12 @@ func (b *backend) survey(ctx context.Context, c *clients, r *roller.Roller, q ro
 	var version *asg.VersionError
 	switch {
 	case errors.As(err, &version):
-		s.seen.Problems = append(s.seen.Problems, clip(version.Error(), mostWarning))
+		s.seen.Missing = clip(version.Error(), 250)
 		s.assessment = rollout.Assessment{Group: q.Group, Found: snap.Group.Points, Pointer: snap.Group.Pointer, Desired: snap.Group.Desired, Max: snap.Group.Max}
 	case err != nil:
 		return survey{}, err
 	}
+	s.seen.Desired = s.assessment.Desired // without what an unfinished roll has added
 	s.seen.Converged = s.assessment.Converged
 	s.seen.Target, s.seen.Image = s.assessment.Target.Number, s.assessment.Target.Image
 	for _, w := range s.assessment.Warnings[:min(len(s.assessment.Warnings), 2)] {
@@ -145,20 +146,10 @@ func (m *rollingUpdateModel) fill(s survey) {
 }
 
 // settle makes what a finished roll left unknown in a planned forecast known.
-func (m *rollingUpdateModel) settle(a rollout.Assessment, to rollout.Version) {
+// One that was not planned is of no use any more: last_roll says how it went.
+func (m *rollingUpdateModel) settle(to rollout.Version) {
 	if m.Forecast.IsUnknown() {
 		m.Forecast = types.ObjectNull(forecastTypes)
-		if a.Stale > 0 {
-			m.Forecast = types.ObjectValueMust(forecastTypes, map[string]attr.Value{
-				"from_image":       optional(a.Found.Image),
-				"to_image":         optional(a.Target.Image),
-				"stale":            types.Int64Value(int64(a.Stale)),
-				"batches":          types.Int64Value(int64(a.Forecast.Batches)),
-				"lowest_healthy":   types.Int64Value(int64(a.Forecast.Lowest)),
-				"highest_launched": types.Int64Value(int64(a.Forecast.Highest)),
-				"duration":         types.StringValue(text(a.Forecast.Duration)),
-			})
-		}
 		return
 	}
 	values := m.Forecast.Attributes()

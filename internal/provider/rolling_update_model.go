@@ -51,7 +51,8 @@ type healthModel struct {
 }
 
 // spec maps the model to a spec. Null means the default. unknown tells, by the
-// name of the attribute, which parts were not known and stand at their default.
+// name of the attribute, which parts were not known, or are no durations (which
+// the schema says), and stand at their default.
 func (m rollingUpdateModel) spec(ctx context.Context, poll time.Duration) (s rollout.Spec, unknown map[string]bool, diags diag.Diagnostics) {
 	s, unknown = rollout.Defaults(), map[string]bool{}
 	s.Poll = poll
@@ -65,15 +66,24 @@ func (m rollingUpdateModel) spec(ctx context.Context, poll time.Duration) (s rol
 	set("min_healthy_percentage", m.MinHealthy, func() { s.MinHealthy = int(m.MinHealthy.ValueInt64()) })
 	set("max_healthy_percentage", m.MaxHealthy, func() { s.MaxHealthy = int(m.MaxHealthy.ValueInt64()) })
 	set("max_running_percentage", m.MaxRunning, func() { s.MaxRunning = int(m.MaxRunning.ValueInt64()) })
-	set("final_bake", m.FinalBake, func() { s.FinalBake = duration(m.FinalBake) })
-	set("instance_timeout", m.InstanceTimeout, func() { s.InstanceTimeout = duration(m.InstanceTimeout) })
+	span := func(name string, v types.String, least time.Duration, to *time.Duration) {
+		set(name, v, func() {
+			if d, err := time.ParseDuration(v.ValueString()); err != nil || d < least {
+				unknown[name] = true
+			} else {
+				*to = d
+			}
+		})
+	}
+	span("final_bake", m.FinalBake, 0, &s.FinalBake)
+	span("instance_timeout", m.InstanceTimeout, 1, &s.InstanceTimeout)
 	set("on_failure", m.OnFailure, func() { s.OnFailure = rollout.OnFailure(m.OnFailure.ValueString()) })
 	set("match", m.Match, func() { s.Match = rollout.Match(m.Match.ValueString()) })
 	set("health", m.Health, func() {
 		var h healthModel
 		diags.Append(m.Health.As(ctx, &h, basetypes.ObjectAsOptions{})...)
 		set("health.load_balancer", h.LoadBalancer, func() { s.LoadBalancer = h.LoadBalancer.ValueBool() })
-		set("health.min_healthy_time", h.MinHealthyTime, func() { s.MinHealthyTime = duration(h.MinHealthyTime) })
+		span("health.min_healthy_time", h.MinHealthyTime, 0, &s.MinHealthyTime)
 	})
 	set("checkpoints", m.Checkpoints, func() {
 		for _, e := range m.Checkpoints.Elements() {
@@ -85,9 +95,10 @@ func (m rollingUpdateModel) spec(ctx context.Context, poll time.Duration) (s rol
 		var list []checkpointModel
 		diags.Append(m.Checkpoints.ElementsAs(ctx, &list, false)...)
 		for _, c := range list {
+			point := rollout.Checkpoint{Percentage: int(c.Percentage.ValueInt64())}
 			set("checkpoints", c.Percentage, func() {})
-			set("checkpoints", c.Bake, func() {})
-			s.Checkpoints = append(s.Checkpoints, rollout.Checkpoint{Percentage: int(c.Percentage.ValueInt64()), Bake: duration(c.Bake)})
+			span("checkpoints", c.Bake, 0, &point.Bake)
+			s.Checkpoints = append(s.Checkpoints, point)
 		}
 	})
 	return s, unknown, diags

@@ -10,8 +10,10 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/fleetrefit/terraform-provider-refit/internal/roller"
 	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
 )
 
@@ -34,13 +36,15 @@ type groupSeen struct {
 	// Converged: a roll to Target would do nothing.
 	Converged bool `json:"converged,omitempty"`
 
-	Desired int        `json:"desired"`
+	Desired int        `json:"desired"` // by others
 	Max     int        `json:"max"`
 	Zones   []zoneSeen `json:"zones,omitempty"`
 	Targets bool       `json:"targets,omitempty"` // behind a load balancer
 	From    string     `json:"from,omitempty"`    // image that most members to replace run
 	// Times are the seconds that launch, health and termination took lately.
 	Times [3]int `json:"times,omitzero"`
+	// Missing says that the version in state does not exist.
+	Missing string `json:"missing,omitempty"`
 	// Problems keep this group from being rolled; Warnings are for the plan.
 	Problems []string `json:"problems,omitempty"`
 	Warnings []string `json:"warnings,omitempty"`
@@ -146,8 +150,12 @@ func planRollingUpdate(ctx context.Context, prior, plan rollingUpdateModel, seen
 		return p
 	}
 	p.unknown()
-	if n := seen.number(p.model.LaunchTemplateVersion); n != "" {
-		p.model.TargetVersion = types.StringValue(n)
+	if isNumber(p.model.LaunchTemplateVersion.ValueString()) {
+		// Anything else may mean another number by the time of the roll.
+		p.model.TargetVersion = p.model.LaunchTemplateVersion
+	}
+	if seen.Missing != "" && p.model.LaunchTemplateVersion.Equal(prior.LaunchTemplateVersion) {
+		p.diags.AddAttributeError(path.Root("launch_template_version"), p.summary(), roller.Sentence(seen.Missing)+"\n"+unchanged+"\n"+otherVersion)
 	}
 	p.foresee(ctx, seen, poll)
 	return p
@@ -165,7 +173,7 @@ func (p *rollingPlan) keepVersion(prior rollingUpdateModel, seen *groupSeen) {
 	version, before := p.model.LaunchTemplateVersion, prior.LaunchTemplateVersion
 	if why := seen.held(version, p.model.Retry); why != "" {
 		p.diags.AddAttributeWarning(attribute("launch_template_version"), "Version held back",
-			fmt.Sprintf("%s\nThe group stays as it is. Publish a better image, or set retry to a new text to try this one again.", sentence(why)))
+			fmt.Sprintf("%s\nThe group stays as it is. Publish a better image, or set retry to a new text to try this one again.", roller.Sentence(why)))
 		if !version.Equal(before) {
 			p.model.LaunchTemplateVersion, p.model.ImageID = before, prior.ImageID
 		}
@@ -194,6 +202,31 @@ func (p *rollingPlan) rolls(prior rollingUpdateModel, seen *groupSeen) bool {
 	return !seen.Converged || !m.ImageID.IsNull() && m.ImageID.ValueString() != seen.Image
 }
 
+func (p *rollingPlan) summary() string {
+	return fmt.Sprintf("Unable to roll Auto Scaling group %q", p.model.AutoscalingGroupName.ValueString())
+}
+
+// reach tells what a planned roll replaces: every member, or those that were
+// stale; and the image it leads to. ok is false while that hangs on a value
+// that only apply learns. It may turn out to be the prior one, and then
+// Terraform plans again and must find no forecast that was promised before.
+func (p *rollingPlan) reach(seen *groupSeen) (all bool, to types.String, ok bool) {
+	version, imageID := p.model.LaunchTemplateVersion, p.model.ImageID
+	same := seen.Same.has(seen.number(version))
+	switch {
+	case !version.IsUnknown() && !same:
+		if imageID.IsNull() {
+			imageID = types.StringUnknown()
+		}
+		return true, imageID, true
+	case !imageID.IsNull() && !imageID.IsUnknown() && imageID.ValueString() != seen.Image:
+		return true, imageID, true // whichever version gets it
+	case same && !imageID.IsUnknown():
+		return false, optional(seen.Image), true
+	}
+	return true, types.StringUnknown(), false
+}
+
 // foresee plans the forecast and words what would keep the roll from starting.
 func (p *rollingPlan) foresee(ctx context.Context, seen *groupSeen, poll time.Duration) {
 	p.model.Forecast = types.ObjectUnknown(forecastTypes)
@@ -202,28 +235,28 @@ func (p *rollingPlan) foresee(ctx context.Context, seen *groupSeen, poll time.Du
 	if len(unknown) > 0 || diags.HasError() || seen.Max == 0 && seen.Desired == 0 && len(seen.Zones) == 0 {
 		return
 	}
-	to := p.model.ImageID
-	same := seen.Same.has(seen.number(p.model.LaunchTemplateVersion))
-	switch {
-	case same:
-		to = optional(seen.Image)
-	case to.IsNull():
-		to = types.StringUnknown()
-	}
-	a, f := seen.forecast(spec, !same)
-	summary := fmt.Sprintf("Unable to roll Auto Scaling group %q", p.model.AutoscalingGroupName.ValueString())
+	all, to, sure := p.reach(seen)
+	a, f := seen.forecast(spec, all)
 	for _, text := range seen.Problems {
-		p.diags.AddError(summary, sentence(text)+"\n"+unchanged)
+		p.diags.AddError(p.summary(), roller.Sentence(text)+"\n"+unchanged)
 	}
-	p.diags.Append(problems(summary, a.Problems)...)
+	p.diags.Append(problems(p.summary(), a.Problems)...)
 	if p.diags.HasError() {
 		return
 	}
 	for _, text := range append(seen.Warnings, a.Warnings...) {
-		p.diags.AddWarning("About this roll", sentence(text))
+		p.diags.AddWarning("About this roll", roller.Sentence(text))
+	}
+	if !sure {
+		p.diags.AddWarning("The apply may roll the group", "Its launch template version or image is known only then. If it is not what the members run: "+expected(f))
+		return
+	}
+	from := seen.From
+	if from == to.ValueString() {
+		from = seen.Image // those are new members of an unfinished roll
 	}
 	p.model.Forecast = types.ObjectValueMust(forecastTypes, map[string]attr.Value{
-		"from_image":       optional(seen.From),
+		"from_image":       optional(from),
 		"to_image":         to,
 		"stale":            types.Int64Value(int64(a.Stale)),
 		"batches":          types.Int64Value(int64(f.Batches)),
@@ -251,9 +284,17 @@ func (s *groupSeen) forecast(spec rollout.Spec, all bool) (rollout.Assessment, r
 	if s.Targets {
 		snap.Group.TargetGroups = []string{"targets"}
 	}
+	surplus := -s.Desired // launched by an unfinished roll, and no part of what others want
+	for _, z := range s.Zones {
+		surplus += z.Stale + z.New
+	}
 	for _, z := range s.Zones {
 		snap.Group.Zones = append(snap.Group.Zones, z.Zone)
 		for n := range z.Stale + z.New {
+			if n >= z.Stale && surplus > 0 {
+				surplus--
+				continue
+			}
 			m := rollout.Member{
 				ID: fmt.Sprintf("%s-%04d", z.Zone, n), Zone: z.Zone, State: rollout.InService, StateText: "InService", Healthy: true, Version: other,
 			}
@@ -286,8 +327,13 @@ func outlook(c change, a rollout.Assessment, f rollout.Forecast) string {
 		fmt.Sprintf("Version: %s → %s.", c.fromVersion, c.toVersion),
 	}
 	if f.Duration > 0 {
-		parts = append(parts, fmt.Sprintf("Forecast: %d batches, at least %d healthy, at most %d launched, about %s (durations: %s).",
-			f.Batches, f.Lowest, f.Highest, text(f.Duration), f.Basis))
+		parts = append(parts, "Forecast: "+expected(f))
 	}
 	return strings.Join(parts, "\n")
+}
+
+// expected words a forecast in one line.
+func expected(f rollout.Forecast) string {
+	return fmt.Sprintf("%d batches, at least %d healthy, at most %d launched, about %s (durations: %s).",
+		f.Batches, f.Lowest, f.Highest, text(f.Duration), f.Basis)
 }

@@ -65,6 +65,19 @@ func (r *rollingUpdate) ValidateConfig(ctx context.Context, req resource.Validat
 	spec, unknown, diags := m.spec(ctx, rollout.Defaults().Poll)
 	resp.Diagnostics.Append(diags...)
 	resp.Diagnostics.Append(problems("Invalid rolling update", certain(spec.Validate(), unknown))...)
+	for name, v := range m.Timeouts.Attributes() {
+		// The schema of timeouts takes any duration, negative ones too.
+		if s, ok := v.(types.String); ok && !s.IsNull() && !s.IsUnknown() && refused(s.ValueString()) {
+			resp.Diagnostics.AddAttributeError(path.Root("timeouts").AtName(name), "Duration out of range",
+				fmt.Sprintf("timeouts.%s is %q; give %s.", name, s.ValueString(), durationValidator{positive: true}.Description(ctx)))
+		}
+	}
+}
+
+// refused tells whether a text is a duration that no timeout can have.
+func refused(text string) bool {
+	d, err := time.ParseDuration(text)
+	return err == nil && d <= 0
 }
 
 // Create implements resource.Resource. A failed one returns no state: it would
@@ -143,7 +156,7 @@ func (r *rollingUpdate) roll(ctx context.Context, m *rollingUpdateModel, timeout
 	}
 	if list := before.seen.Problems; len(list) > 0 && before.assessment.Target.TemplateID == "" {
 		// A group without a launch template has nothing that could be stale.
-		return roller.Report{}, append(diags, diag.NewErrorDiagnostic("Unable to "+what, sentence(list[0])+"\n"+unchanged))
+		return roller.Report{}, append(diags, diag.NewErrorDiagnostic("Unable to "+what, roller.Sentence(list[0])+"\n"+unchanged))
 	}
 	report, err := rolls.Roll(ctx, q)
 	r.backend.held.forget() // it may have made one
@@ -155,13 +168,13 @@ func (r *rollingUpdate) roll(ctx context.Context, m *rollingUpdateModel, timeout
 		return report, append(diags, unable(what, err, unchanged))
 	}
 	for _, w := range report.Warnings {
-		diags.AddWarning("About the roll of Auto Scaling group "+q.Group, sentence(w))
+		diags.AddWarning("About the roll of Auto Scaling group "+q.Group, roller.Sentence(w))
 	}
 	m.Converged, m.TargetVersion = types.BoolValue(true), versionNumber(report.To)
 	if !report.Started.IsZero() {
 		m.LastRoll = lastRoll(report)
 	}
-	m.settle(before.assessment, report.To)
+	m.settle(report.To)
 	after, err := r.backend.survey(ctx, c, rolls, q, rollout.Look{Activities: true})
 	if err != nil {
 		tflog.Warn(ctx, "The group cannot be read after its roll; the next refresh will", map[string]any{"error": err.Error()})
@@ -220,7 +233,9 @@ func (r *rollingUpdate) Read(ctx context.Context, req resource.ReadRequest, resp
 		return
 	}
 	q.Image = "" // what is in state has been checked
-	s, err := r.backend.survey(ctx, c, r.backend.looker(c), q, rollout.Look{})
+	before := recall[groupSeen](ctx, req.Private)
+	learned := before != nil && before.Times != [3]int{}
+	s, err := r.backend.survey(ctx, c, r.backend.looker(c), q, rollout.Look{Activities: !learned})
 	if isGone(err) {
 		resp.State.RemoveResource(ctx)
 		return
@@ -229,8 +244,8 @@ func (r *rollingUpdate) Read(ctx context.Context, req resource.ReadRequest, resp
 		resp.Diagnostics.Append(unable(what, err, unchanged))
 		return
 	}
-	if before := recall[groupSeen](ctx, req.Private); before != nil && s.seen.Times == [3]int{} {
-		s.seen.Times = before.Times
+	if learned {
+		s.seen.Times = before.Times // a roll learns them anew
 	}
 	if m.MinHealthy.IsNull() {
 		m.fill(s)
@@ -302,7 +317,7 @@ func (r *rollingUpdate) foresee(ctx context.Context, plan rollingUpdateModel) di
 	c, err := r.backend.clients(ctx)
 	var s survey
 	if err == nil {
-		s, err = r.backend.survey(ctx, c, r.backend.looker(c), q, rollout.Look{})
+		s, err = r.backend.survey(ctx, c, r.backend.looker(c), q, rollout.Look{Activities: true})
 	}
 	if isGone(err) {
 		return diags
@@ -312,7 +327,14 @@ func (r *rollingUpdate) foresee(ctx context.Context, plan rollingUpdateModel) di
 		return append(diags, unable(what, err, unchanged))
 	}
 	for _, text := range s.seen.Problems {
-		diags.AddError("Unable to "+what, sentence(text)+"\n"+unchanged)
+		diags.AddError("Unable to "+what, roller.Sentence(text)+"\n"+unchanged)
+	}
+	if s.seen.Missing != "" {
+		diags.AddAttributeWarning(path.Root("launch_template_version"), "Launch template version not found",
+			roller.Sentence(s.seen.Missing)+"\nApply will fail unless it is made until then.")
+	}
+	if len(s.seen.Problems) > 0 || s.seen.Missing != "" {
+		return diags
 	}
 	to, all := s.assessment.Target.Image, false
 	if plan.LaunchTemplateVersion.IsUnknown() {
@@ -332,7 +354,7 @@ func (r *rollingUpdate) foresee(ctx context.Context, plan rollingUpdateModel) di
 		}, a, f))
 	}
 	for _, text := range append(s.seen.Warnings, a.Warnings...) {
-		diags.AddWarning("About this roll", sentence(text))
+		diags.AddWarning("About this roll", roller.Sentence(text))
 	}
 	return diags
 }

@@ -50,12 +50,10 @@ func rollingUpdateSchema(ctx context.Context) schema.Schema {
 			Optional: true, Computed: true, Default: stringdefault.StaticString(string(d.OnFailure)),
 			MarkdownDescription: "What to do when new members fail while old ones are fine: `rollback` to the previous version, `pause` at a safe " +
 				"point, or `leave` things as they are. Default: `rollback`.",
-			Validators: []validator.String{stringvalidator.OneOf(string(rollout.Rollback), string(rollout.Pause), string(rollout.LeaveAsIs))},
 		},
 		"match": schema.StringAttribute{
 			Optional: true, Computed: true, Default: stringdefault.StaticString(string(d.Match)),
 			MarkdownDescription: "What makes a member current: the whole version `data` with the image, or the `image` only. Default: `data`.",
-			Validators:          []validator.String{stringvalidator.OneOf(string(rollout.MatchData), string(rollout.MatchImage))},
 		},
 		"lock_timeout": durationAttribute(defaultLockTimeout, true,
 			"How long to wait for somebody else's roll of this group to end. Default: `"+defaultLockTimeout+"`."),

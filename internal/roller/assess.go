@@ -20,11 +20,18 @@ func (r *Roller) Assess(ctx context.Context, q Request) (rollout.Assessment, err
 	if err != nil {
 		return rollout.Assessment{}, err
 	}
-	a := rollout.Assess(q.Spec, snap, target)
 	entry, found, err := r.Journal.Peek(ctx, snap.Group.ARN)
 	if err != nil {
-		return a, err
+		return rollout.Assessment{}, err
 	}
+	wants := func(desired int) int {
+		if !found || entry.State == journal.Settled {
+			return desired
+		}
+		return wanted(entry, desired) // an unfinished roll's surge is not what others want
+	}
+	snap.Group.Desired = wants(snap.Group.Desired)
+	a := rollout.Assess(q.Spec, snap, target)
 	if a.Converged {
 		if found && entry.State == journal.Paused {
 			a.Converged = false
@@ -38,12 +45,7 @@ func (r *Roller) Assess(ctx context.Context, q Request) (rollout.Assessment, err
 	if a.Held, err = r.held(ctx, q, target); err != nil || a.Held != "" {
 		return a, err
 	}
-	return r.forecast(ctx, q, target, func(desired int) int {
-		if !found || entry.State == journal.Settled {
-			return desired
-		}
-		return wanted(entry, desired) // an unfinished roll's surge is not what others want
-	})
+	return r.forecast(ctx, q, target, wants)
 }
 
 // forecast looks at the rest that only a roll needs.

@@ -14,16 +14,20 @@ import (
 
 func summary(group string) string { return fmt.Sprintf("Unable to roll Auto Scaling group %q", group) }
 
-// sentence makes a first letter upper case and ends with a full stop.
-func sentence(text string) string {
+// Sentence makes a text one for people to read: upper case first, unless that
+// is the name of an attribute, and one full stop last, unless the text was cut.
+func Sentence(text string) string {
 	text = strings.TrimSpace(text)
 	if text == "" {
 		return ""
 	}
-	if !strings.HasSuffix(text, ".") {
-		text += "."
+	if word, _, _ := strings.Cut(text, " "); !strings.Contains(word, "_") {
+		text = strings.ToUpper(text[:1]) + text[1:]
 	}
-	return strings.ToUpper(text[:1]) + text[1:]
+	if strings.HasSuffix(text, "...") {
+		return text
+	}
+	return strings.TrimRight(text, ".") + "."
 }
 
 func headline(o rollout.Outcome) string {
@@ -47,10 +51,9 @@ func problem(group string, problems []rollout.Problem) *Error {
 	var lines []string
 	for _, p := range problems {
 		if p.Field != "" {
-			lines = append(lines, p.Field+" "+p.Text+".") // an attribute keeps its spelling
-			continue
+			p.Text = p.Field + " " + p.Text
 		}
-		lines = append(lines, sentence(p.Text))
+		lines = append(lines, Sentence(p.Text))
 	}
 	e.Happened = strings.Join(lines, "\n")
 	return e
@@ -62,7 +65,7 @@ func quarantined(group, why string, err error) error {
 		return err
 	}
 	return &Error{
-		Summary: summary(group), Happened: sentence(why), State: "Nothing was changed.",
+		Summary: summary(group), Happened: Sentence(why), State: "Nothing was changed.",
 		Next: "Publish a better image, or set retry to a new text to try this one again.",
 	}
 }
@@ -85,11 +88,11 @@ func (o *owner) explain(err error) error {
 		e.Happened = fmt.Sprintf("Another roll of this group is running: %s holds it since %s.", held.Held.Owner.Name, held.Held.Owner.Since.UTC().Format(time.RFC3339))
 		e.Next = fmt.Sprintf("Wait for its end (refit-runner watch %s), then run terraform apply again. If its owner is gone, a lock_timeout above %s takes over.", o.q.Group, held.Needed)
 	case errors.As(err, &lost), errors.As(err, &expired):
-		e.Happened = sentence(err.Error())
+		e.Happened = Sentence(asg.Plain(err))
 		e.Next = "Another owner may be at work: look with refit-runner watch " + o.q.Group + ", then run terraform apply again."
 	case errors.As(err, &version):
 		e.Field = "launch_template_version"
-		e.Happened = sentence(version.Error())
+		e.Happened = Sentence(version.Error())
 		e.Next = "Give a version that exists."
 	case errors.Is(err, asg.ErrNotFound):
 		e.Happened = fmt.Sprintf("The Auto Scaling group %q does not exist.", o.q.Group)
@@ -104,7 +107,7 @@ func (o *owner) explain(err error) error {
 		e.Happened = "The run was interrupted."
 		e.Next = "Run terraform apply again to continue."
 	default:
-		e.Happened = sentence(err.Error())
+		e.Happened = Sentence(asg.Plain(err))
 		e.Next = next(err)
 	}
 	return e

@@ -39,7 +39,7 @@ func TestInput_refused(t *testing.T) {
 		},
 		{
 			name: "another image", request: func(q *roller.Request) { q.Image = "ami-0123456789abcdef0" },
-			want: []string{"version 2 of the launch template has image ami-", "not ami-0123456789abcdef0"},
+			want: []string{"Version 2 of the launch template has image ami-", "not ami-0123456789abcdef0"},
 		},
 		{
 			name: "percentages", request: func(q *roller.Request) { q.Spec.MinHealthy, q.Spec.MaxHealthy = 100, 100 },

@@ -28,10 +28,16 @@ func (r *Roller) Roll(ctx context.Context, q Request) (Report, error) {
 	o.ctx = context.WithoutCancel(ctx)
 	o.stop = ctx
 	report, err := o.run()
-	if err != nil {
-		return report, o.explain(err)
+	if err == nil {
+		return report, nil
 	}
-	return report, nil
+	var ended *Error
+	if o.lease != nil && !errors.As(err, &ended) && !errors.Is(err, asg.ErrNotFound) {
+		// It broke off rather than ended: a successor need not wait for a lease
+		// that nobody uses any more. When this does not work either, it waits.
+		_ = o.lease.Pause(o.ctx, o.rec)
+	}
+	return report, o.explain(err)
 }
 
 // owner is one roll by one process.
@@ -127,7 +133,7 @@ func (o *owner) open() (rollout.Snapshot, error) {
 		switch {
 		case err == nil && o.q.Image != "" && o.target.Image != o.q.Image:
 			return snap, &Error{
-				Field: "image_id", Happened: fmt.Sprintf("version %d of the launch template has image %s, not %s.", o.target.Number, o.target.Image, o.q.Image),
+				Field: "image_id", Happened: fmt.Sprintf("Version %d of the launch template has image %s, not %s.", o.target.Number, o.target.Image, o.q.Image),
 				State: "Nothing was changed.", Next: "Give the image of that version, or leave image_id out.",
 			}
 		case err == nil:
@@ -358,7 +364,7 @@ func (o *owner) look(look rollout.Look) (rollout.Snapshot, error) {
 		}
 		if now.Sub(o.told) >= time.Minute {
 			o.told = now
-			o.say(rollout.Note{Warn: true, Text: fmt.Sprintf("AWS has not answered for %s and the roll waits: %v", now.Sub(o.trouble).Round(time.Second), err)})
+			o.say(rollout.Note{Warn: true, Text: fmt.Sprintf("AWS has not answered for %s and the roll waits: %s", now.Sub(o.trouble).Round(time.Second), asg.Plain(err))})
 		}
 		if o.stopReason() != "" && now.Sub(o.trouble) > time.Minute {
 			return snap, err
@@ -415,7 +421,7 @@ func (o *owner) end(e rollout.Ending) (Report, error) {
 		}
 	}
 	if err != nil {
-		o.warnings = append(o.warnings, "the journal could not be closed: "+err.Error())
+		o.warnings = append(o.warnings, "the journal could not be closed: "+asg.Plain(err))
 		report = o.report()
 	}
 	o.say(rollout.Note{Text: strings.TrimSpace(string(e.Outcome) + ". " + e.Reason)})
@@ -423,7 +429,7 @@ func (o *owner) end(e rollout.Ending) (Report, error) {
 		return report, nil
 	}
 	return report, &Error{
-		Summary: summary(o.q.Group), Happened: sentence(headline(e.Outcome) + e.Reason), State: e.State, Next: e.Next, Report: &report,
+		Summary: summary(o.q.Group), Happened: Sentence(headline(e.Outcome) + e.Reason), State: e.State, Next: e.Next, Report: &report,
 	}
 }
 

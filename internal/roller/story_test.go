@@ -240,3 +240,27 @@ func TestStory_rightAfterAnother(t *testing.T) {
 	}
 	s.Settled(1)
 }
+
+// A roll that breaks off gives its lease back: nobody has to outwait it.
+func TestStory_brokenOff(t *testing.T) {
+	t.Parallel()
+	s := rolltest.New(t, rolltest.Shape{Members: 4})
+	q := rolltest.Request(100, 150)
+	s.World.At(time.Minute, func() {
+		if _, err := s.World.Inject(awssim.Fault{Calls: "autoscaling:DescribeAutoScalingGroups", Kind: awssim.Deny, Times: 1}); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := s.Roll(t.Context(), q); err == nil || !strings.Contains(err.Error(), "autoscaling:DescribeAutoScalingGroups") {
+		t.Fatalf("the denied roll ended with %v", err)
+	}
+	s.Roller = s.NewRoller("second", 2)
+	before := s.Elapsed()
+	if _, err := s.Roll(t.Context(), q); err != nil {
+		t.Fatalf("the roll after it: %v\n%s", err, s.Story())
+	}
+	if waited := s.Elapsed() - before; waited > 6*time.Minute {
+		t.Errorf("it took %s\n%s", waited, s.Story())
+	}
+	s.Settled(2)
+}
