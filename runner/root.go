@@ -13,6 +13,6 @@ func New() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newSimCommand(), newWatchCommand())
+	root.AddCommand(newSimCommand(), newWatchCommand(), newSettleCommand(), newQuarantineCommand())
 	return root
 }

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,13 +11,9 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/spf13/cobra"
 
-	"github.com/fleetrefit/terraform-provider-refit/internal/awsconf"
+	"github.com/fleetrefit/terraform-provider-refit/internal/asg"
 	"github.com/fleetrefit/terraform-provider-refit/internal/clock"
 	"github.com/fleetrefit/terraform-provider-refit/internal/journal"
 	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
@@ -24,9 +21,9 @@ import (
 
 // watchOptions are the flags of the watch command.
 type watchOptions struct {
-	region, profile, prefix, bucket string
-	every                           time.Duration
-	once                            bool
+	accountOptions
+	every time.Duration
+	once  bool
 }
 
 // newWatchCommand follows a roll through its journal.
@@ -45,18 +42,18 @@ The exit code is 0 when the roll succeeded, and 1 when it ended in another way.`
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			w, err := o.open(ctx, args[0], cmd.OutOrStdout())
-			if err != nil {
-				return err
+			w, err := o.watcher(ctx, args[0], cmd.OutOrStdout())
+			if err == nil {
+				err = w.follow(ctx)
 			}
-			return w.follow(ctx)
+			if err != nil {
+				return errors.New(asg.Plain(err))
+			}
+			return nil
 		},
 	}
+	o.flags(cmd)
 	f := cmd.Flags()
-	f.StringVar(&o.region, "region", "", "AWS region (default: as the AWS command line finds it)")
-	f.StringVar(&o.profile, "profile", "", "AWS profile")
-	f.StringVar(&o.prefix, "journal-prefix", "/refit", "prefix of the journal, as in the provider's journal block")
-	f.StringVar(&o.bucket, "journal-bucket", "", "S3 bucket of the journal; Parameter Store when not given")
 	f.DurationVar(&o.every, "every", 5*time.Second, "pause between two looks")
 	f.BoolVar(&o.once, "once", false, "look once and exit")
 	return cmd
@@ -71,33 +68,17 @@ type watcher struct {
 	out        io.Writer
 }
 
-// open finds the group and its journal.
-func (o watchOptions) open(ctx context.Context, group string, out io.Writer) (*watcher, error) {
-	source := awsconf.New(awsconf.Settings{Region: o.region, Profile: o.profile})
-	config, err := source.Config(ctx)
+// watcher finds the group and its journal.
+func (o watchOptions) watcher(ctx context.Context, group string, out io.Writer) (*watcher, error) {
+	a, err := o.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	found, err := autoscaling.NewFromConfig(config).DescribeAutoScalingGroups(ctx, &autoscaling.DescribeAutoScalingGroupsInput{
-		AutoScalingGroupNames: []string{group},
-	})
+	arn, err := a.arn(ctx, group)
 	if err != nil {
-		return nil, fmt.Errorf("find group %s: %w", group, err)
+		return nil, err
 	}
-	if len(found.AutoScalingGroups) == 0 {
-		return nil, fmt.Errorf("there is no Auto Scaling group %q in region %s", group, config.Region)
-	}
-	clk := clock.Real{}
-	store := journal.NewSSM(ssm.NewFromConfig(config), clk, o.prefix)
-	if o.bucket != "" {
-		store = journal.NewS3(s3.NewFromConfig(config, func(s *s3.Options) {
-			s.UsePathStyle = source.URL("s3") != "" // bucket names are no part of such hosts
-		}), clk, o.bucket, o.prefix)
-	}
-	return &watcher{
-		group: group, arn: aws.ToString(found.AutoScalingGroups[0].AutoScalingGroupARN),
-		journal: journal.New(store, journal.Options{}), clock: clk, options: o, out: out,
-	}, nil
+	return &watcher{group: group, arn: arn, journal: a.journal(), clock: a.clock, options: o, out: out}, nil
 }
 
 // follow prints changes until the roll has ended.
@@ -135,12 +116,19 @@ func describe(e journal.Entry) (string, error) {
 			return fmt.Sprintf("%s, by %s; its record cannot be read: %v", e.State, e.Owner.Name, err), nil
 		}
 	}
+	what := string(e.State)
+	if e.State != journal.Running && r.Outcome != "" {
+		what = string(r.Outcome)
+	}
 	line := fmt.Sprintf("%s by %s since %s: version %d, %d of %d members new, %d healthy",
-		e.State, e.Owner.Name, e.Owner.Since.UTC().Format("15:04:05"), r.Target.Number, r.Counts.Current, r.Base, r.Counts.Healthy)
-	if r.Direction == rollout.Back {
+		what, e.Owner.Name, e.Owner.Since.UTC().Format("15:04:05"), r.Target.Number, r.Counts.Current, r.Base, r.Counts.Healthy)
+	switch {
+	case e.State == journal.Running && r.Started.IsZero():
+		line = fmt.Sprintf("held by %s since %s, not begun yet", e.Owner.Name, e.Owner.Since.UTC().Format("15:04:05"))
+	case e.State == journal.Running && r.Direction == rollout.Back:
 		line += ", going back"
 	}
-	if r.Last != "" {
+	if e.State == journal.Running && r.Last != "" {
 		line += "; " + r.Last
 	}
 	if e.State != journal.Running && r.Outcome != rollout.Succeeded {

@@ -1,4 +1,5 @@
-# In place of the statement "Journal", for a journal in a bucket.
+# In place of the statements "JournalRead" and "JournalWrite", for a journal in a bucket. Planning needs no PutObject and
+# no DeleteObject.
 
 data "aws_iam_policy_document" "s3_journal" {
   statement {

@@ -1,23 +1,7 @@
-# The least that Refit needs, for groups and templates that carry the tag refit = "yes".
+# For applying, to groups and templates that carry the tag refit = "yes". It includes the policy for planning.
 
 data "aws_iam_policy_document" "refit" {
-  # Looking. AWS takes no resource for these.
-  statement {
-    sid       = "Observe"
-    resources = ["*"]
-    actions = [
-      "autoscaling:DescribeAutoScalingGroups",
-      "autoscaling:DescribeInstanceRefreshes",
-      "autoscaling:DescribeScalingActivities",
-      "ec2:DescribeImages",
-      "ec2:DescribeInstanceTypes",
-      "ec2:DescribeInstances",
-      "ec2:DescribeLaunchTemplates",
-      "ec2:DescribeLaunchTemplateVersions",
-      "elasticloadbalancing:DescribeTargetGroups",
-      "elasticloadbalancing:DescribeTargetHealth",
-    ]
-  }
+  source_policy_documents = [data.aws_iam_policy_document.refit_plan.json]
 
   # Rolling: members come and go, the pointer moves, AZRebalance pauses.
   statement {
@@ -81,12 +65,10 @@ data "aws_iam_policy_document" "refit" {
 
   # The journal, in Parameter Store.
   statement {
-    sid       = "Journal"
+    sid       = "JournalWrite"
     resources = ["arn:aws:ssm:*:${var.account}:parameter/refit", "arn:aws:ssm:*:${var.account}:parameter/refit/*"]
     actions = [
       "ssm:DeleteParameters",
-      "ssm:GetParameter",
-      "ssm:GetParametersByPath",
       "ssm:PutParameter",
     ]
   }

@@ -52,13 +52,14 @@ type Client struct {
 	mu            sync.Mutex
 	architectures map[string][]string // by instance type; a type never changes
 	known         map[string]*reading // by template
+	sources       map[string]string   // by image: what it was copied from, "" for nothing; that never changes
 }
 
 // New returns a client.
 func New(o Options) *Client {
 	return &Client{
 		ec2: o.EC2, docs: o.Docs, clock: o.Clock, hash: o.Hash,
-		architectures: map[string][]string{}, known: map[string]*reading{},
+		architectures: map[string][]string{}, known: map[string]*reading{}, sources: map[string]string{},
 	}
 }
 

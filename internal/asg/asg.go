@@ -41,6 +41,7 @@ type Client struct {
 	o        Options
 	versions versionCache
 	groups   sharedGroups
+	recent   recentTemplates
 }
 
 // New returns a client.
@@ -48,6 +49,8 @@ func New(o Options) *Client {
 	c := &Client{o: o}
 	c.versions.byKey = map[versionKey]rollout.Version{}
 	c.versions.images = map[string]string{}
+	c.versions.usable = map[string]usability{}
+	c.recent.at = map[string]heldTemplate{}
 	return c
 }
 
@@ -101,6 +104,7 @@ func (c *Client) describe(ctx context.Context, name string) (astypes.AutoScaling
 	if len(out.AutoScalingGroups) == 0 {
 		return astypes.AutoScalingGroup{}, fmt.Errorf("describe group %s: %w", name, ErrNotFound)
 	}
+	c.recent.put(name, out.AutoScalingGroups[0], c.o.Clock.Now())
 	return out.AutoScalingGroups[0], nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -187,5 +188,22 @@ func TestObserve_notFound(t *testing.T) {
 	var version *asg.VersionError
 	if _, err := c.Resolve(t.Context(), "web-000", "7"); !errors.As(err, &version) {
 		t.Errorf("got %v, want a *VersionError", err)
+	}
+}
+
+func TestPlain(t *testing.T) {
+	t.Parallel()
+	operation := func(err error) error {
+		return fmt.Errorf("read it: %w", &smithy.OperationError{ServiceID: "EC2", OperationName: "DescribeImages", Err: err})
+	}
+	for want, err := range map[string]error{
+		"read it: Throttling: Rate exceeded":                           operation(&smithy.GenericAPIError{Code: "Throttling", Message: "Rate exceeded"}),
+		`read it: Post "http://x": refused`:                            operation(fmt.Errorf("send: %w", &url.Error{Op: "Post", URL: "http://x", Err: errors.New("refused")})),
+		"read it: operation error EC2: DescribeImages, no credentials": operation(errors.New("no credentials")),
+		"something else": errors.New("something else"),
+	} {
+		if got := asg.Plain(err); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	}
 }

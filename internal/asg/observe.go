@@ -17,9 +17,9 @@ import (
 )
 
 // Observe looks at a group: one call for the group, one per attached target
-// group where targets are asked for, one for activities where asked for, and
-// one for launch template versions that were never read before. Errors:
-// [ErrNotFound], what a call gave.
+// group where targets are asked for, one each for activities and images where
+// asked for, and one for launch template versions that were never read before.
+// Errors: [ErrNotFound], what a call gave.
 func (c *Client) Observe(ctx context.Context, name string, look rollout.Look) (rollout.Snapshot, error) {
 	s := rollout.Snapshot{At: c.o.Clock.Now()}
 	g, err := c.describe(ctx, name)
@@ -32,6 +32,11 @@ func (c *Client) Observe(ctx context.Context, name string, look rollout.Look) (r
 	}
 	if s.Members, err = c.members(ctx, g); err != nil {
 		return s, err
+	}
+	if look.Images {
+		if err := c.images(ctx, &s); err != nil {
+			return s, err
+		}
 	}
 	if look.Targets {
 		if err := c.targets(ctx, g, &s); err != nil {

@@ -36,11 +36,12 @@ type versionKey struct {
 }
 
 // versionCache keeps what cannot change: a numbered version's data, and an
-// image's name.
+// image's name; and for a little while whether an image can be launched.
 type versionCache struct {
 	mu     sync.Mutex
 	byKey  map[versionKey]rollout.Version
 	images map[string]string
+	usable map[string]usability
 }
 
 func (v *versionCache) get(template string, number int64) (rollout.Version, bool) {
@@ -133,11 +134,14 @@ func (c *Client) resolve(ctx context.Context, template, text string) (rollout.Ve
 // "$Default", or empty for what the group points at. Errors: [ErrNotFound],
 // [*VersionError], a group without a launch template, what the call gave.
 func (c *Client) Resolve(ctx context.Context, group, version string) (rollout.Version, error) {
-	g, err := c.describe(ctx, group)
-	if err != nil {
-		return rollout.Version{}, err
+	spec, ok := c.recent.get(group, c.o.Clock.Now())
+	if !ok {
+		g, err := c.describe(ctx, group)
+		if err != nil {
+			return rollout.Version{}, err
+		}
+		spec = template(g)
 	}
-	spec := template(g)
 	if spec == nil {
 		return rollout.Version{}, nil // observed as a refused feature, which says why
 	}

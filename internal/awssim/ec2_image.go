@@ -35,6 +35,11 @@ type Image struct {
 	Snapshot string
 	// ProductCode is set for AWS Marketplace images; "" means none.
 	ProductCode string
+	// Source is the image that this one was made from; "" means that AWS does
+	// not tell. It is a copy, unless SourceInstance is set.
+	Source string
+	// SourceInstance is the instance that the image was made from.
+	SourceInstance string
 }
 
 // image is an [Image] in the world, with every default filled in.
@@ -144,7 +149,7 @@ var imageFilters = resourceFilters[*image]{
 	"sriov-net-support":                func(*image) []string { return one("simple") },
 	"tpm-support":                      func(*image) []string { return nil },
 	"kernel-id":                        func(*image) []string { return nil },
-	"source-image-id":                  func(*image) []string { return nil },
+	"source-image-id":                  func(i *image) []string { return one(i.Source) },
 	"block-device-mapping.snapshot-id": func(i *image) []string { return one(i.Snapshot) },
 	"block-device-mapping.volume-type": func(*image) []string { return one("gp3") },
 	"block-device-mapping.device-name": func(i *image) []string { return one(i.RootDevice) },
@@ -222,6 +227,12 @@ func (w *World) imageAnswer(i *image) types.Image {
 	}
 	if i.Description != "" {
 		out.Description = &i.Description
+	}
+	if i.Source != "" {
+		out.SourceImageId = &i.Source
+	}
+	if i.SourceInstance != "" {
+		out.SourceInstanceId = &i.SourceInstance
 	}
 	if i.OwnerAlias != "" {
 		out.ImageOwnerAlias = &i.OwnerAlias

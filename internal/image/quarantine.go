@@ -47,6 +47,11 @@ func (q Quarantine) Why() string {
 	return fmt.Sprintf("%s is in quarantine for this template%s: %s", q.Image, until, q.Reason)
 }
 
+// Cure says for people what to do about a quarantine.
+func (q Quarantine) Cure() string {
+	return "Publish a better image, or set retry to a new text to try this one again."
+}
+
 // Option is an acceptable image together with what the template has of it.
 type Option struct {
 	Image   Image

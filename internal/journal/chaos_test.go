@@ -57,9 +57,10 @@ func call[In, Out, Opt any](
 		n.sleep(400)
 		return out, err
 	case what < 9: // given up on, and then it lands
+		own := *in // the caller goes on to its next page meanwhile
 		n.late.Go(func() {
 			n.sleep(300)
-			_, _ = do()
+			_, _ = f(context.WithoutCancel(ctx), &own, opts...)
 		})
 		return nil, errNetwork
 	case what < 12:

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,12 +49,17 @@ func (b *backend) lookAt(ctx context.Context, c *clients, t ami.Template, base a
 	if err != nil {
 		return l, err
 	}
-	if known(t, current, held) {
+	found = found[:min(len(found), mostOptions)]
+	bans, err := b.bans(ctx, c, append(imageIDs(found), current)...)
+	if err != nil {
+		return l, err
+	}
+	if bans.Why(current) == "" && known(t, current, held) {
 		l.inUse = current
 	}
-	for _, i := range found[:min(len(found), mostOptions)] {
+	for _, i := range found {
 		data := t.With(base, i.ID)
-		o := image.Option{Image: i, Held: image.Holds(i, data, l.inUse, held)}
+		o := image.Option{Image: i, Held: cmp.Or(bans.Why(i.ID), image.Holds(i, data, l.inUse, held))}
 		if v, ok := t.Newest(data); ok {
 			o.Version = v.Number
 		}
@@ -142,7 +148,7 @@ type picked struct {
 func (l look) pick(inState string, seen *amiSeen) (p picked, ok bool) {
 	pick, passed, ok := image.Settle(l.options)
 	for _, o := range passed {
-		seen.warn("Passed over: %s.", o.Held)
+		seen.warn("%s", roller.Sentence("passed over: "+o.Held))
 		p.failed = p.failed || o.Image.ID == inState
 	}
 	if l.none != nil {

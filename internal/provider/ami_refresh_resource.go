@@ -201,7 +201,11 @@ func (r *amiRefresh) planned(ctx context.Context, c *clients, from ami.Version, 
 	if problem := rule.Problem(i); problem != "" {
 		return i, fmt.Errorf("image %s of the plan %s; plan again", id, problem)
 	}
-	return i, nil
+	bans, err := r.backend.bans(ctx, c, id)
+	if why := bans.Why(id); why != "" {
+		return i, fmt.Errorf("image %s of the plan must not be used: %s; plan again, or lift the ban", id, why)
+	}
+	return i, err
 }
 
 // absentYet tells whether a template or a version may simply not be visible

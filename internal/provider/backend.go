@@ -19,6 +19,7 @@ import (
 	"github.com/fleetrefit/terraform-provider-refit/internal/asg"
 	"github.com/fleetrefit/terraform-provider-refit/internal/awsconf"
 	"github.com/fleetrefit/terraform-provider-refit/internal/clock"
+	"github.com/fleetrefit/terraform-provider-refit/internal/image"
 	"github.com/fleetrefit/terraform-provider-refit/internal/journal"
 	"github.com/fleetrefit/terraform-provider-refit/internal/roller"
 )
@@ -43,7 +44,8 @@ type backend struct {
 	// template, for the wording of other diagnostics of the same plan.
 	foreseen map[string]string
 	file     sync.Mutex // of the progress file
-	held     heldReading
+	held     reading[image.Quarantine]
+	banned   reading[image.Ban]
 }
 
 func newBackend(o backendOptions) *backend {
@@ -106,13 +108,13 @@ func override(endpoint **string, with *string) {
 
 // looker assesses groups for Read and plan.
 func (b *backend) looker(c *clients) *roller.Roller {
-	return &roller.Roller{Groups: c.looks, Journal: c.journal, Docs: c.docs, Clock: b.clock}
+	return &roller.Roller{Groups: c.looks, Journal: c.journal, Docs: c.docs, Images: c.images, Clock: b.clock}
 }
 
 // roller rolls groups and tells Terraform's log and the progress file.
 func (b *backend) roller(ctx context.Context, c *clients) *roller.Roller {
 	return &roller.Roller{
-		Groups: c.rolls, Journal: c.journal, Docs: c.docs, Clock: b.clock,
+		Groups: c.rolls, Journal: c.journal, Docs: c.docs, Images: c.images, Clock: b.clock,
 		Progress: func(e roller.Event) { b.tell(ctx, e) },
 	}
 }

@@ -156,7 +156,7 @@ func problems(summary string, found []rollout.Problem) diag.Diagnostics {
 			diags.AddError(summary, roller.Sentence(p.Text))
 			continue
 		}
-		diags.AddAttributeError(attribute(p.Field), summary, roller.Sentence(p.Field+" "+p.Text))
+		diags.AddAttributeError(attribute(p.Field), summary, p.Field+" "+strings.TrimRight(p.Text, ".")+".")
 	}
 	return diags
 }

@@ -20,20 +20,6 @@ func duration(s types.String) time.Duration {
 	return d
 }
 
-// text spells a duration as a person would: "2m", not "2m0s".
-func text(d time.Duration) string {
-	switch {
-	case d != 0 && d%time.Hour == 0:
-		return fmt.Sprintf("%dh", d/time.Hour)
-	case d != 0 && d%time.Minute == 0 && d < time.Hour:
-		return fmt.Sprintf("%dm", d/time.Minute)
-	case d != 0 && d%time.Minute == 0:
-		return fmt.Sprintf("%dh%dm", d/time.Hour, d%time.Hour/time.Minute)
-	default:
-		return d.String()
-	}
-}
-
 // durationValidator takes what Go takes as a duration, but nothing negative.
 type durationValidator struct{ positive bool }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"pgregory.net/rapid"
 
@@ -41,21 +42,6 @@ func TestNumbersStaySmallAndKeepTheNewest(t *testing.T) {
 	}
 }
 
-func TestText(t *testing.T) {
-	t.Parallel()
-	for d, want := range map[time.Duration]string{
-		0: "0s", 30 * time.Second: "30s", 2 * time.Minute: "2m", 90 * time.Second: "1m30s", time.Hour: "1h",
-		90 * time.Minute: "1h30m", 48 * time.Hour: "48h", time.Hour + time.Second: "1h0m1s",
-	} {
-		if got := text(d); got != want {
-			t.Errorf("%d: got %s, want %s", d, got, want)
-		}
-		if back, err := time.ParseDuration(text(d)); err != nil || back != d {
-			t.Errorf("%s: reads back as %s, %v", text(d), back, err)
-		}
-	}
-}
-
 func TestAttributePaths(t *testing.T) {
 	t.Parallel()
 	for field, want := range map[string]string{
@@ -82,7 +68,7 @@ func largest() groupSeen {
 		s.Zones = append(s.Zones, zoneSeen{"ap-northeast-1-iah-1a", 5000, 5000})
 	}
 	for range 3 {
-		s.Held = append(s.Held, heldSeen{pack(list), clip(strings.Repeat("ä", 500), 250), strings.Repeat("r", 64)})
+		s.Held = append(s.Held, heldSeen{pack(list), clip(strings.Repeat("ä", 500), 250), strings.Repeat("r", 64), "ami-0123456789abcdef0"})
 	}
 	s.Missing = strings.Repeat("m", 250)
 	for range 2 {
@@ -158,7 +144,7 @@ func TestPlanRollingUpdate(t *testing.T) {
 		"a copy":                {change: func(m *rollingUpdateModel) { m.LaunchTemplateVersion = text("4") }, version: text("2")},
 		"a copy and stale ones": {change: func(m *rollingUpdateModel) { m.LaunchTemplateVersion = text("4") }, seen: func(s *groupSeen) { s.Converged = false }, version: text("4"), rolls: true},
 		"another":               {change: func(m *rollingUpdateModel) { m.LaunchTemplateVersion, m.ImageID = text("5"), text("ami-5") }, version: text("5"), rolls: true},
-		"not known":             {change: func(m *rollingUpdateModel) { m.LaunchTemplateVersion = types.StringUnknown() }, version: types.StringUnknown(), rolls: true},
+		"not known":             {change: func(m *rollingUpdateModel) { m.LaunchTemplateVersion = types.StringUnknown() }, version: types.StringUnknown(), rolls: true, diags: 1},
 		"held":                  {change: func(m *rollingUpdateModel) { m.LaunchTemplateVersion, m.ImageID = text("3"), text("ami-3") }, version: text("2"), diags: 1},
 		"held, same retry": {
 			change:  func(m *rollingUpdateModel) { m.LaunchTemplateVersion, m.Retry = text("3"), text("once") },
@@ -169,6 +155,13 @@ func TestPlanRollingUpdate(t *testing.T) {
 				m.LaunchTemplateVersion, m.ImageID, m.Retry = text("3"), text("ami-3"), text("twice")
 			},
 			version: text("3"), rolls: true,
+		},
+		"banned, new retry": {
+			change: func(m *rollingUpdateModel) {
+				m.LaunchTemplateVersion, m.ImageID, m.Retry = text("3"), text("ami-3"), text("twice")
+			},
+			seen:    func(s *groupSeen) { s.Held[0].Ban = "ami-3" },
+			version: text("2"), diags: 1,
 		},
 		"latest with equal data":     {change: func(m *rollingUpdateModel) { m.LaunchTemplateVersion = text("$Latest") }, version: text("$Latest")},
 		"default with other":         {change: func(m *rollingUpdateModel) { m.LaunchTemplateVersion = text("$Default") }, version: text("$Default"), rolls: true},
@@ -240,6 +233,98 @@ func TestPlanAMIRefresh(t *testing.T) {
 		if !got.SourceVersion.Equal(c.source) || !got.ImageID.Equal(c.image) || !got.LaunchTemplateVersion.Equal(c.version) {
 			t.Errorf("%s: got source %s, image %s, version %s; want %s, %s, %s", name,
 				got.SourceVersion, got.ImageID, got.LaunchTemplateVersion, c.source, c.image, c.version)
+		}
+	}
+}
+
+// anyVersion draws a launch_template_version; unknown ones only where asked.
+func anyVersion(t *rapid.T, unknown bool) types.String {
+	list := []types.String{types.StringNull(), types.StringValue("$Latest"), types.StringValue("$Default")}
+	for _, n := range []string{"1", "2", "4", "5"} { // not 3, which is in quarantine and so never made anew
+		list = append(list, types.StringValue(n))
+	}
+	if unknown {
+		list = append(list, types.StringUnknown(), types.StringUnknown(), types.StringUnknown())
+	}
+	return rapid.SampledFrom(list).Draw(t, "version")
+}
+
+func anyImage(t *rapid.T, unknown bool) types.String {
+	list := []types.String{types.StringNull(), types.StringValue("ami-1"), types.StringValue("ami-2"), types.StringValue("ami-5")}
+	if unknown {
+		list = append(list, types.StringUnknown(), types.StringUnknown())
+	}
+	return rapid.SampledFrom(list).Draw(t, "image")
+}
+
+// What is planned while a version or an image is unknown must still be planned
+// once it is known, whatever it turns out to be: Terraform plans again during
+// apply and ends in "Provider produced inconsistent final plan" otherwise.
+func TestPlanRollingUpdateKeepsItsPromises(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		prior, plan, seen := priorRoll(), priorRoll(), seenRoll()
+		seen.Converged = rapid.Bool().Draw(t, "converged")
+		if !seen.Converged {
+			seen.Zones[0] = zoneSeen{"a", 1, 1}
+		}
+		plan.LaunchTemplateVersion, plan.ImageID = anyVersion(t, true), anyImage(t, true)
+		plan.Match = types.StringValue(rapid.SampledFrom([]string{"data", "image"}).Draw(t, "match"))
+		final := plan
+		if final.LaunchTemplateVersion.IsUnknown() {
+			final.LaunchTemplateVersion = anyVersion(t, false)
+		}
+		if final.ImageID.IsUnknown() {
+			final.ImageID = anyImage(t, false)
+		}
+		before := planRollingUpdate(t.Context(), prior, plan, seen, 5*time.Second).model
+		after := planRollingUpdate(t.Context(), prior, final, seen, 5*time.Second).model
+		for name, v := range map[string][2]attr.Value{
+			"launch_template_version": {before.LaunchTemplateVersion, after.LaunchTemplateVersion}, "image_id": {before.ImageID, after.ImageID},
+			"target_version": {before.TargetVersion, after.TargetVersion}, "converged": {before.Converged, after.Converged},
+			"last_roll": {before.LastRoll, after.LastRoll}, "forecast": {before.Forecast, after.Forecast},
+		} {
+			if broken(v[0], v[1]) {
+				t.Fatalf("%s was planned %s, and %s with version %s and image %s", name, v[0], v[1], final.LaunchTemplateVersion, final.ImageID)
+			}
+		}
+	})
+}
+
+// broken tells whether a planned value does not leave room for the final one.
+func broken(planned, final attr.Value) bool {
+	if planned.IsUnknown() {
+		return false
+	}
+	before, ok := planned.(types.Object)
+	if !ok || before.IsNull() {
+		return !planned.Equal(final)
+	}
+	after, ok := final.(types.Object)
+	if !ok || after.IsNull() || after.IsUnknown() {
+		return true
+	}
+	for name, v := range before.Attributes() {
+		if broken(v, after.Attributes()[name]) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestForecastLeavesOutAnUnfinishedRollsSurge(t *testing.T) {
+	t.Parallel()
+	seen := seenRoll()
+	seen.Max, seen.Zones = 6, []zoneSeen{{"a", 2, 1}, {"b", 2, 1}} // two of its new members are surplus
+	prior, plan := priorRoll(), priorRoll()
+	seen.Converged = false
+	got := planRollingUpdate(t.Context(), prior, plan, seen, 5*time.Second)
+	if len(got.diags) != 0 || got.model.Forecast.IsUnknown() {
+		t.Fatalf("got %v, %s; want a forecast", got.diags, got.model.Forecast)
+	}
+	for name, want := range map[string]int64{"stale": 4, "lowest_healthy": 4, "highest_launched": 6} {
+		if have := got.model.Forecast.Attributes()[name]; !have.Equal(types.Int64Value(want)) {
+			t.Errorf("%s: got %s, want %d", name, have, want)
 		}
 	}
 }

@@ -93,7 +93,7 @@ func (p *refit) Configure(ctx context.Context, req provider.ConfigureRequest, re
 
 // Resources implements provider.Provider.
 func (p *refit) Resources(context.Context) []func() resource.Resource {
-	return []func() resource.Resource{newAMIRefresh, newRollingUpdate}
+	return []func() resource.Resource{newAMIRefresh, newImageQuarantine, newRollingUpdate}
 }
 
 // DataSources implements provider.Provider. There are none.

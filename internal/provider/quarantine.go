@@ -2,62 +2,110 @@ package provider
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
+	"github.com/fleetrefit/terraform-provider-refit/internal/ami"
 	"github.com/fleetrefit/terraform-provider-refit/internal/image"
 	"github.com/fleetrefit/terraform-provider-refit/internal/journal"
 )
 
-// heldReading is one look at all quarantines, which the resources of one plan
-// share: there are few of them, and a call for each resource is one too many.
-// The zero value is ready. It is safe for concurrent use.
-type heldReading struct {
+// reading is one look at all documents of a kind, which the resources of one
+// plan share: there are few of them, and a call for each resource is one too
+// many. The zero value is ready. It is safe for concurrent use.
+type reading[T any] struct {
 	mu   sync.Mutex
 	at   time.Time // zero: none yet
-	list []image.Quarantine
+	list []T
 }
 
-// heldFor is how long a look is good. What decides about a roll is looked up
+// readFor is how long a look is good. What decides about a roll is looked up
 // by the roll itself.
-const heldFor = 30 * time.Second
+const readFor = 30 * time.Second
 
-func (h *heldReading) forget() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.at = time.Time{}
+func (r *reading[T]) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.at = time.Time{}
+}
+
+// all gives the documents below a directory as they were a moment ago.
+func (r *reading[T]) all(ctx context.Context, docs *journal.Documents, dir string, now time.Time) ([]T, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.at.IsZero() || now.Sub(r.at) > readFor {
+		list, err := journal.All[T](ctx, docs, dir)
+		if err != nil {
+			return nil, err
+		}
+		r.list, r.at = list, now
+	}
+	return r.list, nil
 }
 
 // quarantines are the active ones of a template.
 func (b *backend) quarantines(ctx context.Context, c *clients, template string) ([]image.Quarantine, error) {
-	b.held.mu.Lock()
-	defer b.held.mu.Unlock()
 	now := b.clock.Now()
-	if b.held.at.IsZero() || now.Sub(b.held.at) > heldFor {
-		found, err := c.docs.List(ctx, image.QuarantineRoot)
-		if err != nil {
-			return nil, fmt.Errorf("read the quarantines: %w", err)
-		}
-		list := make([]image.Quarantine, 0, len(found))
-		for where, body := range found {
-			var q image.Quarantine
-			if err := json.Unmarshal(body, &q); err != nil {
-				return nil, &journal.UnreadableError{Where: "document " + where, Err: err}
-			}
-			list = append(list, q)
-		}
-		slices.SortFunc(list, func(a, b image.Quarantine) int { return strings.Compare(a.Data, b.Data) })
-		b.held.list, b.held.at = list, now
+	all, err := b.held.all(ctx, c.docs, image.QuarantineRoot, now)
+	if err != nil {
+		return nil, fmt.Errorf("read the quarantines: %w", err)
 	}
 	var out []image.Quarantine
-	for _, q := range b.held.list {
+	for _, q := range all {
 		if q.Template == template && q.Active(now) {
 			out = append(out, q)
 		}
 	}
 	return out, nil
+}
+
+// bans are the active ones of the whole fleet, with what is needed to tell
+// which of these images they are about. Where nothing is banned, images cost
+// no call.
+func (b *backend) bans(ctx context.Context, c *clients, images ...string) (image.Bans, error) {
+	now := b.clock.Now()
+	all, err := b.banned.all(ctx, c.docs, image.BanRoot, now)
+	if err != nil {
+		return image.Bans{}, fmt.Errorf("read the bans of images: %w", err)
+	}
+	bans := image.Bans{Active: image.StillBanned(all, now)}
+	if len(bans.Active) > 0 {
+		bans.Origins, err = c.images.Origins(ctx, images...)
+	}
+	return bans, err
+}
+
+func imageIDs(list []image.Image) []string {
+	ids := make([]string, len(list))
+	for n, i := range list {
+		ids[n] = i.ID
+	}
+	return ids
+}
+
+func versionImages(t ami.Template) []string {
+	ids := make([]string, len(t.Versions))
+	for n, v := range t.Versions {
+		ids[n] = v.Image
+	}
+	return ids
+}
+
+// ban notes the versions whose images are banned, newest first and three
+// images at most: a plan looks for what it is about to roll to.
+func (s *groupSeen) ban(t ami.Template, bans image.Bans) {
+	var done []string
+	for _, v := range slices.Backward(t.Versions) {
+		ban, is := bans.Of(v.Image)
+		if !is || slices.Contains(done, v.Image) || len(done) == 3 {
+			continue
+		}
+		done = append(done, v.Image)
+		s.Held = append(s.Held, heldSeen{
+			Versions: pack(t.Numbers(func(other ami.Version) bool { return other.Image == v.Image })),
+			Why:      clip(ban.Why(v.Image), 250), Ban: ban.Image,
+		})
+	}
 }

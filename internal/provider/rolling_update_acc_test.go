@@ -96,6 +96,28 @@ func TestAccRollingUpdate_roll(t *testing.T) {
 	})
 }
 
+// Another source may find the same image: then nothing rolls, although the plan
+// could not know.
+func TestAccRollingUpdate_sameImageAfterAll(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, fleet)
+	other := strings.Replace(both, `"golden-*"`, `"golden-web-*"`, 1)
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: l.factories(),
+		Steps: []resource.TestStep{
+			{Config: l.config(both)},
+			{
+				Config: l.config(other),
+				ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+					plannedUnknown(rollAddress, "image_id"), plannedUnknown(rollAddress, "forecast"),
+				}},
+				ConfigStateChecks: []statecheck.StateCheck{converged, state(rollAddress, "target_version", "2")},
+			},
+			{Config: l.config(other), ConfigPlanChecks: emptyPlan},
+		},
+	})
+}
+
 func TestAccRollingUpdate_rollback(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, fleet)
@@ -430,7 +452,7 @@ resource "refit_asg_rolling_update" "web" {
 						PreConfig: func() { l.version(second); l.setDefault("2") },
 						Config:    config(pointer),
 						ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
-							planned(rollAddress, "target_version", "2"), plannedUnknown(rollAddress, "converged"),
+							plannedUnknown(rollAddress, "target_version"), plannedUnknown(rollAddress, "converged"),
 						}},
 						ConfigStateChecks: []statecheck.StateCheck{converged, outcome("succeeded"), state(rollAddress, "target_version", "2")},
 						Check:             l.runs(second, 4),

@@ -106,6 +106,11 @@ func (b *backend) compare(ctx context.Context, c *clients, q roller.Request, s s
 			return v.Image == target.Image && (q.Spec.Match == rollout.MatchImage || v.Data == target.Data)
 		}))
 	}
+	bans, err := b.bans(ctx, c, versionImages(t)...)
+	if err != nil {
+		return err
+	}
+	s.seen.ban(t, bans)
 	held, err := b.quarantines(ctx, c, id)
 	if err != nil {
 		return err
@@ -124,9 +129,9 @@ func (m *rollingUpdateModel) observed(s survey) {
 	m.Converged = types.BoolValue(s.assessment.Converged)
 	if s.assessment.Converged {
 		m.TargetVersion = versionNumber(s.assessment.Target)
-		// Done with: Terraform would hide whatever the next one has in common.
-		m.Forecast = types.ObjectNull(forecastTypes)
 	}
+	// Done with: Terraform would hide whatever the next one has in common.
+	m.Forecast = types.ObjectNull(forecastTypes)
 }
 
 // fill gives an imported resource its defaults, and the number that the group
@@ -136,12 +141,14 @@ func (m *rollingUpdateModel) fill(s survey) {
 	m.LaunchTemplateVersion = versionNumber(s.assessment.Found)
 	m.TargetVersion = m.LaunchTemplateVersion
 	m.MinHealthy, m.MaxHealthy = types.Int64Value(int64(d.MinHealthy)), types.Int64Value(int64(d.MaxHealthy))
-	m.FinalBake, m.InstanceTimeout = types.StringValue(text(d.FinalBake)), types.StringValue(text(d.InstanceTimeout))
+	m.FinalBake, m.InstanceTimeout = types.StringValue(rollout.Brief(d.FinalBake)), types.StringValue(rollout.Brief(d.InstanceTimeout))
 	m.Health = types.ObjectValueMust(healthTypes, map[string]attr.Value{
-		"load_balancer": types.BoolValue(d.LoadBalancer), "min_healthy_time": types.StringValue(text(d.MinHealthyTime)),
+		"load_balancer": types.BoolValue(d.LoadBalancer), "min_healthy_time": types.StringValue(rollout.Brief(d.MinHealthyTime)),
 	})
 	m.OnFailure, m.Match = types.StringValue(string(d.OnFailure)), types.StringValue(string(d.Match))
+	m.FailureLimit = types.Int64Value(int64(d.FailureLimit))
 	m.LockTimeout = types.StringValue(defaultLockTimeout)
+	m.Lock = types.ObjectNull(lockTypes)
 	m.Forecast, m.LastRoll = types.ObjectNull(forecastTypes), types.ObjectNull(lastRollTypes)
 }
 

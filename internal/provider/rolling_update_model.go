@@ -30,7 +30,9 @@ type rollingUpdateModel struct {
 	Health                types.Object   `tfsdk:"health"`
 	InstanceTimeout       types.String   `tfsdk:"instance_timeout"`
 	OnFailure             types.String   `tfsdk:"on_failure"`
+	FailureLimit          types.Int64    `tfsdk:"failure_limit"`
 	Match                 types.String   `tfsdk:"match"`
+	Lock                  types.Object   `tfsdk:"lock"`
 	LockTimeout           types.String   `tfsdk:"lock_timeout"`
 	Retry                 types.String   `tfsdk:"retry"`
 	Timeouts              timeouts.Value `tfsdk:"timeouts"`
@@ -78,6 +80,7 @@ func (m rollingUpdateModel) spec(ctx context.Context, poll time.Duration) (s rol
 	span("final_bake", m.FinalBake, 0, &s.FinalBake)
 	span("instance_timeout", m.InstanceTimeout, 1, &s.InstanceTimeout)
 	set("on_failure", m.OnFailure, func() { s.OnFailure = rollout.OnFailure(m.OnFailure.ValueString()) })
+	set("failure_limit", m.FailureLimit, func() { s.FailureLimit = int(m.FailureLimit.ValueInt64()) })
 	set("match", m.Match, func() { s.Match = rollout.Match(m.Match.ValueString()) })
 	set("health", m.Health, func() {
 		var h healthModel
@@ -107,13 +110,15 @@ func (m rollingUpdateModel) spec(ctx context.Context, poll time.Duration) (s rol
 // request maps the model to a roll.
 func (m rollingUpdateModel) request(ctx context.Context, poll time.Duration) (roller.Request, diag.Diagnostics) {
 	spec, _, diags := m.spec(ctx, poll)
-	lock := duration(m.LockTimeout)
-	if lock == 0 {
-		lock, _ = time.ParseDuration(defaultLockTimeout)
+	lock, more := m.lock(ctx)
+	diags.Append(more...)
+	wait := duration(m.LockTimeout)
+	if wait == 0 {
+		wait, _ = time.ParseDuration(defaultLockTimeout)
 	}
 	return roller.Request{
 		Group: m.AutoscalingGroupName.ValueString(), Version: m.LaunchTemplateVersion.ValueString(), Image: m.ImageID.ValueString(),
-		Spec: spec, LockTimeout: lock, Retry: m.Retry.ValueString(),
+		Spec: spec, Lock: lock, LockTimeout: wait, Retry: m.Retry.ValueString(),
 	}, diags
 }
 
@@ -148,7 +153,7 @@ func certain(found []rollout.Problem, unknown map[string]bool) []rollout.Problem
 // lastRoll maps a report to the attribute last_roll.
 func lastRoll(r roller.Report) types.Object {
 	reason := types.StringNull()
-	if r.Reason != "" && r.Outcome != rollout.Succeeded {
+	if r.Reason != "" {
 		reason = types.StringValue(clip(r.Reason, 500))
 	}
 	return types.ObjectValueMust(lastRollTypes, map[string]attr.Value{
@@ -158,9 +163,10 @@ func lastRoll(r roller.Report) types.Object {
 		"from_image":   optional(r.From.Image),
 		"to_image":     optional(r.To.Image),
 		"started":      types.StringValue(r.Started.UTC().Format(time.RFC3339)),
-		"duration":     types.StringValue(text(r.Duration.Round(time.Second))),
+		"duration":     types.StringValue(rollout.Brief(r.Duration.Round(time.Second))),
 		"launched":     types.Int64Value(int64(r.Launched)),
 		"ended":        types.Int64Value(int64(r.Ended)),
+		"failed":       types.Int64Value(int64(r.Failed)),
 		"reason":       reason,
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/fleetrefit/terraform-provider-refit/internal/image"
 	"github.com/fleetrefit/terraform-provider-refit/internal/roller"
 	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
 )
@@ -31,7 +32,7 @@ type groupSeen struct {
 	Latest  int64 `json:"latest,omitempty"`
 	Default int64 `json:"default,omitempty"`
 	Points  int64 `json:"points,omitempty"`
-	// Held are versions in quarantine.
+	// Held are versions that are banned or in quarantine.
 	Held []heldSeen `json:"held,omitempty"`
 	// Converged: a roll to Target would do nothing.
 	Converged bool `json:"converged,omitempty"`
@@ -61,6 +62,8 @@ type heldSeen struct {
 	Versions numbers `json:"v"`
 	Why      string  `json:"why"`
 	Retry    string  `json:"retry,omitempty"` // text that does not lift it
+	// Ban is the image whose ban it is, which no text lifts; empty: a quarantine.
+	Ban string `json:"ban,omitempty"`
 }
 
 // mostSeen is the room for a snapshot, in bytes: 2 KB with some to spare.
@@ -110,15 +113,23 @@ func (s *groupSeen) number(version types.String) string {
 	return strconv.FormatInt(n, 10)
 }
 
-// held says why a version must not be rolled to, empty when it may.
-func (s *groupSeen) held(version, retry types.String) string {
+// held finds what keeps a version from being rolled to; the zero value: nothing.
+func (s *groupSeen) held(version, retry types.String) heldSeen {
 	number := s.number(version)
 	for _, h := range s.Held {
-		if h.Versions.has(number) && (retry.ValueString() == "" || retry.ValueString() == h.Retry) {
-			return h.Why
+		if h.Versions.has(number) && (h.Ban != "" || retry.ValueString() == "" || retry.ValueString() == h.Retry) {
+			return h
 		}
 	}
-	return ""
+	return heldSeen{}
+}
+
+// cure is what to do about a version that is held back.
+func (h heldSeen) cure() string {
+	if h.Ban != "" {
+		return image.Ban{Image: h.Ban}.Cure()
+	}
+	return image.Quarantine{}.Cure()
 }
 
 // rollingPlan is a planned update.
@@ -171,9 +182,9 @@ func (p *rollingPlan) unknown() {
 // not be rolled to.
 func (p *rollingPlan) keepVersion(prior rollingUpdateModel, seen *groupSeen) {
 	version, before := p.model.LaunchTemplateVersion, prior.LaunchTemplateVersion
-	if why := seen.held(version, p.model.Retry); why != "" {
+	if held := seen.held(version, p.model.Retry); held.Why != "" {
 		p.diags.AddAttributeWarning(attribute("launch_template_version"), "Version held back",
-			fmt.Sprintf("%s\nThe group stays as it is. Publish a better image, or set retry to a new text to try this one again.", roller.Sentence(why)))
+			fmt.Sprintf("%s\nThe group stays as it is. %s", roller.Sentence(held.Why), held.cure()))
 		if !version.Equal(before) {
 			p.model.LaunchTemplateVersion, p.model.ImageID = before, prior.ImageID
 		}
@@ -193,7 +204,7 @@ func (p *rollingPlan) rolls(prior rollingUpdateModel, seen *groupSeen) bool {
 	if m.LaunchTemplateVersion.IsUnknown() || m.ImageID.IsUnknown() || !m.Match.Equal(prior.Match) {
 		return true
 	}
-	if seen.held(m.LaunchTemplateVersion, m.Retry) != "" {
+	if seen.held(m.LaunchTemplateVersion, m.Retry).Why != "" {
 		return false
 	}
 	if !seen.Same.has(seen.number(m.LaunchTemplateVersion)) {
@@ -262,7 +273,7 @@ func (p *rollingPlan) foresee(ctx context.Context, seen *groupSeen, poll time.Du
 		"batches":          types.Int64Value(int64(f.Batches)),
 		"lowest_healthy":   types.Int64Value(int64(f.Lowest)),
 		"highest_launched": types.Int64Value(int64(f.Highest)),
-		"duration":         types.StringValue(text(f.Duration)),
+		"duration":         types.StringValue(rollout.Brief(f.Duration)),
 	})
 }
 
@@ -335,5 +346,5 @@ func outlook(c change, a rollout.Assessment, f rollout.Forecast) string {
 // expected words a forecast in one line.
 func expected(f rollout.Forecast) string {
 	return fmt.Sprintf("%d batches, at least %d healthy, at most %d launched, about %s (durations: %s).",
-		f.Batches, f.Lowest, f.Highest, text(f.Duration), f.Basis)
+		f.Batches, f.Lowest, f.Highest, rollout.Brief(f.Duration), f.Basis)
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -148,16 +149,6 @@ func (r *rollingUpdate) roll(ctx context.Context, m *rollingUpdateModel, timeout
 		return roller.Report{}, append(diags, unable(what, err, unchanged))
 	}
 	rolls := r.backend.roller(ctx, c)
-	before, err := patiently(ctx, r.backend.clock, isGone, func() (survey, error) {
-		return r.backend.survey(ctx, c, rolls, q, rollout.Look{})
-	})
-	if err != nil {
-		return roller.Report{}, append(diags, unable(what, err, unchanged))
-	}
-	if list := before.seen.Problems; len(list) > 0 && before.assessment.Target.TemplateID == "" {
-		// A group without a launch template has nothing that could be stale.
-		return roller.Report{}, append(diags, diag.NewErrorDiagnostic("Unable to "+what, roller.Sentence(list[0])+"\n"+unchanged))
-	}
 	report, err := rolls.Roll(ctx, q)
 	r.backend.held.forget() // it may have made one
 	if err != nil {
@@ -192,7 +183,7 @@ func (r *rollingUpdate) lift(ctx context.Context, m rollingUpdateModel) diag.Dia
 	c, err := r.backend.clients(ctx)
 	var snap rollout.Snapshot
 	if err == nil {
-		snap, err = c.rolls.Observe(ctx, group, rollout.Look{})
+		snap, err = c.looks.Observe(ctx, group, rollout.Look{})
 	}
 	template := snap.Group.Points.TemplateID
 	var held []image.Quarantine
@@ -375,11 +366,16 @@ func (r *rollingUpdate) Delete(ctx context.Context, req resource.DeleteRequest, 
 	defer cancel()
 	group := m.AutoscalingGroupName.ValueString()
 	c, err := r.backend.clients(ctx)
+	var settled roller.Settlement
 	if err == nil {
-		err = r.backend.roller(ctx, c).Release(ctx, group)
+		settled, err = r.backend.roller(ctx, c).Settle(ctx, group, 0)
 	}
-	if err != nil && !isGone(err) {
+	switch {
+	case err != nil && !isGone(err):
 		resp.Diagnostics.Append(unable(fmt.Sprintf("release Auto Scaling group %q", group), err, "The group is as it was; nothing of the journal is lost."))
+	case len(settled.Left) > 0:
+		resp.Diagnostics.AddWarning("An interrupted roll has left something", fmt.Sprintf("Auto Scaling group %q: %s.\nRun refit-runner settle %s to put it back.",
+			group, strings.Join(settled.Left, "; "), group))
 	}
 }
 

@@ -49,14 +49,22 @@ func rollingUpdateSchema(ctx context.Context) schema.Schema {
 		"on_failure": schema.StringAttribute{
 			Optional: true, Computed: true, Default: stringdefault.StaticString(string(d.OnFailure)),
 			MarkdownDescription: "What to do when new members fail while old ones are fine: `rollback` to the previous version, `pause` at a safe " +
-				"point, or `leave` things as they are. Default: `rollback`.",
+				"point, or `leave` things as they are. Where the version or the image that old members run is gone, a roll cannot go back: `rollback` " +
+				"is `pause` then, and the plan says so. Default: `rollback`.",
+		},
+		"failure_limit": schema.Int64Attribute{
+			Optional: true, Computed: true, Default: int64default.StaticInt64(int64(d.FailureLimit)),
+			MarkdownDescription: "Which failed new member fails the roll, 1 to 100: `3` ends the first two that fail and launches others in their " +
+				"place, and follows `on_failure` at the third. Each may take `instance_timeout` once more. Default: `1`. A change alone rolls nothing.",
 		},
 		"match": schema.StringAttribute{
 			Optional: true, Computed: true, Default: stringdefault.StaticString(string(d.Match)),
 			MarkdownDescription: "What makes a member current: the whole version `data` with the image, or the `image` only. Default: `data`.",
 		},
+		"lock": lockAttribute(),
 		"lock_timeout": durationAttribute(defaultLockTimeout, true,
-			"How long to wait for somebody else's roll of this group to end. Default: `"+defaultLockTimeout+"`."),
+			"How long to wait for somebody else's roll of this group to end, and for the `lock`, together. With a `lock`, allow for the rolls before "+
+				"this one. Default: `"+defaultLockTimeout+"`."),
 		"retry": schema.StringAttribute{
 			Optional: true, Validators: []validator.String{stringvalidator.LengthBetween(1, 64)},
 			MarkdownDescription: "Any text. A new one lifts the quarantine of what was rolled back on this group's launch template, so that it is tried again.",
@@ -113,11 +121,11 @@ func percentageAttributes(d rollout.Spec) map[string]schema.Attribute {
 				},
 			}},
 		},
-		"final_bake": durationAttribute(text(d.FinalBake), false,
-			"How long the whole group must stay healthy at the end before the roll counts as good. Default: `"+text(d.FinalBake)+"`."),
-		"instance_timeout": durationAttribute(text(d.InstanceTimeout), true,
+		"final_bake": durationAttribute(rollout.Brief(d.FinalBake), false,
+			"How long the whole group must stay healthy at the end before the roll counts as good. Default: `"+rollout.Brief(d.FinalBake)+"`."),
+		"instance_timeout": durationAttribute(rollout.Brief(d.InstanceTimeout), true,
 			"How long a new member may take from its launch to having been healthy for `min_healthy_time`, and how long the roll may go without "+
-				"progress. Longer than launch hooks and grace period together. Default: `"+text(d.InstanceTimeout)+"`."),
+				"progress. Longer than launch hooks and grace period together. Default: `"+rollout.Brief(d.InstanceTimeout)+"`."),
 	}
 }
 
@@ -128,7 +136,7 @@ func healthAttributes(d rollout.Spec) map[string]schema.Attribute {
 		"health": schema.SingleNestedAttribute{
 			Optional: true, Computed: true,
 			Default: objectdefault.StaticValue(types.ObjectValueMust(healthTypes, map[string]attr.Value{
-				"load_balancer": types.BoolValue(d.LoadBalancer), "min_healthy_time": types.StringValue(text(d.MinHealthyTime)),
+				"load_balancer": types.BoolValue(d.LoadBalancer), "min_healthy_time": types.StringValue(rollout.Brief(d.MinHealthyTime)),
 			})),
 			MarkdownDescription: "What makes a member healthy, beyond being in service and healthy for Auto Scaling.",
 			Attributes: map[string]schema.Attribute{
@@ -136,8 +144,8 @@ func healthAttributes(d rollout.Spec) map[string]schema.Attribute {
 					Optional: true, Computed: true, Default: booldefault.StaticBool(d.LoadBalancer),
 					MarkdownDescription: "Healthy in every attached target group too. Default: `true`.",
 				},
-				"min_healthy_time": durationAttribute(text(d.MinHealthyTime), false,
-					"How long a new member must have been healthy before it counts. Default: `"+text(d.MinHealthyTime)+"`."),
+				"min_healthy_time": durationAttribute(rollout.Brief(d.MinHealthyTime), false,
+					"How long a new member must have been healthy before it counts. Default: `"+rollout.Brief(d.MinHealthyTime)+"`."),
 			},
 		},
 	}
@@ -164,7 +172,7 @@ func rollingUpdateComputed() map[string]schema.Attribute {
 				"make other resources depend on it.",
 		},
 		"forecast": schema.SingleNestedAttribute{
-			Computed: true, MarkdownDescription: "How the roll that is due, or was just made, goes when nothing fails. Null when none is due.",
+			Computed: true, MarkdownDescription: "How a planned roll goes when nothing fails. Null when none is planned.",
 			Attributes: map[string]schema.Attribute{
 				"from_image":       computed("Image of the members to replace."),
 				"to_image":         computed("Image of the version to roll to."),
@@ -187,7 +195,8 @@ func rollingUpdateComputed() map[string]schema.Attribute {
 				"duration":     computed("How long it took."),
 				"launched":     number("Members launched."),
 				"ended":        number("Members ended."),
-				"reason":       computed("Why it did not succeed. Null when it did."),
+				"failed":       number("New members that failed."),
+				"reason":       computed("Why it did not succeed, or what failed on the way. Null when nothing did."),
 			},
 		},
 	}
@@ -201,5 +210,5 @@ var forecastTypes = map[string]attr.Type{
 var lastRollTypes = map[string]attr.Type{
 	"outcome": types.StringType, "from_version": types.StringType, "to_version": types.StringType, "from_image": types.StringType,
 	"to_image": types.StringType, "started": types.StringType, "duration": types.StringType, "launched": types.Int64Type,
-	"ended": types.Int64Type, "reason": types.StringType,
+	"ended": types.Int64Type, "failed": types.Int64Type, "reason": types.StringType,
 }

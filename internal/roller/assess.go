@@ -2,6 +2,7 @@ package roller
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	"github.com/fleetrefit/terraform-provider-refit/internal/journal"
@@ -42,10 +43,22 @@ func (r *Roller) Assess(ctx context.Context, q Request) (rollout.Assessment, err
 	if found && entry.State == journal.Running {
 		a.Warnings = append(a.Warnings, fmt.Sprintf("%s is rolling this group since %s", entry.Owner.Name, entry.Owner.Since.UTC().Format("2006-01-02 15:04 MST")))
 	}
-	if a.Held, err = r.held(ctx, q, target); err != nil || a.Held != "" {
+	h, err := r.held(ctx, q, target)
+	if a.Held = h.why; err != nil || a.Held != "" {
 		return a, err
 	}
 	return r.forecast(ctx, q, target, wants)
+}
+
+// wanted is the part of desired that others want, as far as the record of an
+// unfinished roll tells. One that cannot be read tells nothing; who takes over
+// will say so.
+func wanted(entry journal.Entry, desired int) int {
+	var rec rollout.Record
+	if err := json.Unmarshal(entry.Record, &rec); err != nil || !begun(rec) {
+		return desired
+	}
+	return min(desired, rec.Base)
 }
 
 // forecast looks at the rest that only a roll needs.

@@ -14,7 +14,29 @@ import (
 	"github.com/fleetrefit/terraform-provider-refit/internal/rolltest"
 )
 
-var chaosSeeds = flag.Int("chaos", 24, "how many worlds TestChaos stages")
+// worlds are few by default; `make sim` asks for 2,000.
+var worlds = flag.Int("chaos", 96, "how many random worlds the tests of the TestChaos family stage in all")
+
+// kinds is how many tests share the worlds.
+const kinds = 4
+
+// chaotic plays one kind's share of the worlds, each from a seed of its own. A
+// failure says how to play its world again.
+func chaotic(t *testing.T, kind int, play func(t *testing.T, r *rand.Rand)) {
+	t.Helper()
+	name := t.Name()
+	for seed := range (*worlds + kinds - kind) / kinds {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			t.Cleanup(func() {
+				if t.Failed() {
+					t.Logf("to play this world again:\n  go test ./internal/roller -count 1 -v -run '^%s$/^%d$' -chaos %d", name, seed, kinds*(seed+1))
+				}
+			})
+			play(t, seeded(seed, kind))
+		})
+	}
+}
 
 // TestChaos rolls groups of random shapes in worlds where calls fail in every
 // way, observations are old, and owners are interrupted or die. However it
@@ -22,96 +44,103 @@ var chaosSeeds = flag.Int("chaos", 24, "how many worlds TestChaos stages")
 // peace, brings the group to the target.
 func TestChaos(t *testing.T) {
 	t.Parallel()
-	for seed := range *chaosSeeds {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			t.Parallel()
-			s, q, _ := chaos(t, seeded(seed, 1), "")
-			if _, err := s.Roll(t.Context(), q); err != nil {
-				t.Fatalf("roll: %v\n%s", err, s.Story())
-			}
-			s.Settled(2)
-		})
-	}
+	chaotic(t, 1, func(t *testing.T, r *rand.Rand) {
+		s, q, _ := chaos(t, r, "")
+		if _, err := s.Roll(t.Context(), q); err != nil {
+			t.Fatalf("roll: %v\n%s", err, s.Story())
+		}
+		s.Settled(2)
+	})
 }
 
 // TestChaos_brokenImage is the same with an image that never becomes healthy:
 // the group is back where it was in the end.
 func TestChaos_brokenImage(t *testing.T) {
 	t.Parallel()
-	for seed := range *chaosSeeds {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			t.Parallel()
-			s, q, members := chaos(t, seeded(seed, 2), "never_healthy = true")
-			if _, err := s.Roll(t.Context(), q); err == nil {
-				t.Fatalf("a broken image succeeded\n%s", s.Story())
-			}
-			if n := rolltest.On(s.Group(), 2); n > 0 {
-				t.Errorf("%d members run the broken image at the end", n)
-			}
-			g := s.Group()
-			if g.Healthy() != members || g.Launched() != members || g.Desired != members {
-				t.Errorf("%d of %d launched members are healthy, desired %d, want %d", g.Healthy(), g.Launched(), g.Desired, members)
-			}
-			if _, left := g.Suspended["InstanceRefresh"]; left || len(g.Suspended) != 1 {
-				t.Errorf("suspended at the end: %v", g.Suspended)
-			}
-			if t.Failed() {
-				t.Log(s.Story())
-			}
-		})
-	}
+	chaotic(t, 2, func(t *testing.T, r *rand.Rand) {
+		s, q, members := chaos(t, r, "never_healthy = true")
+		if _, err := s.Roll(t.Context(), q); err == nil {
+			t.Fatalf("a broken image succeeded\n%s", s.Story())
+		}
+		if n := rolltest.On(s.Group(), 2); n > 0 {
+			t.Errorf("%d members run the broken image at the end", n)
+		}
+		g := s.Group()
+		if g.Healthy() != members || g.Launched() != members || g.Desired != members {
+			t.Errorf("%d of %d launched members are healthy, desired %d, want %d", g.Healthy(), g.Launched(), g.Desired, members)
+		}
+		if _, left := g.Suspended["InstanceRefresh"]; left || len(g.Suspended) != 1 {
+			t.Errorf("suspended at the end: %v", g.Suspended)
+		}
+		if t.Failed() {
+			t.Log(s.Story())
+		}
+	})
 }
 
 // TestChaos_others is the same while a policy scales out or in, once. What
 // others want is never undone; what cannot be told from our own surge stays.
 func TestChaos_others(t *testing.T) {
 	t.Parallel()
-	for seed := range *chaosSeeds {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			t.Parallel()
-			r := seeded(seed, 3)
-			by, at := pick(r, 3, 2, 1, -1), time.Duration(r.IntN(600))*time.Second
-			acted := 0
-			members := 0
-			s, q, _ := chaosWith(t, r, "", func(s *rolltest.Stage) {
-				members = s.Group().Desired
-				s.Lenient()
-				s.Excuse()
-				if by < 0 {
-					s.Outside(s.Group().Desired + by) // the least floor that is right
+	chaotic(t, 3, func(t *testing.T, r *rand.Rand) {
+		by, at := pick(r, 3, 2, 1, -1), time.Duration(r.IntN(600))*time.Second
+		acted := 0
+		members := 0
+		s, q, _ := chaosWith(t, r, "", func(s *rolltest.Stage, _ *roller.Request) {
+			members = s.Group().Desired
+			s.Lenient()
+			s.Excuse()
+			if by < 0 {
+				s.Outside(s.Group().Desired + by) // the least floor that is right
+			}
+			s.World.At(at, func() {
+				if g := s.Group(); g.Desired+by > g.Max || members+by >= g.Max || g.Desired+by < 1 {
+					return
 				}
-				s.World.At(at, func() {
-					if g := s.Group(); g.Desired+by > g.Max || members+by >= g.Max || g.Desired+by < 1 {
-						return
-					}
-					acted = by
-					if err := s.World.Act(awssim.Action{Do: "scale", Group: "web", Value: by}); err != nil {
-						t.Error(err)
-					}
-				})
+				acted = by
+				if err := s.World.Act(awssim.Action{Do: "scale", Group: "web", Value: by}); err != nil {
+					t.Error(err)
+				}
 			})
-			if _, err := s.Roll(t.Context(), q); err != nil {
-				t.Fatalf("roll: %v\n%s", err, s.Story())
-			}
-			// A scale-in may have met our surge, and then takes nothing from them;
-			// one that could not be told from what a dead owner did leaves more.
-			g, want := s.Group(), members+acted
-			if g.Desired < want || acted >= 0 && g.Desired > want || rolltest.On(g, 2) != g.Desired {
-				t.Errorf("%+d at %s: desired %d, %d on version 2, want %d\n%s", acted, at, g.Desired, rolltest.On(g, 2), want, s.Story())
-			}
 		})
-	}
+		if _, err := s.Roll(t.Context(), q); err != nil {
+			t.Fatalf("roll: %v\n%s", err, s.Story())
+		}
+		// A scale-in may have met our surge, and then takes nothing from them;
+		// one that could not be told from what a dead owner did leaves more.
+		g, want := s.Group(), members+acted
+		if g.Desired < want || acted >= 0 && g.Desired > want || rolltest.On(g, 2) != g.Desired {
+			t.Errorf("%+d at %s: desired %d, %d on version 2, want %d\n%s", acted, at, g.Desired, rolltest.On(g, 2), want, s.Story())
+		}
+	})
+}
+
+// TestChaos_failures is the same while some new members die, fewer than
+// failure_limit: others take their places.
+func TestChaos_failures(t *testing.T) {
+	t.Parallel()
+	chaotic(t, 4, func(t *testing.T, r *rand.Rand) {
+		s, q, _ := chaosWith(t, r, "", func(s *rolltest.Stage, q *roller.Request) {
+			q.Spec.FailureLimit = 100
+			s.Excuse()
+			strike(t, s, pick(r, "break", "kill"), 1+r.IntN(5))
+		})
+		if _, err := s.Roll(t.Context(), q); err != nil {
+			t.Fatalf("roll: %v\n%s", err, s.Story())
+		}
+		s.Settled(2)
+	})
 }
 
 // chaos stages a random world and lets owners come and go in it. The last one
 // is for the caller to let roll.
 func chaos(t *testing.T, r *rand.Rand, image string) (*rolltest.Stage, roller.Request, int) {
 	t.Helper()
-	return chaosWith(t, r, image, func(*rolltest.Stage) {})
+	return chaosWith(t, r, image, func(*rolltest.Stage, *roller.Request) {})
 }
 
 // chaosWith is chaos with somebody else at work, too.
-func chaosWith(t *testing.T, r *rand.Rand, image string, others func(*rolltest.Stage)) (*rolltest.Stage, roller.Request, int) {
+func chaosWith(t *testing.T, r *rand.Rand, image string, others func(*rolltest.Stage, *roller.Request)) (*rolltest.Stage, roller.Request, int) {
 	t.Helper()
 	// Rebalancing by AWS after an owner died would break limits without
 	// Refit's doing.
@@ -127,7 +156,8 @@ func chaosWith(t *testing.T, r *rand.Rand, image string, others func(*rolltest.S
 	if r.IntN(3) == 0 {
 		q.Spec.Checkpoints = []rollout.Checkpoint{{Percentage: 1 + r.IntN(60), Bake: time.Duration(r.IntN(3)) * time.Minute}}
 	}
-	t.Logf("%+v at %v, checkpoints %v", shape, p, q.Spec.Checkpoints)
+	q.Spec.FailureLimit = 1 + shape.Members%3 // no draw: the worlds stay as they were
+	t.Logf("%+v at %v, checkpoints %v, failure limit %d", shape, p, q.Spec.Checkpoints, q.Spec.FailureLimit)
 	s.Referee(q)
 	if image != "" {
 		q.Spec.InstanceTimeout = 3 * time.Minute
@@ -140,7 +170,7 @@ func chaosWith(t *testing.T, r *rand.Rand, image string, others func(*rolltest.S
 			}
 		}
 	}
-	others(s)
+	others(s, &q)
 	trouble(t, s, r)
 	for owner := range 1 + r.IntN(3) {
 		if r.IntN(2) == 0 {

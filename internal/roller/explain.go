@@ -50,8 +50,9 @@ func problem(group string, problems []rollout.Problem) *Error {
 	e := &Error{Summary: summary(group), Field: problems[0].Field, State: "Nothing was changed."}
 	var lines []string
 	for _, p := range problems {
-		if p.Field != "" {
-			p.Text = p.Field + " " + p.Text
+		if p.Field != "" { // an attribute keeps its spelling
+			lines = append(lines, p.Field+" "+strings.TrimRight(p.Text, ".")+".")
+			continue
 		}
 		lines = append(lines, Sentence(p.Text))
 	}
@@ -59,15 +60,12 @@ func problem(group string, problems []rollout.Problem) *Error {
 	return e
 }
 
-// quarantined words a target that failed before.
-func quarantined(group, why string, err error) error {
+// quarantined words a target that failed before or is banned.
+func quarantined(group string, held hold, err error) error {
 	if err != nil {
 		return err
 	}
-	return &Error{
-		Summary: summary(group), Happened: Sentence(why), State: "Nothing was changed.",
-		Next: "Publish a better image, or set retry to a new text to try this one again.",
-	}
+	return &Error{Summary: summary(group), Happened: Sentence(held.why), State: "Nothing was changed.", Next: held.next}
 }
 
 // explain gives every error of a roll its three lines.
@@ -75,6 +73,7 @@ func (o *owner) explain(err error) error {
 	e := &Error{Summary: summary(o.q.Group), Err: err, State: o.stateNow()}
 	var own *Error
 	var held *journal.HeldError
+	var turn *journal.LockedError
 	var lost *journal.LostError
 	var expired *journal.ExpiredError
 	var version *asg.VersionError
@@ -87,6 +86,8 @@ func (o *owner) explain(err error) error {
 	case errors.As(err, &held):
 		e.Happened = fmt.Sprintf("Another roll of this group is running: %s holds it since %s.", held.Held.Owner.Name, held.Held.Owner.Since.UTC().Format(time.RFC3339))
 		e.Next = fmt.Sprintf("Wait for its end (refit-runner watch %s), then run terraform apply again. If its owner is gone, a lock_timeout above %s takes over.", o.q.Group, held.Needed)
+	case errors.As(err, &turn):
+		locked(e, turn)
 	case errors.As(err, &lost), errors.As(err, &expired):
 		e.Happened = Sentence(asg.Plain(err))
 		e.Next = "Another owner may be at work: look with refit-runner watch " + o.q.Group + ", then run terraform apply again."

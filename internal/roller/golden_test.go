@@ -51,6 +51,15 @@ func TestGolden(t *testing.T) {
 			shape: rolltest.Shape{Members: 4, Image: "never_healthy = true"}, low: 100, high: 150,
 		},
 		{
+			name: "failure-tolerated", about: "One new member dies once it is in service; failure_limit is 2, so another one takes its place.",
+			shape: rolltest.Shape{Members: 4}, low: 100, high: 150, spec: func(s *rollout.Spec) { s.FailureLimit = 2 },
+			act: func(t *testing.T, s *rolltest.Stage, _ context.CancelFunc) {
+				t.Helper()
+				s.Excuse()
+				strike(t, s, "break", 1)
+			},
+		},
+		{
 			name: "default-pointer", about: "The group follows $Default: it is pinned to numbers during the roll, and the default moves at the end.",
 			shape: rolltest.Shape{Members: 2, Pointer: "$Default"}, low: 100, high: 150,
 		},

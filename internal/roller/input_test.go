@@ -206,3 +206,52 @@ func TestInput_deniedInTheMiddle(t *testing.T) {
 		})
 	}
 }
+
+// A roll that AWS throttles from the first look on begins when it may.
+func TestInput_throttledAtTheStart(t *testing.T) {
+	t.Parallel()
+	s := rolltest.New(t, rolltest.Shape{Members: 4})
+	if _, err := s.World.Inject(awssim.Fault{Calls: "autoscaling:Describe*", Kind: awssim.Throttle, For: 6 * time.Minute}); err != nil {
+		t.Fatal(err)
+	}
+	report, err := s.Roll(t.Context(), rolltest.Request(100, 150))
+	if err != nil || report.Outcome != rollout.Succeeded {
+		t.Fatalf("roll = %v, %+v\n%s", err, report, s.Story())
+	}
+	if !strings.Contains(s.Story(), "AWS has not answered for 1m") {
+		t.Errorf("the story does not say what it waited for:\n%s", s.Story())
+	}
+}
+
+// One that AWS never answers gives up before it has begun, and says why.
+func TestInput_throttledForGood(t *testing.T) {
+	t.Parallel()
+	s := rolltest.New(t, rolltest.Shape{Members: 4})
+	if _, err := s.World.Inject(awssim.Fault{Calls: "autoscaling:Describe*", Kind: awssim.Throttle}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.Roller.Roll(t.Context(), rolltest.Request(100, 150))
+	var e *roller.Error
+	if !errors.As(err, &e) || !strings.Contains(e.Happened, "Throttling") || e.State != "Nothing was changed." || !strings.Contains(e.Next, "quieter") {
+		t.Errorf("got %v, want it to say that AWS throttles", err)
+	}
+	if waited := s.Elapsed(); waited < 10*time.Minute || waited > 12*time.Minute {
+		t.Errorf("gave up after %s, want ten minutes", waited)
+	}
+}
+
+// What an interrupted roll has launched on top is not what others want: a plan
+// must not refuse to finish it for want of headroom.
+func TestAssess_unfinishedRoll(t *testing.T) {
+	t.Parallel()
+	s := rolltest.New(t, rolltest.Shape{Members: 4, Max: 6})
+	q := rolltest.Request(100, 150)
+	if !s.Crash(t.Context(), q, 14, true) || s.Group().Desired != 6 {
+		t.Fatalf("the roll was meant to be cut off with six members; the group is %+v", s.Group())
+	}
+	s.Roller = s.NewRoller("second", 2)
+	a, err := s.Roller.Assess(t.Context(), q)
+	if err != nil || a.Desired != 4 || len(a.Problems) > 0 {
+		t.Errorf("got desired %d, problems %v, %v; want 4 and none", a.Desired, a.Problems, err)
+	}
+}

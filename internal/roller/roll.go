@@ -14,13 +14,13 @@ import (
 )
 
 // everything is what the first observation of a roll holds.
-var everything = rollout.Look{Targets: true, Activities: true, Versions: true, Refreshes: true}
+var everything = rollout.Look{Targets: true, Activities: true, Versions: true, Refreshes: true, Images: true}
 
 // Roll makes every member of the group run the requested version, and returns
 // when that is so. Anything else is an [*Error]. When ctx ends, the roll comes
 // to a safe point first and returns an error that says what is left.
 func (r *Roller) Roll(ctx context.Context, q Request) (Report, error) {
-	if p := q.Spec.Validate(); len(p) > 0 {
+	if p := append(q.Spec.Validate(), q.Lock.problems()...); len(p) > 0 {
 		return Report{}, problem(q.Group, p)
 	}
 	o := &owner{Roller: r, q: q}
@@ -28,14 +28,13 @@ func (r *Roller) Roll(ctx context.Context, q Request) (Report, error) {
 	o.ctx = context.WithoutCancel(ctx)
 	o.stop = ctx
 	report, err := o.run()
+	report.Warnings = append(report.Warnings, o.unlock()...)
 	if err == nil {
 		return report, nil
 	}
 	var ended *Error
 	if o.lease != nil && !errors.As(err, &ended) && !errors.Is(err, asg.ErrNotFound) {
-		// It broke off rather than ended: a successor need not wait for a lease
-		// that nobody uses any more. When this does not work either, it waits.
-		_ = o.lease.Pause(o.ctx, o.rec)
+		err = o.yield(err)
 	}
 	return report, o.explain(err)
 }
@@ -49,6 +48,7 @@ type owner struct {
 
 	target   rollout.Version
 	lease    *journal.Lease
+	slot     *journal.Lock // nil: the roll has no lock
 	rec      rollout.Record
 	mem      rollout.Memory
 	started  time.Time // first step; zero: none yet
@@ -62,6 +62,11 @@ func (o *owner) run() (Report, error) {
 	snap, err := o.open()
 	if err != nil {
 		return Report{}, err
+	}
+	if o.target.TemplateID == "" {
+		// Nothing could be stale in a group without a launch template, which is
+		// not the same as converged: let the rule say what it has instead.
+		o.target = rollout.Version{TemplateID: "none", Data: "none", Image: "none"}
 	}
 	a := rollout.Assess(o.q.Spec, snap, o.target)
 	if a.Converged {
@@ -83,7 +88,7 @@ func (o *owner) run() (Report, error) {
 		return Report{}, problem(o.q.Group, a.Problems)
 	}
 	if !a.Converged {
-		if held, err := o.held(o.ctx, o.q, o.target); err != nil || held != "" {
+		if held, err := o.held(o.ctx, o.q, o.target); err != nil || held.why != "" {
 			return Report{}, quarantined(o.q.Group, held, err)
 		}
 	}
@@ -91,9 +96,17 @@ func (o *owner) run() (Report, error) {
 	for _, w := range a.Warnings {
 		o.say(rollout.Note{Text: w, Warn: true})
 	}
-	if snap, err = o.acquire(snap); err != nil {
+	before := snap.At
+	inherited, snap, err := o.inherit(snap)
+	if err != nil {
 		return Report{}, err
 	}
+	if inherited == nil && snap.At.After(before) {
+		if report, over, err := o.overtaken(snap); over {
+			return report, err
+		}
+	}
+	o.begin(snap, inherited)
 	return o.loop(snap)
 }
 
@@ -108,17 +121,6 @@ func (o *owner) withoutSurge(snap rollout.Snapshot, a rollout.Assessment) (rollo
 	return rollout.Assess(o.q.Spec, snap, o.target), nil
 }
 
-// wanted is the part of desired that others want, as far as the record of an
-// unfinished roll tells. One that cannot be read tells nothing; who takes over
-// will say so.
-func wanted(entry journal.Entry, desired int) int {
-	var rec rollout.Record
-	if err := json.Unmarshal(entry.Record, &rec); err != nil {
-		return desired
-	}
-	return min(desired, rec.Base)
-}
-
 // open looks at everything once, before anything is claimed. A group that is
 // not there may just have been created: look again for a little while.
 func (o *owner) open() (rollout.Snapshot, error) {
@@ -126,9 +128,11 @@ func (o *owner) open() (rollout.Snapshot, error) {
 	// Launching first does not ask how old members are.
 	look.Targets = o.q.Spec.MaxHealthy <= 100
 	for try := 1; ; try++ {
-		snap, err := o.Groups.Observe(o.ctx, o.q.Group, look)
+		snap, err := o.look(look)
+		passing := false // a look has waited already
 		if err == nil {
 			o.target, err = o.Groups.Resolve(o.ctx, o.q.Group, o.q.Version)
+			passing = asg.Passing(err)
 		}
 		switch {
 		case err == nil && o.q.Image != "" && o.target.Image != o.q.Image:
@@ -138,7 +142,7 @@ func (o *owner) open() (rollout.Snapshot, error) {
 			}
 		case err == nil:
 			return snap, nil
-		case try > 5 || !errors.Is(err, asg.ErrNotFound) && !asg.Passing(err):
+		case try > 5 || !errors.Is(err, asg.ErrNotFound) && !passing:
 			return snap, err
 		}
 		if err := o.Clock.Sleep(o.stop, time.Duration(try)*time.Second); err != nil {
@@ -147,29 +151,13 @@ func (o *owner) open() (rollout.Snapshot, error) {
 	}
 }
 
-// acquire takes the lease and begins or continues the record.
-func (o *owner) acquire(snap rollout.Snapshot) (rollout.Snapshot, error) {
-	inherited, snap, err := o.inherit(snap)
-	if err != nil {
-		return snap, err
-	}
-	open := rollout.Opening{Spec: o.q.Spec, Snapshot: snap, Target: o.target, Inherited: inherited, Epoch: o.lease.Epoch, TookOver: o.lease.SettleWait > 0}
-	if last := o.lease.Last; last != nil {
-		var rec rollout.Record
-		if json.Unmarshal(last.Record, &rec) == nil { // else there is nothing to learn from it
-			open.Known = rec.Typical
-		}
-	}
-	o.rec = rollout.Begin(open)
-	return snap, nil
-}
-
 // inherit takes the lease, lets calls of a dead owner land, and gives the
 // record that was left unfinished (nil: none) with a look that is fresh enough
 // to go on from.
 func (o *owner) inherit(snap rollout.Snapshot) (*rollout.Record, rollout.Snapshot, error) {
 	var waited bool
 	var err error
+	start := o.Clock.Now()
 	o.lease, err = o.Journal.Acquire(o.stop, o.q.Group, snap.Group.ARN, journal.AcquireOptions{
 		Timeout: o.q.LockTimeout,
 		OnWait: func(held journal.Entry) {
@@ -189,7 +177,15 @@ func (o *owner) inherit(snap rollout.Snapshot) (*rollout.Record, rollout.Snapsho
 			return nil, snap, &journal.UnreadableError{Where: "the record of group " + o.q.Group, Err: err}
 		}
 		o.rec, waited = *rec, true
-		o.say(rollout.Note{Text: "continuing the roll that " + in.Owner.Name + " left " + string(in.State)})
+		if begun(*rec) {
+			o.say(rollout.Note{Text: "continuing the roll that " + in.Owner.Name + " left " + string(in.State)})
+		} else {
+			rec = nil // it had only waited for its turn
+		}
+	}
+	turn, err := o.takeLock(o.q.LockTimeout - o.Clock.Now().Sub(start))
+	if waited = waited || turn; err != nil {
+		return nil, snap, err
 	}
 	if wait := o.tooSoon(); wait > 0 {
 		waited = true
@@ -198,6 +194,7 @@ func (o *owner) inherit(snap rollout.Snapshot) (*rollout.Record, rollout.Snapsho
 		}
 	}
 	if wait := o.lease.SettleWait; wait > 0 {
+		wait = max(wait, lagging)
 		o.say(rollout.Note{Text: fmt.Sprintf("waiting %s for the last calls of the former owner to show", wait)})
 		if err := o.pause(o.Clock.Now().Add(wait)); err != nil {
 			return nil, snap, err
@@ -214,13 +211,19 @@ func (o *owner) inherit(snap rollout.Snapshot) (*rollout.Record, rollout.Snapsho
 // lagging is how long AWS may still show a group as it was before a change.
 const lagging = 30 * time.Second
 
-// tooSoon is how long to wait so that the last changes of a roll that ended a
-// moment ago are seen. Its capacity and pointer would otherwise be taken for
+// tookOver says whether the former owner died rather than paused.
+func (o *owner) tookOver() bool {
+	in := o.lease.Inherited
+	return in != nil && in.State == journal.Running
+}
+
+// tooSoon is how long to wait so that the last changes of a roll that ended or
+// paused a moment ago are seen. Its capacity and pointer would otherwise be taken for
 // what was found. Clocks of two machines are compared here; when they differ,
 // this waits for nothing, or not at all.
 func (o *owner) tooSoon() time.Duration {
 	last := o.lease.Last
-	if last == nil || last.State != journal.Settled {
+	if last == nil || last.State == journal.Running {
 		return 0
 	}
 	since := o.Clock.Now().Sub(last.Updated)
@@ -267,10 +270,11 @@ func (o *owner) act(steps []rollout.Step) error {
 	if err := o.lease.Write(o.ctx, o.rec); err != nil {
 		return err
 	}
+	o.keepLock()
 	var failed []rollout.Step
 	for _, s := range steps {
-		if skip(s, failed) {
-			o.rec, o.mem, _ = rollout.Settle(o.rec, o.mem, s, rollout.Result{Failure: &rollout.Failure{Kind: rollout.Again, Text: "the step before it failed"}}, o.Clock.Now())
+		if why := o.skip(s, failed); why != "" {
+			o.rec, o.mem, _ = rollout.Settle(o.rec, o.mem, s, rollout.Result{Failure: &rollout.Failure{Kind: rollout.Again, Text: why}}, o.Clock.Now())
 			continue
 		}
 		if err := o.lease.Check(); err != nil {
@@ -287,13 +291,17 @@ func (o *owner) act(steps []rollout.Step) error {
 	return nil
 }
 
-func skip(s rollout.Step, failed []rollout.Step) bool {
+// skip says why a step must not be made after all; empty: it may.
+func (o *owner) skip(s rollout.Step, failed []rollout.Step) string {
 	for _, f := range failed {
 		if rollout.Skip(s, f) {
-			return true
+			return "the step before it failed"
 		}
 	}
-	return false
+	if o.barred(s) {
+		return "the lock is gone"
+	}
+	return ""
 }
 
 // pause waits until an instant, or until the roll must stop, and keeps the
@@ -301,21 +309,21 @@ func skip(s rollout.Step, failed []rollout.Step) bool {
 func (o *owner) pause(until time.Time) error {
 	for {
 		now := o.Clock.Now()
-		if !now.Before(until) || o.stopReason() != "" && o.deadline == "" {
-			return nil
+		if !now.Before(until) || o.deadline == "" && o.stopReason() != "" {
+			return nil // what must be done about a reason to stop is decided at once
 		}
 		wake := until
-		if due := o.lease.Due(); due.Before(wake) {
+		if due := o.due(); due.Before(wake) {
 			wake = due
 		}
 		if err := o.Clock.Sleep(o.stop, wake.Sub(now)); err != nil {
 			return nil // asked to stop: decide so at once
 		}
-		if !o.Clock.Now().Before(o.lease.Due()) {
-			if err := o.beat(); err != nil {
+		if !o.Clock.Now().Before(o.due()) {
+			if err := o.keep(); err != nil {
 				return err
 			}
-			if !o.Clock.Now().Before(o.lease.Due()) {
+			if !o.Clock.Now().Before(o.due()) {
 				_ = o.Clock.Sleep(o.stop, 5*time.Second) // it did not land; not in a tight loop
 			}
 		}
@@ -339,6 +347,9 @@ func (o *owner) beat() error {
 	}
 	return nil
 }
+
+// patience is how long AWS may keep silent before a roll has begun.
+const patience = 10 * time.Minute
 
 // look observes, and waits out what AWS does not answer now: throttling and
 // server errors are waited out as long as the roll may last.
@@ -366,10 +377,17 @@ func (o *owner) look(look rollout.Look) (rollout.Snapshot, error) {
 			o.told = now
 			o.say(rollout.Note{Warn: true, Text: fmt.Sprintf("AWS has not answered for %s and the roll waits: %s", now.Sub(o.trouble).Round(time.Second), asg.Plain(err))})
 		}
-		if o.stopReason() != "" && now.Sub(o.trouble) > time.Minute {
+		switch waited := now.Sub(o.trouble); {
+		case o.lease == nil && (o.stop.Err() != nil || waited > patience):
+			return snap, err // nothing has begun
+		case o.stopReason() != "" && waited > time.Minute:
 			return snap, err
 		}
-		if err := o.nap(wait); err != nil {
+		sleep := o.nap
+		if o.lease == nil { // nothing to put in order: be gone at once when asked
+			sleep = func(d time.Duration) error { return o.Clock.Sleep(o.stop, d) }
+		}
+		if sleep(wait) != nil {
 			return snap, err
 		}
 	}
@@ -380,8 +398,8 @@ func (o *owner) nap(d time.Duration) error {
 	if err := o.Clock.Sleep(o.ctx, d); err != nil {
 		return err
 	}
-	if o.lease != nil && !o.Clock.Now().Before(o.lease.Due()) {
-		return o.beat()
+	if o.lease != nil {
+		return o.keep()
 	}
 	return nil
 }
@@ -397,6 +415,8 @@ func (o *owner) stopReason() string {
 		}
 	case o.q.Timeout > 0 && !o.started.IsZero() && o.Clock.Now().Sub(o.started) >= o.q.Timeout:
 		o.deadline = fmt.Sprintf("it did not finish within %s", o.q.Timeout)
+	default:
+		o.deadline = o.lockGone()
 	}
 	return o.deadline
 }
@@ -414,6 +434,9 @@ func (o *owner) end(e rollout.Ending) (Report, error) {
 		o.rec.Intents = nil
 		err = o.lease.Settle(o.ctx, o.rec)
 	}
+	if e.Outcome == rollout.Succeeded && e.Reason != "" {
+		o.warnings = append(o.warnings, e.Reason)
+	}
 	report := o.report()
 	if e.Quarantine {
 		if qerr := o.quarantine(e); qerr != nil && err == nil {
@@ -424,7 +447,11 @@ func (o *owner) end(e rollout.Ending) (Report, error) {
 		o.warnings = append(o.warnings, "the journal could not be closed: "+asg.Plain(err))
 		report = o.report()
 	}
-	o.say(rollout.Note{Text: strings.TrimSpace(string(e.Outcome) + ". " + e.Reason)})
+	text := strings.ReplaceAll(string(e.Outcome), "_", " ")
+	if e.Reason != "" {
+		text += ": " + e.Reason
+	}
+	o.say(rollout.Note{Text: text})
 	if e.Outcome == rollout.Succeeded {
 		return report, nil
 	}
@@ -440,7 +467,7 @@ func (o *owner) left(e rollout.Ending) bool {
 
 func (o *owner) report() Report {
 	r := Report{
-		Outcome: o.rec.Outcome, From: o.rec.Previous, To: o.rec.Target, Started: o.rec.Started, Launched: o.rec.Launched, Ended: o.rec.Ended,
+		Outcome: o.rec.Outcome, From: o.rec.Previous, To: o.rec.Target, Started: o.rec.Started, Launched: o.rec.Launched, Ended: o.rec.Ended, Failed: o.rec.Failed,
 		Counts: o.rec.Counts, Reason: o.rec.Reason, Warnings: o.warnings,
 	}
 	if !o.rec.Started.IsZero() {

@@ -5,6 +5,7 @@ package roller
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/fleetrefit/terraform-provider-refit/internal/asg"
@@ -22,7 +23,10 @@ type Request struct {
 	// Timeout bounds the roll from its first step on; zero: no bound. At its end
 	// the roll comes to a safe point.
 	Timeout time.Duration
-	// LockTimeout bounds the wait for somebody else's roll of this group.
+	// Lock keeps this group from rolling beside others with the same key.
+	Lock Lock
+	// LockTimeout bounds the wait for somebody else's roll of this group and for
+	// the lock, together.
 	LockTimeout time.Duration
 	// Retry is a text that lifts an automatic quarantine when it differs from
 	// the one the quarantine was made under.
@@ -39,10 +43,18 @@ type Groups interface {
 	Do(ctx context.Context, group string, step rollout.Step) rollout.Result
 }
 
-// Docs keeps quarantines. internal/journal implements it.
+// Docs keeps quarantines and bans. internal/journal implements it.
 type Docs interface {
 	Put(ctx context.Context, path string, doc any) error
 	Get(ctx context.Context, path string, doc any) (bool, error)
+	// List reads all documents below a directory, by path.
+	List(ctx context.Context, dir string) (map[string]json.RawMessage, error)
+}
+
+// Images tells where images come from. internal/ami implements it.
+type Images interface {
+	// Origins gives for each image those it is a copy of, nearest first.
+	Origins(ctx context.Context, ids ...string) (map[string][]string, error)
 }
 
 // Roller rolls groups. Safe for concurrent use by rolls of different groups.
@@ -51,6 +63,8 @@ type Roller struct {
 	Journal *journal.Journal
 	Docs    Docs
 	Clock   clock.Clock
+	// Images extends the ban of an image to its copies; nil: it does not reach them.
+	Images Images
 	// Progress is told each change and each note, one line at a time; nil: nobody.
 	Progress func(Event)
 }
@@ -71,6 +85,7 @@ type Report struct {
 	Started         time.Time
 	Duration        time.Duration
 	Launched, Ended int
+	Failed          int // new members that failed, within failure_limit or not
 	Counts          rollout.Counts
 	Reason          string
 	// Warnings are things the user should know although the roll ended well.

@@ -264,3 +264,25 @@ func TestStory_brokenOff(t *testing.T) {
 	}
 	s.Settled(2)
 }
+
+// A missing permission to end members says nothing about the image: the roll
+// stops where it is, names the action, and the next one continues.
+func TestStory_deniedToEnd(t *testing.T) {
+	t.Parallel()
+	s := rolltest.New(t, rolltest.Shape{Members: 4})
+	lift, err := s.World.Inject(awssim.Fault{Calls: "autoscaling:TerminateInstanceInAutoScalingGroup", Kind: awssim.Deny})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := rolltest.Request(100, 150)
+	_, err = s.Roll(t.Context(), q)
+	e := ended(t, s, err, rollout.Paused)
+	if !strings.Contains(e.Happened, "autoscaling:TerminateInstanceInAutoScalingGroup") || rolltest.On(s.Group(), 2) == 0 {
+		t.Errorf("got %v\n%s", e, s.Story())
+	}
+	lift()
+	if _, err := s.Roll(t.Context(), q); err != nil {
+		t.Fatalf("the roll after it: %v\n%s", err, s.Story())
+	}
+	s.Settled(2)
+}

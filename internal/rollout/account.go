@@ -132,7 +132,7 @@ func (t *turn) resolveLost() {
 	for _, m := range t.snap.Members {
 		seen[m.ID] = m.State
 	}
-	kept := t.rec.Intents[:0]
+	var kept []Intent
 	for _, in := range t.rec.Intents {
 		if in.Since.IsZero() {
 			in.Since = t.now
@@ -145,7 +145,7 @@ func (t *turn) resolveLost() {
 				state, here := seen[id]
 				switch {
 				case !here || state == Terminating:
-					t.ended(id, in.Dec)
+					t.ended(id, in.Dec && !t.replacedByAWS(id))
 				case !over:
 					open = append(open, id)
 				}
@@ -154,13 +154,7 @@ func (t *turn) resolveLost() {
 			if len(open) == 0 {
 				continue
 			}
-		case Launch, Raise:
-			if over && t.snap.Group.Desired == t.rec.Base+t.rec.Surge {
-				if in.Kind == Launch {
-					t.coming -= in.Count
-				}
-				continue // it did not happen: desired does not show it
-			}
+		case Launch, Raise: // below
 		case Suspend:
 			t.adopt(in)
 			continue
@@ -169,7 +163,28 @@ func (t *turn) resolveLost() {
 		}
 		kept = append(kept, in)
 	}
-	t.rec.Intents = kept
+	// After the ends, whose decrements are off the surge now: a launch and an end
+	// that both happened leave desired as it was.
+	t.rec.Intents = slices.DeleteFunc(kept, t.notLaunched)
+}
+
+// replacedByAWS says whether AWS tells that it took a member out by itself,
+// which leaves desired as it was.
+func (t *turn) replacedByAWS(id string) bool {
+	d, told := t.snap.Departures[id]
+	return told && !d.Wanted
+}
+
+// notLaunched says whether an intent is a launch whose answer was lost and that
+// did not happen: desired does not show it, although it would by now.
+func (t *turn) notLaunched(in Intent) bool {
+	if in.adds() == 0 || t.now.Sub(in.Since) < settle || t.snap.Group.Desired != t.rec.Base+t.rec.Surge {
+		return false
+	}
+	if in.Kind == Launch {
+		t.coming -= in.Count
+	}
+	return true
 }
 
 // adopt takes suspensions as ours that a lost call of ours was about to make

@@ -120,6 +120,7 @@ func TestDecide_lostAnswers(t *testing.T) {
 		{"a launch that did not happen", 0, 4, []rollout.Intent{launch(2)}, nil, time.Minute, 4, 0, 0},
 		{"an end that happened", 2, 5, []rollout.Intent{end(true, "i-gone")}, nil, time.Second, 4, 1, 0},
 		{"an end for replacement", 2, 6, []rollout.Intent{end(false, "i-gone")}, nil, time.Second, 4, 2, 0},
+		{"a launch and an end that make up for each other", 2, 6, []rollout.Intent{launch(1), end(true, "i-gone")}, []rollout.Change{told}, time.Minute, 4, 2, 0},
 		{"an end not seen yet", 2, 6, []rollout.Intent{end(true, healthy(0, old).ID)}, nil, time.Second, 4, 2, 1},
 		{"an end that did not happen", 2, 6, []rollout.Intent{end(true, healthy(0, old).ID)}, nil, time.Minute, 4, 2, 0},
 	} {

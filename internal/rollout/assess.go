@@ -16,7 +16,10 @@ type Assessment struct {
 	Limits    Limits
 	Converged bool // a roll with this spec would do nothing now
 	// Held: the roll to Target is held back by a quarantine; the text says why and until when.
-	Held     string
+	Held string
+	// NoReturn says why on_failure = rollback could not be followed; empty: it
+	// could, as far as was looked.
+	NoReturn string
 	Problems []Problem // errors: the group cannot be rolled as things are
 	Warnings []string  // what will be slow or is worth knowing
 	Forecast Forecast

@@ -19,9 +19,18 @@ type Opening struct {
 	Epoch     int64
 	// Known is what the last roll of the group learnt; zero: nothing.
 	Known Typical
-	// TookOver: the inherited roll's owner died rather than paused, so that
-	// what it had in flight must be looked for.
+	// TookOver: the inherited roll's owner died rather than paused, and was
+	// waited for: what it had in flight has happened by now, or never will.
 	TookOver bool
+}
+
+// sent is when the calls of the inherited roll were made at the latest, as far
+// as what is seen now goes.
+func (o Opening) sent() time.Time {
+	if o.TookOver {
+		return o.Snapshot.At.Add(-settle)
+	}
+	return o.Snapshot.At
 }
 
 // Begin makes the record of a roll, or continues the one inherited. It
@@ -45,6 +54,7 @@ func Begin(o Opening) Record {
 	// found out, one that is too short costs a look.
 	rec.Typical.Healthy = o.Known.Healthy * 9 / 10
 	rec.Previous = previous(o)
+	rec.NoReturn = noReturn(o, rec.Previous)
 	if !o.Spec.same(g.Points, o.Target) {
 		rec.Pinned = g.Points.Number
 	}
@@ -54,7 +64,7 @@ func Begin(o Opening) Record {
 		}
 	}
 	if in := o.Inherited; in != nil {
-		rec.inherit(*in, o.Snapshot)
+		rec.inherit(*in, o)
 		rec.taken(o)
 	}
 	return rec
@@ -80,11 +90,17 @@ func resumed(o Opening) Record {
 	rec.Outcome = ""
 	if rec.Direction != Back {
 		rec.Reason = "" // why it stopped is history; why it goes back is not
+		if o.Inherited.Outcome == Paused && rec.Blame {
+			rec.Failed, rec.Blame = 0, false // somebody has looked at it and tries again
+		}
 	}
 	rec.Suspended = maps.Clone(rec.Suspended)
 	rec.Intents = slices.Clone(rec.Intents)
 	for i := range rec.Intents {
-		rec.Intents[i].Lost, rec.Intents[i].Since = true, o.Snapshot.At
+		rec.Intents[i].Lost, rec.Intents[i].Since = true, o.sent()
+	}
+	if rec.Direction != Back && o.Snapshot.runs(rec.Previous) {
+		rec.NoReturn = noReturn(o, rec.Previous) // as it is now
 	}
 	g := o.Snapshot.Group
 	// A pointer that is neither found nor ours was set since; take it as found.
@@ -108,8 +124,8 @@ func resumed(o Opening) Record {
 }
 
 // inherit takes over what a roll to another target left to put back.
-func (r *Record) inherit(in Record, s Snapshot) {
-	g := s.Group
+func (r *Record) inherit(in Record, o Opening) {
+	g := o.Snapshot.Group
 	r.Suspended = maps.Clone(in.Suspended)
 	r.Held = len(in.Suspended) > 0
 	if g.Pointer != in.Pointer && (g.Pointer == in.Pointed || g.Pointer == number(in.Pinned)) {
@@ -121,7 +137,7 @@ func (r *Record) inherit(in Record, s Snapshot) {
 	r.Base, r.Surge, r.Changed = in.Base, in.Surge, in.Changed
 	for _, i := range in.Intents {
 		if i.Kind == End || i.Kind == Launch || i.Kind == Raise || i.Kind == Suspend {
-			i.Lost, i.Since = true, s.At
+			i.Lost, i.Since = true, o.sent()
 			r.Intents = append(r.Intents, i)
 		}
 	}
@@ -131,10 +147,7 @@ func (r *Record) inherit(in Record, s Snapshot) {
 // taken notes that another owner was at work until just now; one that died was
 // waited for already.
 func (r *Record) taken(o Opening) {
-	r.Taken = o.Snapshot.At
-	if o.TookOver {
-		r.Taken = r.Taken.Add(-settle)
-	}
+	r.Taken = o.sent()
 }
 
 // previous is where a rollback goes: the version most stale members run, never
@@ -204,6 +217,10 @@ func Assess(spec Spec, s Snapshot, target Version) Assessment {
 		return a
 	}
 	a.Problems = groupProblems(s)
+	if a.Stale > 0 && spec.OnFailure == Rollback {
+		o := Opening{Spec: spec, Snapshot: s, Target: target}
+		a.NoReturn = noReturn(o, previous(o))
+	}
 	if problem != nil && a.Stale > 0 {
 		a.Problems = append(a.Problems, *problem)
 	}
@@ -258,6 +275,9 @@ func few(names []string) string {
 
 func (t *turn) warnings(a Assessment) []string {
 	var out []string
+	if a.NoReturn != "" {
+		out = append(out, "on_failure = \"rollback\" becomes \"pause\" for this roll, because it could not go back: "+a.NoReturn)
+	}
 	for _, n := range t.out.Notes {
 		if n.Warn {
 			out = append(out, n.Text)

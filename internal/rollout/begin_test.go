@@ -208,3 +208,43 @@ func TestAssess_match(t *testing.T) {
 		t.Errorf("match image: %d stale, want 0", got.Stale)
 	}
 }
+
+func TestAssess_noReturn(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		change func(*rollout.Snapshot, *rollout.Spec)
+		want   string // empty: the way back is open
+	}{
+		{"nothing is gone", func(*rollout.Snapshot, *rollout.Spec) {}, ""},
+		{"the image is gone", func(s *rollout.Snapshot, _ *rollout.Spec) { s.Unusable = map[string]string{"ami-1": "is deregistered"} }, "image ami-1 of version 1"},
+		{"another image is gone", func(s *rollout.Snapshot, _ *rollout.Spec) { s.Unusable = map[string]string{"ami-9": "is deregistered"} }, ""},
+		{"the version is gone", func(s *rollout.Snapshot, _ *rollout.Spec) {
+			for i := range s.Members {
+				s.Members[i].Version.Data = ""
+			}
+		}, "version 1 of the launch template"},
+		{"from another template", func(s *rollout.Snapshot, _ *rollout.Spec) {
+			for i := range s.Members {
+				s.Members[i].Version.TemplateID = "lt-0"
+			}
+		}, "another launch template, lt-0"},
+		{"nobody asked", func(s *rollout.Snapshot, p *rollout.Spec) {
+			s.Unusable, p.OnFailure = map[string]string{"ami-1": "is deregistered"}, rollout.Pause
+		}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s, p := group(4), spec(100, 150)
+			c.change(&s, &p)
+			a := rollout.Assess(p, s, target)
+			if said := strings.Join(a.Warnings, "; "); (c.want == "") != (said == "") || !strings.Contains(said, c.want) {
+				t.Errorf("warnings = %q, want %q", said, c.want)
+			}
+			rec := rollout.Begin(rollout.Opening{Spec: p, Snapshot: s, Target: target, Epoch: 1})
+			if p.OnFailure == rollout.Rollback && rec.NoReturn != a.NoReturn {
+				t.Errorf("on record is %q, the plan said %q", rec.NoReturn, a.NoReturn)
+			}
+		})
+	}
+}

@@ -74,7 +74,7 @@ type turn struct {
 	healthy     int      // stale healthy now + graduated
 	well        int      // healthy now, graduated or not
 	ready       int      // graduated
-	failures    []string
+	failures    []failed
 	bound       bool            // launches wait for members that are being ended to be gone
 	skipped     map[string]bool // target groups left out: all their targets are unused
 }
@@ -120,6 +120,7 @@ func (m Memory) clone() Memory {
 	m.Ours = cloneMap(m.Ours)
 	m.Missing = cloneMap(m.Missing)
 	m.Counted = cloneMap(m.Counted)
+	m.Failed = cloneMap(m.Failed)
 	m.BadZones = cloneMap(m.BadZones)
 	m.Warned = cloneMap(m.Warned)
 	m.Recent = slices.Clone(m.Recent)
@@ -149,6 +150,7 @@ func (t *turn) advance() {
 	if t.superseded() || t.failing() || t.stalled() {
 		return
 	}
+	t.replaceFailed()
 	t.hold()
 	if t.rec.Direction == Back && t.rec.Copy == 0 {
 		t.publish()

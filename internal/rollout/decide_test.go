@@ -526,3 +526,53 @@ func fit(in rollout.Input, m rollout.Member) bool {
 	}
 	return m.State == rollout.InService && m.Healthy && (m.Targets[0].State == "healthy" || unused && in.Snapshot.TargetsSeen)
 }
+
+func TestDecide_failureLimit(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		limit  int
+		change func(*rollout.Snapshot, *rollout.Record)
+		want   string // steps
+		failed int
+		back   bool
+	}{
+		{"the first is one too many", 1, func(s *rollout.Snapshot, _ *rollout.Record) { s.Members[4].Healthy = false }, "", 1, true},
+		{"AWS is asked to replace it", 2, func(s *rollout.Snapshot, _ *rollout.Record) { s.Members[4].Healthy = false }, "point 2, end, end-", 1, false},
+		{"AWS replaces it where there is no surge", 2, func(s *rollout.Snapshot, r *rollout.Record) {
+			s.Members[4].Healthy = false
+			s.Group.Desired, r.Base, r.Surge = 6, 6, 0
+		}, "point 2, end, launch 1, launch 1", 1, false},
+		{"AWS has replaced it", 2, func(s *rollout.Snapshot, _ *rollout.Record) {
+			s.Departures = map[string]rollout.Departure{s.Members[4].ID: {Text: "health check"}}
+			s.Members = append(s.Members[:4:4], s.Members[5])
+		}, "end-, point 2, launch 1", 1, false},
+		{"both at once", 2, func(s *rollout.Snapshot, _ *rollout.Record) {
+			s.Members[4].Healthy, s.Members[5].Healthy = false, false
+		}, "", 2, true},
+		{
+			"both of three, as far as the running limit goes", 3, func(s *rollout.Snapshot, _ *rollout.Record) {
+				s.Members[4].Healthy, s.Members[5].Healthy = false, false
+			},
+			"point 2, end", 2, false,
+		},
+		{"the second on record", 2, func(s *rollout.Snapshot, r *rollout.Record) { s.Members[4].Healthy, r.Failed = false, 1 }, "", 2, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var mem rollout.Memory
+			s, rec := grown(&mem)
+			p := spec(100, 150)
+			p.FailureLimit = c.limit
+			c.change(&s, &rec)
+			d := decide(p, s, rec, mem)
+			if d.Record.Failed != c.failed || (d.Record.Direction == rollout.Back) != c.back || !c.back && kinds(d) != c.want {
+				t.Errorf("steps %q, %d failed, direction %q, want %q, %d, back %t", kinds(d), d.Record.Failed, d.Record.Direction, c.want, c.failed, c.back)
+			}
+			again := decide(p, later(s, time.Second), d.Record, d.Memory)
+			if again.Record.Failed != c.failed {
+				t.Errorf("%d failed at the next look, want each counted once", again.Record.Failed)
+			}
+		})
+	}
+}

@@ -15,7 +15,7 @@ func (t *turn) end() bool {
 		t.wake(at) // this look may be older than what the former owner has ended
 		return false
 	}
-	most := maxEnds - t.inFlight()
+	most := maxEnds - t.inFlight() - t.ending()
 	if !t.rec.Proven && t.rec.Direction != Back {
 		most = min(most, t.beforeProof())
 	}
@@ -41,7 +41,7 @@ func (t *turn) beforeProof() int {
 	if t.committed() < t.lim.Ceiling {
 		return 0
 	}
-	return max(min(t.room(), t.rec.Surge), 0)
+	return max(min(t.room(), t.rec.Surge-decrements(t.out.Steps)), 0)
 }
 
 // inFlight is how many ends have no answer yet: their ids take room on record.
@@ -49,6 +49,17 @@ func (t *turn) inFlight() int {
 	n := 0
 	for _, in := range t.rec.Intents {
 		n += len(in.IDs)
+	}
+	return n
+}
+
+// ending is how many members this decision ends so far.
+func (t *turn) ending() int {
+	n := 0
+	for _, s := range t.out.Steps {
+		if s.Kind == End {
+			n++
+		}
 	}
 	return n
 }
@@ -66,7 +77,7 @@ func (t *turn) jammed() bool {
 // and within the floors of zones where asked to.
 func (t *turn) endStale(most int, byZone bool) {
 	// Surge that this turn launches is not there yet and excuses no end.
-	healthy, surge, running, room := t.healthy, t.rec.Surge, t.soon(), t.room()
+	healthy, surge, running, room := t.healthy, t.rec.Surge-decrements(t.out.Steps), t.soon(), t.room()
 	if !t.lim.First {
 		// Members on their way up already take a slot each.
 		room = min(room, t.rec.Base-len(t.fresh))

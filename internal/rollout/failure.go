@@ -20,7 +20,7 @@ func (t *turn) failing() bool {
 		t.wake(t.now)
 		return true
 	}
-	reason := t.failures[0]
+	reason := t.failures[0].text
 	if n := len(t.failures) - 1; n > 0 {
 		reason += fmt.Sprintf(" (and %d more)", n)
 	}
@@ -42,6 +42,12 @@ func (t *turn) failing() bool {
 		t.safePoint(Ending{Outcome: Paused, Reason: fmt.Sprintf("%s, but only %d of %d old members are healthy too, so the image is not to blame", reason, well, old)})
 		return true
 	}
+	if t.tolerated() {
+		return false
+	}
+	if t.spec.FailureLimit > 1 {
+		reason += fmt.Sprintf("; %d new members have failed and failure_limit is %d", t.rec.Failed, t.spec.FailureLimit)
+	}
 	t.rec.Blame = true
 	t.giveUp(reason)
 	return true
@@ -60,9 +66,12 @@ func (t *turn) rollbackFailed(reason string) {
 
 // giveUp follows on_failure.
 func (t *turn) giveUp(reason string) {
+	if t.spec.OnFailure == Rollback && t.rec.NoReturn != "" {
+		reason += "; it was not rolled back, because " + t.rec.NoReturn
+	}
 	t.rec.Reason = short(reason)
 	switch onFailure := t.spec.OnFailure; {
-	case onFailure == Rollback && t.rec.Previous.Number != 0:
+	case onFailure == Rollback && t.rec.NoReturn == "" && t.rec.Previous.Number != 0:
 		t.turnBack(reason)
 	case onFailure == LeaveAsIs:
 		t.resume()
@@ -132,7 +141,7 @@ func (t *turn) stalled() bool {
 	if idle < t.spec.InstanceTimeout || len(t.fresh) > t.ready || t.coming > 0 {
 		return false
 	}
-	t.safePoint(Ending{Outcome: Paused, Reason: fmt.Sprintf("no progress for %s: %s", idle.Round(time.Second), t.whyIdle())})
+	t.safePoint(Ending{Outcome: Paused, Reason: fmt.Sprintf("no progress for %s: %s", Brief(idle.Round(time.Second)), t.whyIdle())})
 	return true
 }
 
@@ -151,6 +160,10 @@ func (t *turn) refused() bool {
 		// Nothing has happened yet: there is nothing to roll back.
 		t.rec.Reason = short(r.Text)
 		t.safePoint(Ending{Outcome: FailedRoll, Reason: r.Text, Next: "Cure what AWS names above, then run terraform apply again."})
+	case r.Step == End || r.Step == Resume || r.Step == SetDefault:
+		// A missing permission says nothing about the image, which runs: going
+		// back would only undo what is good.
+		t.safePoint(Ending{Outcome: Paused, Reason: r.Text, Next: "Cure what AWS names above, then run terraform apply again to continue."})
 	default:
 		t.giveUp(r.Text)
 	}
@@ -305,6 +318,9 @@ func (t *turn) conclude(e Ending) {
 	}
 	if t.known {
 		parts = append(parts, fmt.Sprintf("%d are healthy", c.Healthy))
+	}
+	if t.rec.Failed > 0 && t.spec.FailureLimit > 1 {
+		parts = append(parts, fmt.Sprintf("%d new members have failed (failure_limit is %d)", t.rec.Failed, t.spec.FailureLimit))
 	}
 	parts = append(parts, fmt.Sprintf("the group's template pointer is on %s", t.pointerText()),
 		fmt.Sprintf("desired capacity is %d", t.rec.Base+t.rec.Surge-decrements(t.out.Steps)))

@@ -188,16 +188,16 @@ func (t *turn) judgeSick(m Member, first time.Time, why string) {
 	switch {
 	case m.State == InService && !m.Healthy:
 		// AWS is about to replace it; waiting would only hide that.
-		t.fail("member %s %s", m.ID, why)
+		t.fail(m.ID, "%s", why)
 	case wasReady && t.now.Sub(late) >= max(t.spec.MinHealthyTime, settle):
-		t.fail("member %s had been healthy and then %s for %s", m.ID, why, t.now.Sub(late).Round(time.Second))
+		t.fail(m.ID, "had been healthy and then %s for %s", why, Brief(t.now.Sub(late).Round(time.Second)))
 	case !wasReady && t.now.Sub(first) >= t.spec.InstanceTimeout:
-		t.fail("member %s %s %s after its launch (instance_timeout is %s)", m.ID, why, t.now.Sub(first).Round(time.Second), t.spec.InstanceTimeout)
+		t.fail(m.ID, "%s %s after its launch (instance_timeout is %s)", why, Brief(t.now.Sub(first).Round(time.Second)), Brief(t.spec.InstanceTimeout))
 	}
 }
 
-func (t *turn) fail(format string, a ...any) {
-	t.failures = append(t.failures, fmt.Sprintf(format, a...))
+func (t *turn) fail(id, format string, a ...any) {
+	t.failures = append(t.failures, failed{id, "member " + id + " " + fmt.Sprintf(format, a...)})
 }
 
 // judgeDepartures looks at current members that are gone without our asking.
@@ -228,9 +228,9 @@ func (t *turn) judgeDepartures() {
 			t.note("%s is gone: %s", id, d.Text)
 			t.forget(id)
 		case told:
-			t.fail("member %s was replaced by EC2 Auto Scaling: %s", id, d.Text)
+			t.fail(id, "was replaced by EC2 Auto Scaling: %s", d.Text)
 		case t.now.Sub(t.mem.Missing[id]) > settle/2:
-			t.fail("member %s disappeared, and EC2 Auto Scaling does not say why", id)
+			t.fail(id, "disappeared, and EC2 Auto Scaling does not say why")
 		default:
 			t.out.Look.Activities = true
 			t.unclear = true
@@ -245,6 +245,7 @@ func (t *turn) forget(id string) {
 	delete(t.mem.SickSince, id)
 	delete(t.mem.Graduated, id)
 	delete(t.mem.Missing, id)
+	delete(t.mem.Failed, id)
 	t.mem.Counted[id] = true
 }
 

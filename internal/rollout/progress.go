@@ -40,7 +40,7 @@ func (t *turn) baked(d time.Duration, what string) bool {
 	}
 	if d > 0 && t.mem.BakeSince.IsZero() {
 		t.mem.BakeSince = t.now
-		t.note("%s: baking for %s", what, d)
+		t.note("%s: baking for %s", what, Brief(d))
 	}
 	if d > 0 && t.now.Sub(t.mem.BakeSince) < d {
 		t.mem.Progress = t.now // a bake is no stall
@@ -169,7 +169,7 @@ func (t *turn) finish() {
 			len(t.aside), m.ID, m.StateText, m.Version.Number), Next: "Put them back in service, or end them, and run terraform apply again."})
 		return
 	}
-	t.conclude(Ending{Outcome: Succeeded})
+	t.conclude(Ending{Outcome: Succeeded, Reason: t.replaced()})
 }
 
 // restore gives back our suspensions and the text of the pointer.

@@ -115,6 +115,7 @@ type Look struct {
 	Activities bool // changes of desired and reasons of recent launches and terminations
 	Versions   bool // the template's latest and default version, where the pointer alone does not need them
 	Refreshes  bool // a running instance refresh
+	Images     bool // whether the members' images could be launched now
 }
 
 // Snapshot is one observation of a group. It may lie: AWS's services are
@@ -134,6 +135,10 @@ type Snapshot struct {
 	LaunchFailure   string
 	LaunchFailureAt time.Time // AWS's time of it
 	LaunchFatal     bool
+	// ImagesSeen: Unusable was looked up for the members' images. It says, by
+	// image, why it cannot be launched any more; others can.
+	ImagesSeen bool
+	Unusable   map[string]string
 	// Typical are durations learnt from the group's history; zero: unknown.
 	Typical Typical
 }
@@ -181,6 +186,10 @@ type Record struct {
 	Previous  Version   `json:"from"`
 	Direction Direction `json:"dir,omitempty"`
 
+	// NoReturn says why a rollback to Previous would not work; empty: nothing is
+	// known against it.
+	NoReturn string `json:"nr,omitempty"`
+
 	// What was found and is put back.
 	Pointer   string            `json:"ptr"`            // the text found
 	Pinned    int64             `json:"pin,omitempty"`  // where the pointer stays until proof; 0: it was on the target already
@@ -209,6 +218,7 @@ type Record struct {
 	Started0 time.Time `json:"at0"`
 
 	Stale0   int      `json:"st0"`            // stale members at the start
+	Failed   int      `json:"f,omitempty"`    // new members that failed
 	Launched int      `json:"l"`              // members launched by us
 	Ended    int      `json:"x"`              // members ended by us
 	Reason   string   `json:"why,omitempty"`  // first failure, for people
@@ -235,6 +245,7 @@ type Memory struct {
 	Asked        time.Time            // when AWS was last asked to launch by itself
 	Missing      map[string]time.Time // gone, and why is not known yet
 	Counted      map[string]bool      // departures already judged
+	Failed       map[string]bool      // failures on record already whose members are still there
 	BadZones     map[string]time.Time
 	Progress     time.Time // last graduation or stale member down
 	BakeSince    time.Time // zero: not baking
@@ -325,6 +336,7 @@ const (
 // Failure is a failed step: AWS's own text, and what it means.
 type Failure struct {
 	Kind FailureKind
+	Step StepKind // of the step that failed; set by [Settle]
 	Code string
 	Text string
 }

@@ -181,7 +181,9 @@ func loseEnd(intents []Intent, s Step, now time.Time) []Intent {
 
 // settleFailure books a step that did not work, or not wholly.
 func settleFailure(rec Record, mem Memory, s Step, r Result, now time.Time) (Record, Memory, Note) {
-	f := r.Failure
+	refusal := *r.Failure
+	refusal.Step = s.Kind
+	f := &refusal
 	note := Note{Warn: true, Text: fmt.Sprintf("could not %s: %s", s.Why, f.Text)}
 	if s.Kind == Point {
 		// Nothing may be launched in the belief that it worked: what is seen

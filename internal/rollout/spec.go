@@ -3,6 +3,7 @@ package rollout
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -47,7 +48,10 @@ type Spec struct {
 	// and the time a roll may go without progress.
 	InstanceTimeout time.Duration
 	OnFailure       OnFailure
-	Match           Match
+	// FailureLimit is which failed new member fails the roll: 1 the first, 3 the
+	// third. Those before it are ended and launched anew. 1 to 100.
+	FailureLimit int
+	Match        Match
 	// Poll is the shortest pause between two observations.
 	Poll time.Duration
 }
@@ -57,7 +61,7 @@ func Defaults() Spec {
 	return Spec{
 		MinHealthy: 100, MaxHealthy: 110,
 		LoadBalancer: true, MinHealthyTime: 30 * time.Second,
-		InstanceTimeout: 10 * time.Minute, OnFailure: Rollback, Match: MatchData,
+		InstanceTimeout: 10 * time.Minute, OnFailure: Rollback, FailureLimit: 1, Match: MatchData,
 		Poll: 5 * time.Second,
 	}
 }
@@ -105,7 +109,7 @@ func (s Spec) Validate() []Problem {
 		}
 	}
 	if s.InstanceTimeout <= 0 {
-		add("instance_timeout", "is %s; give a positive duration, such as \"10m\"", s.InstanceTimeout)
+		add("instance_timeout", "is %s; give a positive duration, such as \"10m\"", Brief(s.InstanceTimeout))
 	} else if s.InstanceTimeout <= s.MinHealthyTime {
 		add("instance_timeout", "is %s, which no member can meet with min_healthy_time = %s; make it longer than launch and "+
 			"health checks together, such as \"10m\"", s.InstanceTimeout, s.MinHealthyTime)
@@ -113,8 +117,19 @@ func (s Spec) Validate() []Problem {
 	if s.Poll <= 0 {
 		add("poll_interval", "is %s; give a positive duration, such as \"5s\"", s.Poll)
 	}
+	return append(p, s.choiceProblems()...)
+}
+
+func (s Spec) choiceProblems() []Problem {
+	var p []Problem
+	add := func(field, format string, a ...any) {
+		p = append(p, Problem{Field: field, Text: fmt.Sprintf(format, a...)})
+	}
 	if !slices.Contains([]OnFailure{Rollback, Pause, LeaveAsIs}, s.OnFailure) {
 		add("on_failure", "is %q; use \"rollback\", \"pause\" or \"leave\"", s.OnFailure)
+	}
+	if s.FailureLimit < 1 || s.FailureLimit > 100 {
+		add("failure_limit", "is %d; give a whole number from 1 (the first failed member fails the roll) to 100", s.FailureLimit)
 	}
 	if !slices.Contains([]Match{MatchData, MatchImage}, s.Match) {
 		add("match", "is %q; use \"data\" or \"image\"", s.Match)
@@ -207,4 +222,17 @@ func endFirst(base int) string {
 // and at most all, in a group of size members at the start: 20 % of 4 is 1.
 func (s Spec) checkpointSize(i, size int) int {
 	return min(max((size*s.Checkpoints[i].Percentage+99)/100, 1), size)
+}
+
+// Brief writes a duration as people do: 10m rather than 10m0s, 1h rather than
+// 1h0m0s.
+func Brief(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }

@@ -69,8 +69,8 @@ func TestSpec_Validate(t *testing.T) {
 func TestSpec_Validate_namesEveryProblem(t *testing.T) {
 	t.Parallel()
 	got := rollout.Spec{MinHealthy: -1, MaxHealthy: 1, MaxRunning: -5, FinalBake: -1, OnFailure: "x", Match: "y"}.Validate()
-	if len(got) != 8 {
-		t.Errorf("%d problems, want 8: %v", len(got), got)
+	if len(got) != 9 {
+		t.Errorf("%d problems, want 9: %v", len(got), got)
 	}
 }
 
@@ -164,4 +164,19 @@ func TestSpec_Limits_hold(t *testing.T) {
 			t.Errorf("limits %+v of %d break %d/%d without being tight", l, base, s.MinHealthy, s.MaxHealthy)
 		}
 	})
+}
+
+func TestBrief(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]string{
+		0: "0s", 30 * time.Second: "30s", 2 * time.Minute: "2m", 90 * time.Second: "1m30s", time.Hour: "1h",
+		90 * time.Minute: "1h30m", 48 * time.Hour: "48h", time.Hour + time.Second: "1h0m1s",
+	} {
+		if got := rollout.Brief(d); got != want {
+			t.Errorf("%d: got %s, want %s", d, got, want)
+		}
+		if back, err := time.ParseDuration(rollout.Brief(d)); err != nil || back != d {
+			t.Errorf("%s: reads back as %s, %v", rollout.Brief(d), back, err)
+		}
+	}
 }

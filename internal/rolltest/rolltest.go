@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -95,6 +96,7 @@ type Stage struct {
 	// Log is what people would read, one line an event, and the world's own events.
 	Log []string
 
+	logging sync.Mutex
 	referee *referee
 	start   time.Time
 	inS3    bool
@@ -110,11 +112,24 @@ func New(tb testing.TB, shape Shape) *Stage {
 // FromScenario stages a scenario given as HCL.
 func FromScenario(tb testing.TB, text string, inS3 bool) *Stage {
 	tb.Helper()
+	return atSpeed(tb, text, inS3, 0)
+}
+
+// InBubble stages a scenario given as HCL where time passes as in a bubble of
+// testing/synctest, so that several rollers can wait at the same time. In a
+// virtual world each wait moves the clock for everybody.
+func InBubble(tb testing.TB, text string, inS3 bool) *Stage {
+	tb.Helper()
+	return atSpeed(tb, text, inS3, 1)
+}
+
+func atSpeed(tb testing.TB, text string, inS3 bool, speed float64) *Stage {
+	tb.Helper()
 	scenario, err := awssim.ParseScenario("test", text)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	world, err := awssim.NewScenario(awssim.Options{}, scenario)
+	world, err := awssim.NewScenario(awssim.Options{Speed: speed}, scenario)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -154,6 +169,8 @@ func (s *Stage) log(at time.Time, text string) {
 	if s.silent {
 		return
 	}
+	s.logging.Lock()
+	defer s.logging.Unlock()
 	s.Log = append(s.Log, fmt.Sprintf("%7s  %s", at.Sub(s.start).Round(time.Second), text))
 }
 

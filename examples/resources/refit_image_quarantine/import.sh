@@ -1,0 +1,1 @@
+terraform import refit_image_quarantine.kernel_panics ami-0123456789abcdef0

@@ -1,0 +1,382 @@
+package e2e_test
+
+import (
+	"fmt"
+	"maps"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/hcl/v2/hclparse"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/awssim"
+	"github.com/fleetrefit/terraform-provider-refit/internal/rolltest"
+	"github.com/fleetrefit/terraform-provider-refit/internal/tftest"
+)
+
+// The table of the guide is the one source: what each feature uses is recorded
+// and compared with its rows, and the policies with the whole of it.
+const (
+	guide    = "../../templates/guides/permissions.md.tmpl"
+	policies = "../../examples/permissions/"
+)
+
+// The rows of the table.
+const (
+	planRoll, planImage = "planning `refit_asg_rolling_update`", "planning `refit_ami_refresh`"
+	makeVersion         = "applying `refit_ami_refresh`"
+	rollGroup           = "rolling"
+	targetGroups        = "groups with target groups"
+	launchFirst         = "launching first"
+	raiseDesired        = "launching where `LaunchInstances` is refused"
+	rollBack            = "rolling back"
+	onDefault           = "groups on `$Default`"
+	readSSM, readS3     = "reading the journal in Parameter Store", "reading the journal in a bucket"
+	writeSSM, writeS3   = "writing it", "writing it there"
+	tidySSM, tidyS3     = "tidying it up", "tidying it up there"
+	watchSSM, watchS3   = "`refit-runner watch`", "`refit-runner watch` with a journal in a bucket"
+	heldSSM, heldS3     = "`refit-runner quarantine list`", "`refit-runner quarantine list` with a journal in a bucket"
+	clearSSM, clearS3   = "`refit-runner quarantine clear`", "`refit-runner quarantine clear` with a journal in a bucket"
+	assumeRole          = "`assume_role` in the provider block"
+)
+
+// recorded are all rows: one that no test records would say what nobody knows.
+var recorded = []string{
+	planRoll, planImage, makeVersion, rollGroup, targetGroups, launchFirst, raiseDesired, rollBack, onDefault,
+	readSSM, readS3, writeSSM, writeS3, tidySSM, tidyS3, watchSSM, watchS3, heldSSM, heldS3, clearSSM, clearS3, assumeRole,
+}
+
+// asked is what AWS checks for the caller beside an action itself. No simulator
+// can tell: it is from AWS's guides (Auto Scaling, "Control the use of launch
+// templates"; LaunchInstances, "Permissions"; S3, GetObject, "Permissions").
+var asked = map[string][]string{
+	"autoscaling:UpdateAutoScalingGroup": {"ec2:CreateTags", "ec2:RunInstances", "iam:PassRole"},
+	"autoscaling:LaunchInstances":        {"ec2:CreateFleet", "ec2:CreateTags", "ec2:RunInstances", "iam:PassRole"},
+	"s3:GetObject":                       {"s3:ListBucket"},
+}
+
+// actions is a set of IAM actions.
+type actions map[string]bool
+
+func (a actions) add(b actions) { maps.Copy(a, b) }
+
+func (a actions) String() string { return strings.Join(slices.Sorted(maps.Keys(a)), " ") }
+
+// less is what is in a and not in b.
+func (a actions) less(b actions) actions {
+	out := maps.Clone(a)
+	maps.DeleteFunc(out, func(k string, _ bool) bool { return b[k] })
+	return out
+}
+
+// row is what one feature needs.
+type row struct{ uses, asks actions }
+
+var quoted = regexp.MustCompile("`([a-z0-9]+:[A-Za-z0-9]+)`")
+
+// table reads the rows of the guide.
+func table(t *testing.T) map[string]row {
+	t.Helper()
+	text, err := os.ReadFile(guide)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := func(cell string) actions {
+		set := actions{}
+		for _, m := range quoted.FindAllStringSubmatch(cell, -1) {
+			set[m[1]] = true
+		}
+		return set
+	}
+	rows := map[string]row{}
+	for line := range strings.Lines(string(text)) {
+		if cells := strings.Split(line, "|"); len(cells) == 5 && quoted.MatchString(line) {
+			name := strings.TrimSpace(cells[1])
+			if rows[name] = (row{uses: in(cells[2]), asks: in(cells[3])}); !slices.Contains(recorded, name) {
+				t.Errorf("no test records what row %q of %s lists", name, guide)
+			}
+		}
+	}
+	return rows
+}
+
+// used is what a world has been asked for. Actions have the names of their
+// operations but for one.
+func used(w *awssim.World) actions {
+	set := actions{}
+	for call := range w.Calls() {
+		set[strings.Replace(call, "s3:ListObjectsV2", "s3:ListBucket", 1)] = true
+	}
+	return set
+}
+
+// exactly fails the test unless what was used is what the rows list.
+func exactly(t *testing.T, got actions, rows ...string) {
+	t.Helper()
+	listed, want := table(t), actions{}
+	for _, name := range rows {
+		if len(listed[name].uses) == 0 {
+			t.Fatalf("%s has no row %q", guide, name)
+		}
+		want.add(listed[name].uses)
+	}
+	if more, less := got.less(want), want.less(got); len(more)+len(less) > 0 {
+		t.Errorf("the rows %q of %s are not what was used:\n  not listed: %s\n  not used:   %s", rows, guide, more, less)
+	}
+}
+
+// TestPermissions_roll records what rolls use, whoever runs them.
+func TestPermissions_roll(t *testing.T) {
+	t.Parallel()
+	ssm, s3 := []string{rollGroup, readSSM, writeSSM}, []string{rollGroup, readS3, writeS3}
+	for _, c := range []struct {
+		name      string
+		shape     rolltest.Shape
+		low, high int
+		before    func(*testing.T, *rolltest.Stage)
+		base      []string
+		rows      []string
+	}{
+		{name: "launching first", low: 100, high: 150, base: ssm, rows: []string{targetGroups, launchFirst}},
+		{name: "without target groups", shape: rolltest.Shape{NoTargets: true}, low: 100, high: 150, base: ssm, rows: []string{launchFirst}},
+		{name: "ending first", low: 75, high: 100, base: ssm, rows: []string{targetGroups}},
+		{
+			name: "LaunchInstances refused", low: 100, high: 150, base: ssm, rows: []string{targetGroups, launchFirst, raiseDesired},
+			before: func(_ *testing.T, s *rolltest.Stage) { s.World.SetLaunchInstances(false) },
+		},
+		{name: "$Default", shape: rolltest.Shape{Pointer: "$Default"}, low: 100, high: 150, base: ssm, rows: []string{targetGroups, launchFirst, onDefault}},
+		{name: "rolling back", shape: rolltest.Shape{Image: "never_healthy = true"}, low: 100, high: 150, base: ssm, rows: []string{targetGroups, launchFirst, rollBack}},
+		{name: "rolling back $Default", shape: rolltest.Shape{Pointer: "$Default", Image: "never_healthy = true"}, low: 100, high: 150, base: ssm, rows: []string{targetGroups, launchFirst, rollBack}}, // its default has not moved yet
+		{name: "journal in a bucket", shape: rolltest.Shape{S3: true}, low: 100, high: 150, base: s3, rows: []string{targetGroups, launchFirst}},
+		{name: "rolling back, journal in a bucket", shape: rolltest.Shape{S3: true, Image: "never_healthy = true"}, low: 100, high: 150, base: s3, rows: []string{targetGroups, launchFirst, rollBack}},
+		{name: "deleted meanwhile", low: 50, high: 100, base: ssm, rows: []string{targetGroups, tidySSM}, before: deleteLater},
+		{name: "deleted meanwhile, journal in a bucket", shape: rolltest.Shape{S3: true}, low: 50, high: 100, base: s3, rows: []string{targetGroups, tidyS3}, before: deleteLater},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.shape.Members = 4
+			s := rolltest.New(t, c.shape)
+			if c.before != nil {
+				c.before(t, s)
+			}
+			_, _ = s.Roller.Roll(t.Context(), rolltest.Request(c.low, c.high)) // how it ends is tested elsewhere
+			got := used(s.World)
+			// S3 asks for ListBucket where it answers; only plans list.
+			if c.shape.S3 {
+				got["s3:ListBucket"] = true
+			}
+			exactly(t, got, append(c.rows, c.base...)...)
+		})
+	}
+}
+
+// deleteLater rolls, and lets the group be deleted in the middle of the next roll.
+func deleteLater(t *testing.T, s *rolltest.Stage) {
+	t.Helper()
+	q := rolltest.Request(50, 100)
+	q.Version = "1"
+	s.World.At(time.Hour, func() {
+		if err := s.World.Act(awssim.Action{Do: "delete_group", Group: "web"}); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, q.Version = range []string{"2", "1"} {
+		_, _ = s.Roller.Roll(t.Context(), q) // the second finds the group gone
+		s.World.Advance(59*time.Minute - s.Elapsed())
+	}
+}
+
+// TestAccPermissions records what plans and applies use.
+func TestAccPermissions(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, journal, read, write string }{
+		{name: "Parameter Store", read: readSSM, write: writeSSM},
+		{name: "bucket", journal: `journal = { s3_bucket = "journal" }`, read: readS3, write: writeS3},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			settings := strings.Replace(provider, "region", c.journal+"\n  region", 1)
+			s := newProject(t, settings+rolling)
+			s.world.CreateBucket("journal")
+			s.uses([]string{"plan"}, planRoll, targetGroups, c.read)
+			s.uses([]string{"apply", "-auto-approve"}, planRoll, rollGroup, launchFirst, targetGroups, c.read, c.write)
+
+			refresh := fmt.Sprintf(`
+resource "refit_ami_refresh" "web" {
+  launch_template_id = %q
+  source             = { owners = ["self"], name = "golden-*" }
+}`, s.template())
+			s = newProject(t, settings+refresh)
+			s.world.CreateBucket("journal")
+			s.publish("golden-web-3") // that of version 2 needs no new version
+			s.uses([]string{"apply", "-auto-approve"}, planImage, makeVersion, c.read, c.write)
+			s.publish("golden-web-4")
+			s.uses([]string{"apply", "-auto-approve"}, planImage, makeVersion, c.read, c.write)
+		})
+	}
+	t.Run("assume_role", func(t *testing.T) {
+		t.Parallel()
+		role := `assume_role = { role_arn = "arn:aws:iam::123456789012:role/refit" }`
+		s := newProject(t, strings.Replace(provider, "region", role+"\n  region", 1)+rolling)
+		s.uses([]string{"plan"}, planRoll, targetGroups, readSSM, assumeRole)
+	})
+}
+
+// uses runs terraform and compares what it used with rows of the guide.
+func (s *stack) uses(args []string, rows ...string) {
+	s.Helper()
+	s.world.ResetCalls()
+	if r := tftest.Run(s.T, s.dir, s.env, args...); r.Code != 0 {
+		s.Fatal(r.Output)
+	}
+	exactly(s.T, used(s.world), rows...)
+}
+
+// publish puts a newer image into the world.
+func (s *stack) publish(name string) {
+	s.world.Advance(time.Minute)
+	s.world.AddImage(awssim.Image{Name: name})
+}
+
+// TestPermissions_runner records what the commands use, after a roll that failed.
+func TestPermissions_runner(t *testing.T) {
+	t.Parallel()
+	program := filepath.Join(t.TempDir(), "refit-runner")
+	if out, err := exec.Command("go", "build", "-o", program, "github.com/fleetrefit/terraform-provider-refit/runner/cmd/refit-runner").CombinedOutput(); err != nil {
+		t.Fatalf("build refit-runner: %v\n%s", err, out)
+	}
+	for _, c := range []struct {
+		shape              rolltest.Shape
+		flags              []string
+		watch, list, clear string
+	}{
+		{rolltest.Shape{}, nil, watchSSM, heldSSM, clearSSM},
+		{rolltest.Shape{S3: true}, []string{"--journal-bucket", "journal", "--journal-prefix", "refit/"}, watchS3, heldS3, clearS3},
+	} {
+		c.shape.Members, c.shape.Image = 2, "never_healthy = true"
+		s := rolltest.New(t, c.shape)
+		if _, err := s.Roller.Roll(t.Context(), rolltest.Request(100, 150)); err == nil {
+			t.Fatal("the broken image succeeded")
+		}
+		template := templateOf(t, s.World)
+		server := httptest.NewServer(s.World)
+		defer server.Close()
+		for _, run := range []struct {
+			row  string
+			args []string
+		}{
+			{c.watch, []string{"watch", "web", "--once"}},
+			{c.list, []string{"quarantine", "list"}},
+			{c.clear, []string{"quarantine", "clear", template, "--all"}},
+		} {
+			s.World.ResetCalls()
+			cmd := exec.CommandContext(t.Context(), program, append(append(run.args, "--region", "eu-west-2"), c.flags...)...)
+			cmd.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+server.URL, "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test")
+			out, err := cmd.CombinedOutput()
+			if err != nil && run.row != c.watch { // it tells how the roll ended
+				t.Errorf("refit-runner %v: %v\n%s", run.args, err, out)
+			}
+			exactly(t, used(s.World), run.row)
+		}
+	}
+}
+
+// Settling needs no more than a roll does, wherever that was interrupted.
+func TestPermissions_settle(t *testing.T) {
+	t.Parallel()
+	listed, most := table(t), actions{}
+	for _, name := range []string{rollGroup, targetGroups, readSSM, writeSSM} {
+		most.add(listed[name].uses)
+	}
+	for n := 0; n < 80; n += 8 {
+		s := rolltest.New(t, rolltest.Shape{Members: 4})
+		s.Crash(t.Context(), rolltest.Request(100, 150), n, true)
+		s.Roller = s.NewRoller("second", 2)
+		s.World.ResetCalls()
+		if _, err := s.Roller.Settle(t.Context(), "web", 10*time.Minute); err != nil {
+			t.Errorf("settle after call %d: %v", n, err)
+		}
+		if more := used(s.World).less(most); len(more) > 0 {
+			t.Errorf("settling after call %d used %s, which the rows for rolling do not list", n, more)
+		}
+	}
+}
+
+// TestPermissions_asked holds the third column to what AWS documents.
+func TestPermissions_asked(t *testing.T) {
+	t.Parallel()
+	for name, r := range table(t) {
+		want := actions{}
+		for a := range r.uses {
+			for _, b := range asked[a] {
+				want[b] = true
+			}
+		}
+		if got, want := r.asks, want.less(r.uses); !maps.Equal(got, want) {
+			t.Errorf("row %q lists %q as asked of the caller, want %q", name, got, want)
+		}
+	}
+}
+
+// TestPermissions_policies holds the policies to the table.
+func TestPermissions_policies(t *testing.T) {
+	t.Parallel()
+	plan, all, bucket := actions{}, actions{}, actions{}
+	rows := table(t)
+	for _, name := range []string{planRoll, planImage, targetGroups, readSSM, watchSSM} {
+		plan.add(rows[name].uses)
+	}
+	for name, r := range rows {
+		if name == assumeRole {
+			continue // of another identity's policy
+		}
+		all.add(r.uses)
+		all.add(r.asks)
+	}
+	for a := range all {
+		if strings.HasPrefix(a, "s3:") {
+			bucket[a] = true
+		}
+	}
+	for file, want := range map[string]actions{
+		"policy-plan.tf": plan, "policy.tf": all.less(plan).less(bucket), "policy-s3-journal.tf": bucket,
+	} {
+		got := policy(t, policies+file)
+		if more, less := got.less(want), want.less(got); len(more)+len(less) > 0 {
+			t.Errorf("%s is not what %s lists:\n  too much: %s\n  missing:  %s", file, guide, more, less)
+		}
+	}
+}
+
+// policy reads the actions of all statements in a file.
+func policy(t *testing.T, file string) actions {
+	t.Helper()
+	parsed, diags := hclparse.NewParser().ParseHCLFile(file)
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	body, ok := parsed.Body.(*hclsyntax.Body)
+	if !ok {
+		t.Fatalf("%s is not in HCL's own syntax", file)
+	}
+	set := actions{}
+	for _, data := range body.Blocks {
+		for _, statement := range data.Body.Blocks {
+			value, diags := statement.Body.Attributes["actions"].Expr.Value(nil)
+			if diags.HasErrors() {
+				t.Fatal(diags)
+			}
+			for _, v := range value.AsValueSlice() {
+				set[v.AsString()] = true
+			}
+		}
+	}
+	return set
+}

@@ -1,0 +1,72 @@
+package roller
+
+import (
+	"encoding/json"
+	"errors"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/asg"
+	"github.com/fleetrefit/terraform-provider-refit/internal/journal"
+	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
+)
+
+// begin makes the record of the roll, or goes on with an inherited one.
+func (o *owner) begin(snap rollout.Snapshot, inherited *rollout.Record) {
+	open := rollout.Opening{Spec: o.q.Spec, Snapshot: snap, Target: o.target, Inherited: inherited, Epoch: o.lease.Epoch, TookOver: o.tookOver()}
+	if last := o.lease.Last; last != nil {
+		var rec rollout.Record
+		if json.Unmarshal(last.Record, &rec) == nil { // else there is nothing to learn from it
+			open.Known = rec.Typical
+		}
+	}
+	o.rec = rollout.Begin(open)
+}
+
+// overtaken says whether the roll that was waited for leaves nothing to roll: it
+// has made the group current, or its failure is why this one must not begin.
+func (o *owner) overtaken(snap rollout.Snapshot) (report Report, over bool, err error) {
+	a := rollout.Assess(o.q.Spec, snap, o.target)
+	if !a.Converged {
+		held, err := o.held(o.ctx, o.q, o.target)
+		if err == nil && held.why == "" {
+			return Report{}, false, nil
+		}
+		_ = o.handBack() // who comes next waits for it otherwise
+		return Report{}, true, quarantined(o.q.Group, held, err)
+	}
+	report = Report{Outcome: rollout.Succeeded, From: a.Found, To: o.target, Warnings: o.warnings}
+	if err := o.handBack(); err != nil {
+		report.Warnings = append(report.Warnings, "the journal could not be closed: "+asg.Plain(err))
+	}
+	o.say(rollout.Note{Text: "nothing is left to roll"})
+	return report, true, nil
+}
+
+// yield gives the lease back of a roll that broke off rather than ended: a
+// successor need not wait for one that nobody uses any more. When this does not
+// work either, it waits. What broke it off is given back, or who took it over:
+// a lease that had run out tells so only now.
+func (o *owner) yield(why error) error {
+	err := o.handBack()
+	var lost *journal.LostError
+	if errors.As(err, &lost) {
+		return err
+	}
+	return why
+}
+
+// handBack closes the lease. One that had not begun leaves things as they were
+// before, for its empty record would pass for that of a roll.
+func (o *owner) handBack() error {
+	if begun(o.rec) {
+		return o.lease.Pause(o.ctx, o.rec)
+	}
+	var former any = rollout.Record{Outcome: rollout.Paused, Reason: "it never began"}
+	if last := o.lease.Last; last != nil && len(last.Record) > 0 {
+		former = last.Record
+	}
+	return o.lease.Settle(o.ctx, former)
+}
+
+// begun tells the record of a roll from that of one which only waited for its
+// turn.
+func begun(rec rollout.Record) bool { return !rec.Started.IsZero() }
