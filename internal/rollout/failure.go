@@ -26,8 +26,8 @@ func (t *turn) failing() bool {
 	}
 	well, old := 0, 0
 	for _, m := range t.stale {
-		if m.State == Pending {
-			continue // just launched by others: it tells nothing
+		if t.starting(m) {
+			continue // just launched by AWS or others: it tells nothing
 		}
 		old++
 		if t.sick(m) == "" {

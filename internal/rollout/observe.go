@@ -139,6 +139,14 @@ func (t *turn) sick(m Member) string {
 	return ""
 }
 
+// starting says whether a member has only just been launched: what its health
+// will be is not known yet.
+func (t *turn) starting(m Member) bool {
+	return m.State == Pending || slices.ContainsFunc(m.Targets, func(x Target) bool {
+		return x.State == "initial" && !t.skipped[x.Group]
+	})
+}
+
 // judgeMember follows one current member from launch to graduation, and after.
 func (t *turn) judgeMember(m Member) {
 	first, ok := t.mem.FirstSeen[m.ID]
