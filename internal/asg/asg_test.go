@@ -46,6 +46,11 @@ func TestGroup_refused(t *testing.T) {
 		if c.want != "" && (len(problems) == 0 || !strings.Contains(problems[0].Text, c.want)) {
 			t.Errorf("problems = %+v, want one that names %q", problems, c.want)
 		}
+		// The target of a group without a launch template is none at all: that
+		// nothing is stale then does not make it converged.
+		if a := rollout.Assess(rollout.Defaults(), snap, rollout.Version{}); a.Converged || c.want != "" && len(a.Problems) == 0 {
+			t.Errorf("without a target: %+v, want it not converged, and its problems", a)
+		}
 	}
 }
 

@@ -169,37 +169,55 @@ func (f *referee) next() int {
 // no instant two of them may act, and that nobody forgets an intent.
 func TestChaos(t *testing.T) {
 	t.Parallel()
+	inEveryWorld(t, chaos)
+}
+
+// inEveryWorld runs a story for each kind of store and each seed.
+func inEveryWorld(t *testing.T, story func(t *testing.T, backend string, seed uint64)) {
+	t.Helper()
 	for _, backend := range []string{"ssm", "stale ssm", "s3"} {
 		t.Run(backend, func(t *testing.T) {
 			t.Parallel()
 			for seed := range *seeds {
 				t.Run(fmt.Sprint(seed), func(t *testing.T) {
-					synctest.Test(t, func(t *testing.T) { chaos(t, backend, uint64(seed)) })
+					synctest.Test(t, func(t *testing.T) { story(t, backend, uint64(seed)) })
 				})
 			}
 		})
 	}
 }
 
-func chaos(t *testing.T, backend string, seed uint64) {
+// chaosWorld is where the stories play.
+func chaosWorld(t *testing.T, backend string) *awssim.World {
+	t.Helper()
 	w := awssim.New(awssim.Options{Speed: 1})
-	defer w.Close()
 	w.CreateBucket("team-state")
 	if backend == "stale ssm" { // S3 promises that reads are not
 		if err := w.SetStaleness("ssm", 30*time.Second); err != nil {
 			t.Fatal(err)
 		}
 	}
+	return w
+}
+
+// onBadWire is the journal of the ith owner, whose calls go over a bad network.
+func onBadWire(w *awssim.World, backend string, seed uint64, i int, late *sync.WaitGroup) (*journal.Journal, *network) {
+	n := &network{rand: rand.New(rand.NewPCG(seed, uint64(i))), clock: w.Clock(), late: late} //nolint:gosec // repeatable chances, no secrets
+	store := journal.NewSSM(badSSM{n, ssm.NewFromConfig(w.Config())}, w.Clock(), "/refit")
+	if backend == "s3" {
+		store = journal.NewS3(badS3{n, s3.NewFromConfig(w.Config())}, w.Clock(), "team-state", "")
+	}
+	return journal.New(store, journal.Options{Owner: journal.Owner{Name: fmt.Sprint("owner", i)}}), n
+}
+
+func chaos(t *testing.T, backend string, seed uint64) {
+	w := chaosWorld(t, backend)
+	defer w.Close()
 	referee := &referee{t: t, epochs: map[int64]bool{}}
 	end := w.Clock().Now().Add(8 * time.Hour)
 	var owners, late sync.WaitGroup
 	for i := range 4 {
-		n := &network{rand: rand.New(rand.NewPCG(seed, uint64(i))), clock: w.Clock(), late: &late} //nolint:gosec // repeatable chances, no secrets
-		store := journal.NewSSM(badSSM{n, ssm.NewFromConfig(w.Config())}, w.Clock(), "/refit")
-		if backend == "s3" {
-			store = journal.NewS3(badS3{n, s3.NewFromConfig(w.Config())}, w.Clock(), "team-state", "")
-		}
-		j := journal.New(store, journal.Options{Owner: journal.Owner{Name: fmt.Sprint("owner", i)}})
+		j, n := onBadWire(w, backend, seed, i, &late)
 		owners.Go(func() {
 			for w.Clock().Now().Before(end) {
 				l, err := j.Acquire(t.Context(), group, arn, journal.AcquireOptions{Timeout: 20 * time.Minute})

@@ -4,16 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
-
-	"github.com/fleetrefit/terraform-provider-refit/internal/awssim"
 	"github.com/fleetrefit/terraform-provider-refit/internal/clock"
 	"github.com/fleetrefit/terraform-provider-refit/internal/journal"
 )
@@ -59,37 +53,17 @@ func (f *lockReferee) act(l *journal.Lock) {
 // checks that at no instant more than two may act.
 func TestLockChaos(t *testing.T) {
 	t.Parallel()
-	for _, backend := range []string{"ssm", "stale ssm", "s3"} {
-		t.Run(backend, func(t *testing.T) {
-			t.Parallel()
-			for seed := range *seeds {
-				t.Run(fmt.Sprint(seed), func(t *testing.T) {
-					synctest.Test(t, func(t *testing.T) { lockChaos(t, backend, uint64(seed)) })
-				})
-			}
-		})
-	}
+	inEveryWorld(t, lockChaos)
 }
 
 func lockChaos(t *testing.T, backend string, seed uint64) {
-	w := awssim.New(awssim.Options{Speed: 1})
+	w := chaosWorld(t, backend)
 	defer w.Close()
-	w.CreateBucket("team-state")
-	if backend == "stale ssm" { // S3 promises that reads are not
-		if err := w.SetStaleness("ssm", 30*time.Second); err != nil {
-			t.Fatal(err)
-		}
-	}
 	referee := &lockReferee{t: t, most: 2}
 	end := w.Clock().Now().Add(4 * time.Hour)
 	var rollers, late sync.WaitGroup
 	for i := range 5 {
-		n := &network{rand: rand.New(rand.NewPCG(seed, uint64(i))), clock: w.Clock(), late: &late} //nolint:gosec // repeatable chances, no secrets
-		store := journal.NewSSM(badSSM{n, ssm.NewFromConfig(w.Config())}, w.Clock(), "/refit")
-		if backend == "s3" {
-			store = journal.NewS3(badS3{n, s3.NewFromConfig(w.Config())}, w.Clock(), "team-state", "")
-		}
-		j := journal.New(store, journal.Options{Owner: journal.Owner{Name: fmt.Sprint("owner", i)}})
+		j, n := onBadWire(w, backend, seed, i, &late)
 		q := journal.LockRequest{Key: "etcd-main", MaxHolders: 2, Group: fmt.Sprint("group-", i), Timeout: 20 * time.Minute}
 		rollers.Go(func() {
 			for w.Clock().Now().Before(end) {

@@ -90,6 +90,10 @@ func explainAWS(err error) (happened, next string) {
 		}
 		return roller.Sentence(asg.Plain(err)), ""
 	}
+	if asg.Throttled(err) {
+		return roller.Sentence(fmt.Sprintf("AWS kept on throttling %s after every retry: %s", permission(err), api.ErrorMessage())),
+			"Run it again later, lower Terraform's -parallelism, or raise max_retries in the provider block."
+	}
 	switch api.ErrorCode() {
 	case "AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Client.UnauthorizedOperation", "AuthorizationError":
 		action := permission(err)
@@ -98,9 +102,6 @@ func explainAWS(err error) (happened, next string) {
 		"SignatureDoesNotMatch", "InvalidAccessKeyId":
 		return roller.Sentence(fmt.Sprintf("AWS does not accept the credentials: %s: %s", api.ErrorCode(), api.ErrorMessage())),
 			"Renew them, or correct the region they are for, and run it again."
-	case "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException", "RequestThrottled":
-		return roller.Sentence(fmt.Sprintf("AWS kept on throttling %s after every retry: %s", permission(err), api.ErrorMessage())),
-			"Run it again later, lower Terraform's -parallelism, or raise max_retries in the provider block."
 	case "NoSuchBucket":
 		return roller.Sentence("the journal's bucket does not exist: " + asg.Plain(err)),
 			"Create it, or correct s3_bucket of journal in the provider block."

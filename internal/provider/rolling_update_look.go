@@ -33,8 +33,8 @@ func (b *backend) survey(ctx context.Context, c *clients, r *roller.Roller, q ro
 		Times: [3]int{int(snap.Typical.Launch.Seconds()), int(snap.Typical.Healthy.Seconds()), int(snap.Typical.Terminate.Seconds())},
 	}}
 	// Everything that keeps any roll of this group from starting, whatever to.
-	for _, p := range rollout.Assess(q.Spec, snap, rollout.Version{TemplateID: "none", Data: "none", Image: "none"}).Problems {
-		if p.Field == "" && len(s.seen.Problems) < 2 {
+	for _, p := range rollout.Problems(snap) {
+		if len(s.seen.Problems) < 2 {
 			s.seen.Problems = append(s.seen.Problems, clip(p.Text, mostWarning))
 		}
 	}

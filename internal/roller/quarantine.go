@@ -21,7 +21,7 @@ func (o *owner) quarantine(e rollout.Ending) error {
 		return nil
 	}
 	return o.Docs.Put(o.ctx, image.QuarantinePath(t.TemplateID, t.Data), image.Quarantine{
-		Template: t.TemplateID, Data: t.Data, Image: t.Image, Reason: clip(e.Reason, 300),
+		Template: t.TemplateID, Data: t.Data, Image: t.Image, Reason: rollout.Clip(e.Reason, 300),
 		Until: o.Clock.Now().Add(quarantineFor).UTC().Truncate(time.Second), Retry: o.q.Retry,
 	})
 }

@@ -63,11 +63,6 @@ func (o *owner) run() (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	if o.target.TemplateID == "" {
-		// Nothing could be stale in a group without a launch template, which is
-		// not the same as converged: let the rule say what it has instead.
-		o.target = rollout.Version{TemplateID: "none", Data: "none", Image: "none"}
-	}
 	a := rollout.Assess(o.q.Spec, snap, o.target)
 	if a.Converged {
 		entry, found, err := o.Journal.Peek(o.ctx, snap.Group.ARN)
@@ -425,7 +420,7 @@ func (o *owner) stopReason() string {
 func (o *owner) end(e rollout.Ending) (Report, error) {
 	o.rec.Outcome = e.Outcome
 	if e.Reason != "" && (e.Outcome != rollout.Paused || o.rec.Direction != rollout.Back) {
-		o.rec.Reason = clip(e.Reason, 300) // a rollback keeps what had failed
+		o.rec.Reason = rollout.Clip(e.Reason, 300) // a rollback keeps what had failed
 	}
 	var err error
 	if o.left(e) {
@@ -481,16 +476,8 @@ func (o *owner) say(n rollout.Note) {
 	if n.Text == "" {
 		return
 	}
-	o.rec.Last = clip(n.Text, 160)
+	o.rec.Last = rollout.Clip(n.Text, 160)
 	if o.Progress != nil {
 		o.Progress(Event{At: o.Clock.Now(), Group: o.q.Group, Text: n.Text, Warn: n.Warn, Counts: o.rec.Counts})
 	}
-}
-
-// clip shortens text to at most n bytes, for records of bounded size.
-func clip(text string, n int) string {
-	if len(text) <= n {
-		return text
-	}
-	return strings.ToValidUTF8(text[:n-3], "") + "..."
 }

@@ -212,11 +212,13 @@ func Assess(spec Spec, s Snapshot, target Version) Assessment {
 	}
 	var problem *Problem
 	a.Limits, problem = spec.Limits(g.Desired, g.Max)
-	a.Converged = a.Stale == 0 && spec.same(g.Points, target)
+	// Nothing can be stale in a group without a launch template, which is not
+	// the same as converged: its problems say what it has instead.
+	a.Converged = target.TemplateID != "" && a.Stale == 0 && spec.same(g.Points, target)
 	if a.Converged {
 		return a
 	}
-	a.Problems = groupProblems(s)
+	a.Problems = Problems(s)
 	if a.Stale > 0 && spec.OnFailure == Rollback {
 		o := Opening{Spec: spec, Snapshot: s, Target: target}
 		a.NoReturn = noReturn(o, previous(o))
@@ -228,9 +230,9 @@ func Assess(spec Spec, s Snapshot, target Version) Assessment {
 	return a
 }
 
-// groupProblems names everything about the group as it is that no roll can
+// Problems names everything about the group as it is that no roll can
 // work with.
-func groupProblems(s Snapshot) []Problem {
+func Problems(s Snapshot) []Problem {
 	var out []Problem
 	add := func(format string, a ...any) { out = append(out, Problem{Text: fmt.Sprintf(format, a...)}) }
 	g := s.Group

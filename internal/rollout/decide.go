@@ -174,6 +174,17 @@ func (t *turn) step(s Step) {
 	t.out.Steps = append(t.out.Steps, s)
 }
 
+// deciding is how many steps of a kind this decision holds so far.
+func (t *turn) deciding(kind StepKind) int {
+	n := 0
+	for _, s := range t.out.Steps {
+		if s.Kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
 func (t *turn) note(format string, a ...any) {
 	t.out.Notes = append(t.out.Notes, Note{Text: fmt.Sprintf(format, a...)})
 }

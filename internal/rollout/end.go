@@ -3,6 +3,7 @@ package rollout
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // end ends stale members as far as floor, proof, running limit and zones
@@ -15,7 +16,7 @@ func (t *turn) end() bool {
 		t.wake(at) // this look may be older than what the former owner has ended
 		return false
 	}
-	most := maxEnds - t.inFlight() - t.ending()
+	most := maxEnds - t.inFlight() - t.deciding(End)
 	if !t.rec.Proven && t.rec.Direction != Back {
 		most = min(most, t.beforeProof())
 	}
@@ -49,17 +50,6 @@ func (t *turn) inFlight() int {
 	n := 0
 	for _, in := range t.rec.Intents {
 		n += len(in.IDs)
-	}
-	return n
-}
-
-// ending is how many members this decision ends so far.
-func (t *turn) ending() int {
-	n := 0
-	for _, s := range t.out.Steps {
-		if s.Kind == End {
-			n++
-		}
 	}
 	return n
 }
@@ -124,7 +114,7 @@ func (t *turn) candidates() []Member {
 		if !a.LaunchedAt.Equal(b.LaunchedAt) {
 			return a.LaunchedAt.Compare(b.LaunchedAt)
 		}
-		return compare(a.ID, b.ID)
+		return strings.Compare(a.ID, b.ID)
 	})
 	var out []Member
 	left = slices.DeleteFunc(left, func(m Member) bool {
@@ -199,7 +189,7 @@ func (t *turn) markEnding() bool {
 // surplus ends new members that are more than wanted and provably ours, after
 // others scaled in while the roll had launched ahead.
 func (t *turn) surplus() {
-	if !t.known || len(t.stale) > 0 || t.rec.Surge <= 0 || slices.ContainsFunc(t.out.Steps, func(s Step) bool { return s.Kind == End }) {
+	if !t.known || len(t.stale) > 0 || t.rec.Surge <= 0 || t.deciding(End) > 0 {
 		return // what this turn ends already is not taken off the counts
 	}
 	extra := min(len(t.fresh)-t.rec.Base, t.rec.Surge)

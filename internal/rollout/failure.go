@@ -69,7 +69,7 @@ func (t *turn) giveUp(reason string) {
 	if t.spec.OnFailure == Rollback && t.rec.NoReturn != "" {
 		reason += "; it was not rolled back, because " + t.rec.NoReturn
 	}
-	t.rec.Reason = short(reason)
+	t.rec.Reason = Clip(reason, longestReason)
 	switch onFailure := t.spec.OnFailure; {
 	case onFailure == Rollback && t.rec.NoReturn == "" && t.rec.Previous.Number != 0:
 		t.turnBack(reason)
@@ -79,14 +79,6 @@ func (t *turn) giveUp(reason string) {
 	default:
 		t.safePoint(Ending{Outcome: Paused, Reason: reason, Quarantine: t.rec.Blame})
 	}
-}
-
-// short keeps a reason small enough for a record: AWS's messages may be long.
-func short(reason string) string {
-	if len(reason) <= 300 {
-		return reason
-	}
-	return strings.ToValidUTF8(reason[:297], "") + "..."
 }
 
 // turnBack makes the previous version the goal. Members of the target are the
@@ -158,7 +150,7 @@ func (t *turn) refused() bool {
 		t.rollbackFailed(r.Text)
 	case r.Kind == Fatal && t.rec.Launched == 0 && t.rec.Ended == 0 && !t.rec.Proven:
 		// Nothing has happened yet: there is nothing to roll back.
-		t.rec.Reason = short(r.Text)
+		t.rec.Reason = Clip(r.Text, longestReason)
 		t.safePoint(Ending{Outcome: FailedRoll, Reason: r.Text, Next: "Cure what AWS names above, then run terraform apply again."})
 	case r.Step == End || r.Step == Resume || r.Step == SetDefault:
 		// A missing permission says nothing about the image, which runs: going

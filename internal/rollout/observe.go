@@ -3,6 +3,7 @@ package rollout
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -55,21 +56,11 @@ func (t *turn) overlay() {
 			t.stale = append(t.stale, m)
 		}
 	}
-	byID := func(a, b Member) int { return compare(a.ID, b.ID) }
+	byID := func(a, b Member) int { return strings.Compare(a.ID, b.ID) }
 	slices.SortFunc(t.fresh, byID) // maps have no order; decisions must
 	slices.SortFunc(t.stale, byID)
 	// EndedAt keeps those that have gone: an activity read much later must
 	// still be known for ours.
-}
-
-func compare(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // judge learns who is healthy, who graduated and who failed.

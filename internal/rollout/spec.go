@@ -236,3 +236,14 @@ func Brief(d time.Duration) string {
 	}
 	return text
 }
+
+// longestReason bounds a reason on record, in bytes: the record is small.
+const longestReason = 300
+
+// Clip shortens text for people to at most n bytes, for records of bounded size.
+func Clip(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	return strings.ToValidUTF8(text[:n-3], "") + "..."
+}

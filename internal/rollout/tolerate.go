@@ -26,7 +26,7 @@ func (t *turn) tolerated() bool {
 		return false
 	}
 	for i, f := range news {
-		t.rec.Reason = short(f.text)
+		t.rec.Reason = Clip(f.text, longestReason)
 		n := t.rec.Failed - len(news) + 1 + i
 		t.out.Notes = append(t.out.Notes, Note{Warn: true, Text: fmt.Sprintf("%s; it is replaced (failure %d, failure_limit is %d)", f.text, n, t.spec.FailureLimit)})
 	}
@@ -52,7 +52,7 @@ func (t *turn) replaceFailed() {
 	running := t.soon()
 	for _, f := range t.failures {
 		i := slices.IndexFunc(t.fresh, func(m Member) bool { return m.ID == f.id })
-		if i < 0 || t.inFlight()+t.ending() >= maxEnds || running+1 > t.lim.Running {
+		if i < 0 || t.inFlight()+t.deciding(End) >= maxEnds || running+1 > t.lim.Running {
 			continue // gone already, or once others have gone
 		}
 		running++
@@ -80,5 +80,5 @@ func (t *turn) replaced() string {
 	if t.rec.Reason != "" {
 		text += "; the last one: " + t.rec.Reason
 	}
-	return short(text)
+	return Clip(text, longestReason)
 }
