@@ -71,7 +71,7 @@ func (o *owner) release(snap rollout.Snapshot) (left []string, err error) {
 		return nil, o.lease.Settle(o.ctx, rec)
 	}
 	// The roll's own target, so that its members are known for what they are.
-	o.rec = rollout.Begin(rollout.Opening{Spec: o.q.Spec, Snapshot: snap, Target: inherited.Target, Inherited: inherited, Epoch: o.lease.Epoch, TookOver: o.tookOver()})
+	o.rec = rollout.Begin(rollout.Opening{Spec: o.q.Spec, Snapshot: snap, Target: inherited.Target, Inherited: inherited, Epoch: o.lease.Epoch, Written: o.lease.Inherited.Updated, TookOver: o.tookOver()})
 	o.deadline = "what it left is put back"
 	// Members have to prove anew to this owner that they are healthy before
 	// others may go; and a step that could not be made is tried again.

@@ -12,6 +12,9 @@ import (
 // begin makes the record of the roll, or goes on with an inherited one.
 func (o *owner) begin(snap rollout.Snapshot, inherited *rollout.Record) {
 	open := rollout.Opening{Spec: o.q.Spec, Snapshot: snap, Target: o.target, Inherited: inherited, Epoch: o.lease.Epoch, TookOver: o.tookOver()}
+	if inherited != nil {
+		open.Written = o.lease.Inherited.Updated
+	}
 	if last := o.lease.Last; last != nil {
 		var rec rollout.Record
 		if json.Unmarshal(last.Record, &rec) == nil { // else there is nothing to learn from it

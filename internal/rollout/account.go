@@ -27,8 +27,8 @@ func (t *turn) account() {
 		t.unclear = true
 		return
 	}
-	launched := t.attribute()
-	if t.rec.Base+t.rec.Surge == got || launched && t.lostLaunches(got-t.rec.Base-t.rec.Surge) {
+	t.attribute()
+	if t.rec.Base+t.rec.Surge == got || t.strays(got-t.rec.Base-t.rec.Surge) {
 		t.mem.Unexplained = time.Time{}
 		return
 	}
@@ -56,9 +56,9 @@ func (t *turn) account() {
 }
 
 // attribute applies the changes of desired that others made since the last
-// one accounted for. It reports whether there was a launch by LaunchInstances
-// among them that this owner had no answer to.
-func (t *turn) attribute() (launched bool) {
+// one accounted for, and notes launches by LaunchInstances that nothing on
+// record stands for.
+func (t *turn) attribute() {
 	since := t.rec.Changed // AWS's times are whole seconds: several changes may share one
 	for _, c := range t.snap.Changes {
 		if !c.At.After(since) {
@@ -66,7 +66,9 @@ func (t *turn) attribute() (launched bool) {
 		}
 		t.rec.Changed = c.At
 		if t.ours(c) {
-			launched = launched || c.Launched && !t.mem.Ours[c.Member]
+			if c.Launched && !t.mem.Ours[c.Member] && !c.At.Before(t.rec.Written) {
+				t.mem.Strays = append(t.mem.Strays, c)
+			}
 			continue
 		}
 		base, surge := t.rec.Base, t.rec.Surge
@@ -87,7 +89,47 @@ func (t *turn) attribute() (launched bool) {
 		t.rec.Base, t.rec.Surge = base, surge
 		t.note("others changed the desired capacity from %d to %d: %s", c.From, c.To, c.Cause)
 	}
-	return launched
+}
+
+// strays explains a surplus of desired by launches of ours without an answer:
+// those whose answer was lost, and the one call that a former owner may have
+// had in flight, however late it lands. Only rolls call LaunchInstances, so they
+// are surge. The activities tell how many members each has launched, which may
+// be fewer than it was for.
+func (t *turn) strays(surplus int) bool {
+	found := fitting(len(t.mem.Strays), func(i int) int { return t.mem.Strays[i].To - t.mem.Strays[i].From }, 0, surplus)
+	if surplus <= 0 || len(found) == 0 {
+		return false
+	}
+	for _, i := range slices.Backward(found) {
+		c := t.mem.Strays[i]
+		t.mem.Strays = slices.Delete(t.mem.Strays, i, i+1)
+		n := c.To - c.From
+		t.rec.Surge += n
+		t.rec.Launched += n
+		if !t.answered(n) {
+			t.note("a call of a former owner has launched %d only now; what is more than the group wants is ended again", n)
+		}
+	}
+	return true
+}
+
+// answered takes the launch off the record that launched n members, and
+// reports whether there was one: of that size if possible, else the smallest
+// larger one, of which AWS refused a part.
+func (t *turn) answered(n int) bool {
+	best := -1
+	for i, in := range t.rec.Intents {
+		if in.Kind == Launch && in.Count >= n && (best < 0 || in.Count < t.rec.Intents[best].Count) {
+			best = i
+		}
+	}
+	if best < 0 {
+		return false
+	}
+	t.coming -= t.rec.Intents[best].Count
+	t.rec.Intents = slices.Delete(t.rec.Intents, best, best+1)
+	return true
 }
 
 // explained books changes as accounted for that an observation of the right
@@ -215,7 +257,7 @@ func (t *turn) ended(id string, decrement bool) {
 // lostLaunches explains a surplus of desired by launches whose answer was
 // lost: some of them, the first ones that fit, happened.
 func (t *turn) lostLaunches(surplus int) bool {
-	happened := fitting(t.rec.Intents, 0, surplus)
+	happened := fitting(len(t.rec.Intents), func(i int) int { return t.rec.Intents[i].adds() }, 0, surplus)
 	if surplus <= 0 || len(happened) == 0 {
 		return false
 	}
@@ -234,18 +276,18 @@ func (t *turn) lostLaunches(surplus int) bool {
 	return true
 }
 
-// fitting are the first intents, from one on, that add exactly n to desired;
-// none when no choice of them does. With launches of 3, 3 and 2, of which one
-// failed, 5 is the first and the third. There are as many as zones, so trying
-// is cheap.
-func fitting(intents []Intent, from, n int) []int {
-	for i := from; i < len(intents); i++ {
-		switch add := intents[i].adds(); {
+// fitting are the first of so many changes, from one on, that add exactly n to
+// desired; none when no choice of them does. With launches of 3, 3 and 2, of
+// which one failed, 5 is the first and the third. There are as many as zones, so
+// trying is cheap.
+func fitting(of int, adds func(i int) int, from, n int) []int {
+	for i := from; i < of; i++ {
+		switch add := adds(i); {
 		case add <= 0 || add > n:
 		case add == n:
 			return []int{i}
 		default:
-			if rest := fitting(intents, i+1, n-add); rest != nil {
+			if rest := fitting(of, adds, i+1, n-add); rest != nil {
 				return append([]int{i}, rest...)
 			}
 		}

@@ -101,7 +101,10 @@ func TestDecide_lostAnswers(t *testing.T) {
 	end := func(dec bool, ids ...string) rollout.Intent {
 		return rollout.Intent{Kind: rollout.End, IDs: ids, Dec: dec, Lost: true, Since: began}
 	}
-	told := rollout.Change{At: began.Add(time.Second), From: 4, To: 6, Launched: true, Member: "i-x"}
+	by := func(from, to int, id string) rollout.Change {
+		return rollout.Change{At: began.Add(time.Second), From: from, To: to, Launched: true, Member: id}
+	}
+	told := by(4, 6, "i-x")
 	policy := rollout.Change{At: began.Add(time.Second), From: 4, To: 6}
 	for _, c := range []struct {
 		name            string
@@ -114,13 +117,15 @@ func TestDecide_lostAnswers(t *testing.T) {
 	}{
 		{"a launch that happened", 0, 6, []rollout.Intent{launch(2)}, []rollout.Change{told}, time.Second, 4, 2, 0},
 		{"one of two that happened", 0, 6, []rollout.Intent{launch(2), launch(1)}, []rollout.Change{told}, time.Second, 4, 2, 1},
-		{"the first and the last of three", 0, 9, []rollout.Intent{launch(3), launch(3), launch(2)}, []rollout.Change{told}, time.Second, 4, 5, 1},
+		{"the first and the last of three", 0, 9, []rollout.Intent{launch(3), launch(3), launch(2)}, []rollout.Change{by(4, 7, "i-x"), by(7, 9, "i-y")}, time.Second, 4, 5, 1},
+		{"a launch of which AWS refused a part", 0, 5, []rollout.Intent{launch(2)}, []rollout.Change{by(4, 5, "i-x")}, time.Second, 4, 1, 0},
+		{"a policy that added as many, on record later", 0, 6, []rollout.Intent{launch(2)}, nil, 30 * time.Second, 4, 0, 1},
 		{"it was a policy", 0, 6, []rollout.Intent{launch(2)}, []rollout.Change{policy}, time.Second, 6, 0, 1},
 		{"not known yet", 0, 4, []rollout.Intent{launch(2)}, nil, 30 * time.Second, 4, 0, 1},
 		{"a launch that did not happen", 0, 4, []rollout.Intent{launch(2)}, nil, time.Minute, 4, 0, 0},
 		{"an end that happened", 2, 5, []rollout.Intent{end(true, "i-gone")}, nil, time.Second, 4, 1, 0},
 		{"an end for replacement", 2, 6, []rollout.Intent{end(false, "i-gone")}, nil, time.Second, 4, 2, 0},
-		{"a launch and an end that make up for each other", 2, 6, []rollout.Intent{launch(1), end(true, "i-gone")}, []rollout.Change{told}, time.Minute, 4, 2, 0},
+		{"a launch and an end that make up for each other", 2, 6, []rollout.Intent{launch(1), end(true, "i-gone")}, []rollout.Change{by(6, 7, "i-x")}, time.Minute, 4, 2, 0},
 		{"an end not seen yet", 2, 6, []rollout.Intent{end(true, healthy(0, old).ID)}, nil, time.Second, 4, 2, 1},
 		{"an end that did not happen", 2, 6, []rollout.Intent{end(true, healthy(0, old).ID)}, nil, time.Minute, 4, 2, 0},
 	} {
@@ -134,6 +139,45 @@ func TestDecide_lostAnswers(t *testing.T) {
 			d := rollout.Decide(rollout.Input{Spec: spec(100, 150), Snapshot: later(s, c.after), Record: rec})
 			if d.Record.Base != c.base || d.Record.Surge != c.wantSurge || len(d.Record.Intents) != c.left {
 				t.Errorf("base %d, surge %d, %d open, want %d, %d, %d", d.Record.Base, d.Record.Surge, len(d.Record.Intents), c.base, c.wantSurge, c.left)
+			}
+		})
+	}
+}
+
+// TestDecide_lateLaunch: a call of a former owner that lands when nobody expects
+// it any more is our surge. What its record had already is not counted again,
+// and neither is what others add, although it is as much.
+func TestDecide_lateLaunch(t *testing.T) {
+	t.Parallel()
+	launched := func(at int) rollout.Change {
+		c := change(at, 4, 7, false)
+		c.Launched, c.Member = true, "i-late"
+		return c
+	}
+	for _, c := range []struct {
+		name        string
+		written     int // seconds into the roll
+		changes     []rollout.Change
+		base, surge int
+		waits       bool
+	}{
+		{"it lands", 10, []rollout.Change{launched(40)}, 4, 3, false},
+		{"on record already, and others add as many that do not show yet", 10, []rollout.Change{launched(5)}, 4, 0, true},
+		{"others add as many", 10, []rollout.Change{launched(5), change(40, 4, 7, false)}, 7, 0, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := group(7)
+			s.Group.Desired = 4
+			rec := rolling(&s)
+			rec.Changed, rec.Taken, rec.Written = began, began.Add(30*time.Second), began.Add(time.Duration(c.written)*time.Second)
+			s.Group.Desired, s.Changes = 7, c.changes
+			d := rollout.Decide(rollout.Input{Spec: spec(100, 150), Snapshot: later(s, time.Minute), Record: rec})
+			if d.Record.Base != c.base || d.Record.Surge != c.surge {
+				t.Errorf("base %d, surge %d, want %d and %d", d.Record.Base, d.Record.Surge, c.base, c.surge)
+			}
+			if waits := len(d.Steps) == 0 && d.Look.Activities; waits != c.waits {
+				t.Errorf("steps %q, look %+v, want it to wait: %t", kinds(d), d.Look, c.waits)
 			}
 		})
 	}

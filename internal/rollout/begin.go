@@ -17,6 +17,7 @@ type Opening struct {
 	// none. Its intents may or may not have happened.
 	Inherited *Record
 	Epoch     int64
+	Written   time.Time // when the inherited record was written, on its owner's clock; zero: unknown
 	// Known is what the last roll of the group learnt; zero: nothing.
 	Known Typical
 	// TookOver: the inherited roll's owner died rather than paused, and was
@@ -147,7 +148,7 @@ func (r *Record) inherit(in Record, o Opening) {
 // taken notes that another owner was at work until just now; one that died was
 // waited for already.
 func (r *Record) taken(o Opening) {
-	r.Taken = o.sent()
+	r.Taken, r.Written = o.sent(), o.Written.Truncate(time.Second) // AWS's times are whole seconds
 }
 
 // previous is where a rollback goes: the version most stale members run, never

@@ -125,6 +125,7 @@ func (m Memory) clone() Memory {
 	m.Warned = cloneMap(m.Warned)
 	m.Recent = slices.Clone(m.Recent)
 	m.Verify = slices.Clone(m.Verify)
+	m.Strays = slices.Clone(m.Strays)
 	return m
 }
 

@@ -212,6 +212,9 @@ type Record struct {
 	// Taken is when the present owner took over from another, whose members
 	// it does not know; zero: the roll has had one owner only.
 	Taken time.Time `json:"tk,omitzero"`
+	// Written is when the former owner's record was written: a launch since then
+	// is not in it. Zero: there was no former owner.
+	Written time.Time `json:"-"`
 
 	// Started0 is AWS's time of the newest activity when the roll began; older
 	// ones are history.
@@ -259,6 +262,7 @@ type Memory struct {
 	// open which of our texts it holds; zero: it is known.
 	PointDoubt  time.Time
 	Unexplained time.Time // since when desired is not what is expected
+	Strays      []Change  // launches by LaunchInstances that nothing on record stands for
 	Verify      []Intent  // raises whose cause has not been seen yet
 	Recent      []expected
 	Learnt      Typical // in this roll; zero fields: not yet

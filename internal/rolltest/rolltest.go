@@ -5,8 +5,10 @@
 package rolltest
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"runtime"
 	"strings"
@@ -222,11 +224,13 @@ func (s *Stage) Elapsed() time.Duration { return s.World.Clock().Now().Sub(s.sta
 type transport struct {
 	http.RoundTripper
 	crash func(after bool) bool
+	// freeze, if set, says whether the process freezes before sending a request.
+	freeze func(*http.Request) bool
 }
 
 // RoundTrip implements http.RoundTripper. A process that dies never returns.
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if t.crash(false) {
+	if t.crash(false) || t.freeze != nil && t.freeze(r) {
 		runtime.Goexit()
 	}
 	res, err := t.RoundTripper.RoundTrip(r)
@@ -263,4 +267,65 @@ func (s *Stage) Crash(ctx context.Context, q roller.Request, n int, after bool) 
 	s.log(s.World.Clock().Now(), "the process is dead")
 	s.Verdict()
 	return crashed
+}
+
+// Freeze rolls in a process that freezes for good when it is about to send its
+// nth call of an operation, the first being 0. land sends that call, whose
+// answer reaches nobody; it is nil when the roll did not get that far.
+func (s *Stage) Freeze(ctx context.Context, q roller.Request, operation string, n int) (land func()) {
+	s.tb.Helper()
+	s.Referee(q)
+	g, ok := s.Roller.Groups.(*guard)
+	if !ok {
+		s.tb.Fatal("the roller is not of this stage")
+	}
+	wire := g.wire
+	wire.freeze = func(r *http.Request) bool {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			s.tb.Error(err)
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if land != nil || strings.Contains(string(body), "Action="+operation+"&") {
+			n--
+		}
+		if land == nil && n == -1 {
+			late := r.Clone(context.WithoutCancel(ctx))
+			late.Body = io.NopCloser(bytes.NewReader(body))
+			land = func() {
+				res, err := wire.RoundTripper.RoundTrip(late)
+				if err != nil || res.StatusCode != http.StatusOK {
+					s.tb.Errorf("the late call: %v, %v", res, err)
+					return
+				}
+				_ = res.Body.Close()
+			}
+		}
+		return land != nil
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = s.Roller.Roll(ctx, q) // its answer reaches nobody
+	}()
+	<-done
+	s.log(s.World.Clock().Now(), "the process is frozen")
+	s.Verdict()
+	return land
+}
+
+// OnCall runs f before each call of the present roller, with the number of
+// calls before it.
+func (s *Stage) OnCall(f func(n int)) {
+	s.tb.Helper()
+	g, ok := s.Roller.Groups.(*guard)
+	if !ok {
+		s.tb.Fatal("the roller is not of this stage")
+	}
+	n := 0
+	g.wire.freeze = func(*http.Request) bool {
+		f(n)
+		n++
+		return false
+	}
 }
