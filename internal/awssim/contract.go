@@ -53,6 +53,20 @@ type ImageBehaviour struct {
 	// LaunchError is the EC2 error code that launches of the image fail
 	// with. Empty means they succeed.
 	LaunchError string
+	// HTTP is what an instance answers once it serves, which is the time to
+	// healthy after it runs. Empty: "OK" on every path. On paths without an
+	// answer it is 404.
+	HTTP []HTTPAnswer
+	// HTTPPort is the only port it answers on; 0 means every port.
+	HTTPPort int
+	// UnhealthyStatus is the HTTP status of an instance that runs but does not
+	// serve: it still boots, never becomes healthy, or broke. 0 means that it
+	// refuses connections.
+	UnhealthyStatus int
+	// Counts are numbers that a member which serves adds to its group's, for
+	// bodies of answers; CountsAfter is how long after it began to serve.
+	Counts      map[string]float64
+	CountsAfter time.Duration
 }
 
 // imageBehaviour is the name the services use for it.

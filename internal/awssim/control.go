@@ -20,7 +20,7 @@ const KeyHeader = "X-Refit-Key"
 // only to those who send the key in [KeyHeader]. An empty key is no protection.
 func (w *World) Handler(key string) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if key != "" && strings.HasPrefix(r.URL.Path, controlPrefix) &&
+		if key != "" && isControl(r) &&
 			subtle.ConstantTimeCompare([]byte(r.Header.Get(KeyHeader)), []byte(key)) != 1 {
 			http.Error(rw, "the control path needs the right "+KeyHeader, http.StatusForbidden)
 			return

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/netip"
 	"reflect"
 	"slices"
 	"strconv"
@@ -20,6 +21,8 @@ type ec2State struct {
 	templates      map[string]*template
 	templateTokens map[string]tokenAnswer
 	instances      map[string]*instance
+	hosts          map[string]*instance         // by address and name, of those not terminated
+	lastPublic     netip.Addr                   // given out last
 	tags           map[string]map[string]string // resource id → key → value
 
 	vpcs           map[string]*vpc
@@ -40,6 +43,7 @@ func newEC2State() *ec2State {
 		templates:      map[string]*template{},
 		templateTokens: map[string]tokenAnswer{},
 		instances:      map[string]*instance{},
+		hosts:          map[string]*instance{},
 		tags:           map[string]map[string]string{},
 		vpcs:           map[string]*vpc{},
 		subnets:        map[string]*subnet{},

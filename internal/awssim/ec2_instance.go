@@ -22,6 +22,7 @@ type instance struct {
 	group                        string // the Auto Scaling group it was launched for, "" without one
 	address                      netip.Addr
 	privateIP                    string // the address in text
+	publicIP                     string // "" for none
 	securityGroups               []string
 	keyName                      string
 	launchedAt, runningAt        time.Time // running is zero until then
@@ -45,6 +46,7 @@ func (w *World) runInstance(r runRequest) (*instance, error) {
 		return nil, err
 	}
 	w.ec2.instances[i.id] = i
+	w.announce(i)
 	w.tagInstance(i, r)
 	w.after(w.latencyFor(r.group).Launch, func() {
 		if i.state == "pending" {
@@ -96,12 +98,26 @@ func (w *World) prepareInstance(r runRequest) (*instance, error) {
 	if !free {
 		return nil, launchError("InsufficientFreeAddressesInSubnet", subnet.zone)
 	}
-	return &instance{
+	i := &instance{
 		id: w.newID("i"), zone: subnet.zone, subnetID: subnet.id, vpcID: subnet.vpcID,
 		imageID: imageID, instanceType: kind, state: "pending",
 		templateID: r.template.templateID, templateVersion: r.template.number, group: r.group,
 		address: ip, privateIP: ip.String(), securityGroups: groups, keyName: deref(data.full.KeyName), launchedAt: w.now,
-	}, nil
+	}
+	if wantsPublicAddress(data.full, subnet) {
+		i.publicIP = w.ec2.nextPublicAddress()
+	}
+	return i, nil
+}
+
+// wantsPublicAddress is what the template says about it, else the subnet.
+func wantsPublicAddress(d types.RequestLaunchTemplateData, s *subnet) bool {
+	for _, n := range d.NetworkInterfaces {
+		if n.AssociatePublicIpAddress != nil {
+			return *n.AssociatePublicIpAddress
+		}
+	}
+	return s.mapPublicIP
 }
 
 // checkLaunch is whether an image can be launched on an instance type.
@@ -191,6 +207,7 @@ func (w *World) endInstance(id string) {
 	w.instanceChanged(id)
 	w.after(w.latencyFor(i.group).Terminate, func() {
 		i.state = "terminated"
+		w.forget(i)
 		if s := w.ec2.subnets[i.subnetID]; s != nil {
 			s.release(i.address)
 		}

@@ -32,6 +32,7 @@ func (w *World) instanceFilters() resourceFilters[*instance] {
 		"vpc-id":                      func(i *instance) []string { return one(i.vpcID) },
 		"network-interface.subnet-id": func(i *instance) []string { return one(i.subnetID) },
 		"private-ip-address":          func(i *instance) []string { return one(i.privateIP) },
+		"ip-address":                  func(i *instance) []string { return one(i.publicIP) },
 		"instance.group-id":           func(i *instance) []string { return i.securityGroups },
 		"network-interface.group-id":  func(i *instance) []string { return i.securityGroups },
 		"key-name":                    func(i *instance) []string { return one(i.keyName) },
@@ -108,7 +109,10 @@ func (w *World) instanceAnswer(i *instance) types.Instance {
 		return out
 	}
 	out.SubnetId, out.VpcId, out.PrivateIpAddress = &i.subnetID, &i.vpcID, &i.privateIP
-	out.PrivateDnsName = ptr("ip-" + strings.ReplaceAll(i.privateIP, ".", "-") + "." + w.region + ".compute.internal")
+	out.PrivateDnsName, out.PublicDnsName = ptr(w.privateDNS(i)), ptr(w.publicDNS(i))
+	if i.publicIP != "" {
+		out.PublicIpAddress = &i.publicIP
+	}
 	for _, id := range i.securityGroups {
 		if g := w.ec2.groups[id]; g != nil {
 			out.SecurityGroups = append(out.SecurityGroups, types.GroupIdentifier{GroupId: &g.id, GroupName: &g.name})

@@ -19,6 +19,7 @@ type elbState struct {
 	listeners    map[string]*listener
 	// registered leads from a target's id to the ARNs of its target groups.
 	registered map[string][]string
+	turn       int                          // which target a load balancer's next request goes to
 	tags       map[string]map[string]string // the inner maps are replaced, never changed
 }
 

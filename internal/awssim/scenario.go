@@ -3,6 +3,7 @@ package awssim
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/hcl/v2/hclsimple"
@@ -58,6 +59,21 @@ type ImageSpec struct {
 	BootFactor   float64           `hcl:"boot_factor,optional" json:"boot_factor"`
 	DiesAfter    string            `hcl:"dies_after,optional" json:"dies_after"`
 	LaunchError  string            `hcl:"launch_error,optional" json:"launch_error"`
+
+	HTTP            []HTTPSpec         `hcl:"http,block" json:"http"`
+	HTTPPort        int                `hcl:"http_port,optional" json:"http_port"`
+	UnhealthyStatus int                `hcl:"unhealthy_status,optional" json:"unhealthy_status"`
+	Counts          map[string]float64 `hcl:"counts,optional" json:"counts"`
+	CountsAfter     string             `hcl:"counts_after,optional" json:"counts_after"`
+}
+
+// HTTPSpec is an [HTTPAnswer].
+type HTTPSpec struct {
+	Path        string `hcl:"path,label" json:"path"`
+	Status      int    `hcl:"status,optional" json:"status"`
+	Body        string `hcl:"body,optional" json:"body"`
+	ContentType string `hcl:"content_type,optional" json:"content_type"`
+	After       string `hcl:"after,optional" json:"after"`
 }
 
 // TemplateSpec is a launch template with its versions, numbered from 1.
@@ -237,6 +253,41 @@ func (s LaunchFaultSpec) fault(region string) (LaunchFault, error) {
 }
 
 func (s ImageSpec) behaviour() (ImageBehaviour, error) {
-	d, err := duration(s.DiesAfter, "image "+s.Name+": dies_after")
-	return ImageBehaviour{NeverHealthy: s.NeverHealthy, BootFactor: s.BootFactor, DiesAfter: d, LaunchError: s.LaunchError}, err
+	what := "image " + s.Name
+	dies, err := duration(s.DiesAfter, what+": dies_after")
+	if err != nil {
+		return ImageBehaviour{}, err
+	}
+	counts, err := duration(s.CountsAfter, what+": counts_after")
+	if err != nil {
+		return ImageBehaviour{}, err
+	}
+	if s.UnhealthyStatus != 0 && (s.UnhealthyStatus < 400 || s.UnhealthyStatus > 599) {
+		return ImageBehaviour{}, fmt.Errorf("%s: unhealthy_status: %d is not from 400 to 599", what, s.UnhealthyStatus)
+	}
+	out := ImageBehaviour{
+		NeverHealthy: s.NeverHealthy, BootFactor: s.BootFactor, DiesAfter: dies, LaunchError: s.LaunchError,
+		HTTPPort: s.HTTPPort, UnhealthyStatus: s.UnhealthyStatus, Counts: s.Counts, CountsAfter: counts,
+	}
+	for _, h := range s.HTTP {
+		a, err := h.answer(what)
+		if err != nil {
+			return ImageBehaviour{}, err
+		}
+		out.HTTP = append(out.HTTP, a)
+	}
+	return out, nil
+}
+
+func (s HTTPSpec) answer(what string) (HTTPAnswer, error) {
+	after, err := duration(s.After, what+": http "+s.Path+": after")
+	switch {
+	case err != nil:
+		return HTTPAnswer{}, err
+	case s.Path != "*" && !strings.HasPrefix(s.Path, "/"):
+		return HTTPAnswer{}, fmt.Errorf("%s: http %q: a path begins with / or is *", what, s.Path)
+	case s.Status != 0 && (s.Status < 200 || s.Status > 599):
+		return HTTPAnswer{}, fmt.Errorf("%s: http %s: status: %d is not from 200 to 599", what, s.Path, s.Status)
+	}
+	return HTTPAnswer{Path: s.Path, Status: s.Status, Body: s.Body, ContentType: s.ContentType, After: after}, nil
 }

@@ -52,10 +52,14 @@ var errDropped = errors.New("connection reset by the simulated network")
 // maxBody is the largest request read; the largest legitimate one is an S3 object.
 const maxBody = 64 << 20
 
-// ServeHTTP implements [http.Handler]: AWS calls, and the control path under
-// /_refit/.
+// ServeHTTP implements [http.Handler]: AWS calls, the control path under
+// /_refit/, and, as an HTTP proxy, members and load balancers.
 func (w *World) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
-	if strings.HasPrefix(r.URL.Path, controlPrefix) {
+	switch {
+	case proxied(r):
+		w.serveProxy(rw, r)
+		return
+	case isControl(r):
 		w.serveControl(rw, r)
 		return
 	}
@@ -70,8 +74,9 @@ func (w *World) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	_, _ = rw.Write(res.Body) // a client that went away is not our concern
 }
 
-// RoundTripper sends requests to the world without a socket. Hosts do not
-// matter: an SDK client with it can keep AWS's own endpoints.
+// RoundTripper sends requests to the world without a socket. An SDK client
+// with it can keep AWS's own endpoints. Requests that are not signed for AWS
+// reach members by their addresses and names, and load balancers by theirs.
 func (w *World) RoundTripper() http.RoundTripper { return roundTripper{w} }
 
 // Client is an HTTP client of [World.RoundTripper].
@@ -95,7 +100,10 @@ func (t roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := r.Context().Err(); err != nil {
 		return nil, err
 	}
-	res, err := t.w.answer(r)
+	res, err, visited := t.w.visitInProcess(r)
+	if !visited {
+		res, err = t.w.answer(r)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -38,6 +38,9 @@ type Member struct {
 	Health       string    `json:"health"`    // Healthy or Unhealthy, as Auto Scaling sees it
 	State        string    `json:"state"`     // of the instance: pending, running, shutting-down, terminated
 	Impaired     bool      `json:"impaired"`  // fails its status checks
+	Serves       bool      `json:"serves"`    // answers HTTP requests as its image says
+	PrivateIP    string    `json:"private_ip"`
+	PublicIP     string    `json:"public_ip,omitempty"`
 	Protected    bool      `json:"protected"`
 	LaunchedAt   time.Time `json:"launched_at"`
 	InServiceAt  time.Time `json:"in_service_at,omitzero"`
@@ -120,6 +123,8 @@ func (w *World) truth(g *group) Group {
 		}
 		if i := w.ec2.instances[m.id]; i != nil {
 			t.State, t.Impaired = i.state, i.impaired
+			t.PrivateIP, t.PublicIP = i.privateIP, i.publicIP
+			_, t.Serves = w.servingSince(i)
 		}
 		for _, arn := range g.as.TargetGroupARNs {
 			state, reason := w.targetState(arn, m.id)
