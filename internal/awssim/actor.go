@@ -3,6 +3,7 @@ package awssim
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -130,9 +131,7 @@ func (w *World) act(g *group, a Action) (err error) {
 			g.refreshes[0].Status, g.refreshes[0].EndTime = types.InstanceRefreshStatusSuccessful, aws.Time(w.now)
 		}
 	case "set_pointer":
-		spec := *g.as.LaunchTemplate
-		spec.LaunchTemplateName, spec.Version = nil, aws.String(a.Version)
-		_, err = updateAutoScalingGroup(w, &autoscaling.UpdateAutoScalingGroupInput{AutoScalingGroupName: name, LaunchTemplate: &spec})
+		_, err = updateAutoScalingGroup(w, g.repoint(a.Version))
 	case "delete_group":
 		_, err = deleteAutoScalingGroup(w, &autoscaling.DeleteAutoScalingGroupInput{AutoScalingGroupName: name, ForceDelete: aws.Bool(true)})
 	case "flap":
@@ -145,6 +144,35 @@ func (w *World) act(g *group, a Action) (err error) {
 		err = w.actOnMember(g, a)
 	}
 	return err
+}
+
+// repoint asks for another version of the template that a group points at, and
+// leaves the rest of its policy as it is.
+func (g *group) repoint(version string) *autoscaling.UpdateAutoScalingGroupInput {
+	spec := *g.pointer()
+	spec.LaunchTemplateName, spec.Version = nil, aws.String(version)
+	in := &autoscaling.UpdateAutoScalingGroupInput{AutoScalingGroupName: g.as.AutoScalingGroupName}
+	if p := g.as.MixedInstancesPolicy; p != nil {
+		in.MixedInstancesPolicy = &types.MixedInstancesPolicy{
+			InstancesDistribution: p.InstancesDistribution,
+			LaunchTemplate:        &types.LaunchTemplate{LaunchTemplateSpecification: &spec, Overrides: byTemplateID(p.LaunchTemplate.Overrides)},
+		}
+		return in
+	}
+	in.LaunchTemplate = &spec
+	return in
+}
+
+// byTemplateID are overrides whose templates are named by id alone, as a
+// request must name them.
+func byTemplateID(overrides []types.LaunchTemplateOverrides) []types.LaunchTemplateOverrides {
+	out := slices.Clone(overrides)
+	for i := range out {
+		if s := out[i].LaunchTemplateSpecification; s != nil {
+			out[i].LaunchTemplateSpecification = &types.LaunchTemplateSpecification{LaunchTemplateId: s.LaunchTemplateId, Version: s.Version}
+		}
+	}
+	return out
 }
 
 // actOnMember performs the actions that hit one member.

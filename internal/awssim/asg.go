@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -79,13 +80,19 @@ type member struct {
 	id, zone, subnet, instanceType, imageID string
 	templateID, templateName                string
 	version                                 int64
-	lifecycle                               types.LifecycleState
-	health                                  string // Healthy or Unhealthy
-	unhealthyCause                          string
-	protected                               bool
-	launchedAt, inServiceAt                 time.Time
-	draining                                map[string]bool // target groups that still drain it
-	launch, end, standby                    *activity
+	// weight is the capacity it counts for: 1 unless it is weighted.
+	weight   int32
+	weighted bool
+	market   string // on-demand or spot
+	// ownImage is set when an override named the image, which describes show.
+	ownImage                bool
+	lifecycle               types.LifecycleState
+	health                  string // Healthy or Unhealthy
+	unhealthyCause          string
+	protected               bool
+	launchedAt, inServiceAt time.Time
+	draining                map[string]bool // target groups that still drain it
+	launch, end, standby    *activity
 }
 
 // alive says whether a member counts towards the group's actual capacity.
@@ -104,12 +111,12 @@ func (g *group) runs(process string) bool {
 	return !suspended
 }
 
-// actual counts the members that are launched and not on their way out.
+// actual is the capacity of the members that are launched and not on their way out.
 func (g *group) actual() int32 {
 	var n int32
 	for _, m := range g.members {
 		if m.alive() {
-			n++
+			n += m.weight
 		}
 	}
 	return n
@@ -180,12 +187,26 @@ func unmodelled(what string) *Error {
 
 // description is a member as DescribeAutoScalingGroups shows it.
 func (m *member) description() types.Instance {
-	return types.Instance{
+	out := types.Instance{
 		InstanceId: aws.String(m.id), InstanceType: aws.String(m.instanceType),
 		AvailabilityZone: aws.String(m.zone), AvailabilityZoneId: aws.String(zoneID(m.zone)),
 		LifecycleState: m.lifecycle, HealthStatus: aws.String(m.health),
 		ProtectedFromScaleIn: aws.Bool(m.protected), LaunchTemplate: m.templateSpec(),
+		WeightedCapacity: m.weightText(),
 	}
+	if m.ownImage {
+		out.ImageId = aws.String(m.imageID)
+	}
+	return out
+}
+
+// weightText is a member's weight as describes show it: only where the group
+// has weights.
+func (m *member) weightText() *string {
+	if !m.weighted {
+		return nil
+	}
+	return aws.String(strconv.Itoa(int(m.weight)))
 }
 
 func (m *member) templateSpec() *types.LaunchTemplateSpecification {

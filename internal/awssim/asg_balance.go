@@ -3,6 +3,7 @@ package awssim
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -10,12 +11,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 )
 
-// zoneCounts counts the members of each of the group's zones that count.
+// zoneCounts is the capacity of the members in each of the group's zones that count.
 func (g *group) zoneCounts() map[string]int {
 	counts := make(map[string]int, len(g.as.AvailabilityZones))
 	for _, m := range g.members {
 		if m.alive() {
-			counts[m.zone]++
+			counts[m.zone] += int(m.weight)
 		}
 	}
 	return counts
@@ -39,44 +40,59 @@ func (g *group) subnetIn(zone string) string {
 	return subnets[g.nextSubnet%len(subnets)]
 }
 
+// tooMuch says whether a group could do without a member that weighs no more
+// than the excess of its capacity.
+func (g *group) tooMuch(excess int32) bool {
+	return slices.ContainsFunc(g.members, func(m *member) bool { return m.alive() && m.weight <= excess })
+}
+
 // shrinking ends the sentence of why a member goes.
 func shrinking(from, to int32) string {
 	return fmt.Sprintf(", shrinking the capacity from %d to %d.", from, to)
 }
 
-// scaleIn ends n members that the group has too many.
-func (w *World) scaleIn(g *group, actual, n int32) {
+// scaleIn ends members until a group has no more capacity than wanted, or the
+// next one to go would leave it with less.
+func (w *World) scaleIn(g *group, actual, wanted int32) {
 	causes := g.causes
-	for i := range n {
-		m := w.victim(g)
+	for actual > wanted {
+		m, protected := w.victim(g, actual-wanted)
 		if m == nil {
-			w.event(g.name(), "cannot scale in: every member is protected")
+			if protected {
+				w.event(g.name(), "cannot scale in: every member is protected")
+			}
 			break
 		}
 		why := slices.Clone(causes)
 		why = append(why,
 			strings.TrimSuffix(w.at("an instance was taken out of service in response to a difference between desired and actual capacity"), ".")+
-				shrinking(actual-i, actual-i-1),
+				shrinking(actual, actual-m.weight),
 			w.at("instance %s was selected for termination", m.id))
 		w.terminate(g, m, why...)
+		actual -= m.weight
 	}
 	g.causes = nil
 }
 
-// victim chooses the member to end: in the zone with the most members that
-// has one without protection, by the group's policies in their order, then by
-// order of launch.
-func (w *World) victim(g *group) *member {
+// victim chooses the member to end: one that weighs no more than the excess, in
+// the zone with the most capacity that has one without protection, by the
+// group's policies in their order, then by order of launch. Without one it says
+// whether protection is why.
+func (w *World) victim(g *group, excess int32) (chosen *member, protected bool) {
 	counts := g.zoneCounts()
 	var candidates []*member
 	most := -1
 	for _, m := range g.members {
-		if !m.alive() || m.protected {
+		if !m.alive() || m.weight > excess {
+			continue
+		}
+		if m.protected {
+			protected = true
 			continue
 		}
 		n := counts[m.zone]
 		if !slices.Contains(g.as.AvailabilityZones, m.zone) {
-			n = len(g.members) + 1 // a zone the group left is emptied first
+			n = math.MaxInt // a zone the group left is emptied first
 		}
 		if n > most {
 			most, candidates = n, nil
@@ -95,9 +111,9 @@ func (w *World) victim(g *group) *member {
 		}
 	}
 	if len(candidates) == 0 {
-		return nil
+		return nil, protected
 	}
-	return candidates[0]
+	return candidates[0], false
 }
 
 // narrow keeps the members that a termination policy prefers to end.
@@ -111,22 +127,41 @@ func (w *World) narrow(g *group, policy string, in []*member) []*member {
 		return oldestTemplate(g, in)
 	case "ClosestToNextInstanceHour":
 		return keepLeast(in, w.toNextHour)
+	case "AllocationStrategy":
+		return surplus(g, in)
 	case "Default":
-		return keepLeast(oldestTemplate(g, in), w.toNextHour)
-	default: // OldestLaunchConfiguration and AllocationStrategy: all members are alike
+		return keepLeast(oldestTemplate(g, surplus(g, in)), w.toNextHour)
+	default: // OldestLaunchConfiguration: all members are alike
 		return in
 	}
+}
+
+// surplus keeps the members of the market that the group's policy wants fewer
+// of, if there are any.
+func surplus(g *group, in []*member) []*member {
+	market := g.surplusMarket(g.desired())
+	if market == "" {
+		return in
+	}
+	return keepLeast(in, func(m *member) int64 {
+		if m.market == market {
+			return 0
+		}
+		return 1
+	})
 }
 
 // oldestTemplate keeps the members of another template than the group's, if
 // there are any, else those of the lowest version.
 func oldestTemplate(g *group, in []*member) []*member {
-	current := ""
-	if g.as.LaunchTemplate != nil && g.as.LaunchTemplate.LaunchTemplateId != nil {
-		current = *g.as.LaunchTemplate.LaunchTemplateId
+	current := map[string]bool{*g.pointer().LaunchTemplateId: true}
+	for _, o := range g.overrides() {
+		if o.LaunchTemplateSpecification != nil {
+			current[*o.LaunchTemplateSpecification.LaunchTemplateId] = true
+		}
 	}
 	return keepLeast(in, func(m *member) int64 {
-		if m.templateID != current {
+		if !current[m.templateID] {
 			return -1
 		}
 		return m.version
@@ -170,7 +205,13 @@ func (g *group) unevenZones() (emptiest, fullest string, uneven bool) {
 			return emptiest, zone, true // members where the group is no more
 		}
 	}
-	return emptiest, fullest, counts[fullest]-counts[emptiest] > 1
+	least := math.MaxInt // what the smallest move takes along
+	for _, m := range g.members {
+		if m.alive() && m.zone == fullest {
+			least = min(least, int(m.weight))
+		}
+	}
+	return emptiest, fullest, counts[fullest]-counts[emptiest] > least
 }
 
 // rebalance moves one member to the emptiest zone after a while of unevenness:
@@ -185,7 +226,7 @@ func (w *World) rebalance(g *group) {
 	g.rebalanceDue = true
 	w.after(rebalanceAfter, func() {
 		g.rebalanceDue = false
-		if g.gone || g.deleting || !g.canRebalance() || g.rebalancing != nil || g.actual() != g.desired() {
+		if g.gone || g.deleting || !g.canRebalance() || g.rebalancing != nil || g.actual() < g.desired() || g.tooMuch(g.actual()-g.desired()) {
 			return
 		}
 		emptiest, fullest, uneven := g.unevenZones()

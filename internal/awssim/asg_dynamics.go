@@ -49,17 +49,21 @@ func (w *World) look(g *group) {
 	wanted := g.desired()
 	if m := g.rebalancing; m != nil {
 		if m.lifecycle == types.LifecycleStatePending {
-			wanted++ // it is one too many until it serves
+			wanted += m.weight // it is one too many until it serves
 		} else {
 			g.rebalancing = nil
 		}
 	}
 	switch {
-	case actual < wanted && g.runs("Launch") && !g.deleting:
-		w.scaleOut(g, actual)
-	case actual > wanted && g.runs("Terminate"):
-		w.scaleIn(g, actual, actual-wanted)
-	case actual == wanted:
+	case actual < wanted:
+		if g.runs("Launch") && !g.deleting {
+			w.scaleOut(g, actual)
+		}
+	case g.tooMuch(actual - wanted):
+		if g.runs("Terminate") {
+			w.scaleIn(g, actual, wanted)
+		}
+	default:
 		if g.rebalancing == nil {
 			g.causes, g.replacing = nil, 0
 		}
@@ -78,13 +82,14 @@ func (w *World) scaleOut(g *group, actual int32) {
 	causes := slices.Clone(g.causes)
 	started := w.at("an instance was started in response to a difference between desired and actual capacity, increasing the capacity from %d to %d", actual, desired)
 	replaced := w.at("an instance was launched in response to an unhealthy instance needing to be replaced")
-	for range desired - actual {
+	for actual < desired {
 		why := append(slices.Clone(causes), started)
 		if g.replacing > 0 {
 			g.replacing--
 			why = []string{replaced}
 		}
-		if !w.launchSomewhere(g, why) {
+		m := w.launchSomewhere(g, why)
+		if m == nil {
 			pause := min(firstLaunchRetry<<min(g.failures, 10), lastLaunchRetry)
 			g.failures++
 			g.retryAt = w.now.Add(pause)
@@ -92,46 +97,63 @@ func (w *World) scaleOut(g *group, actual int32) {
 			return
 		}
 		g.failures = 0
+		actual += m.weight
 	}
 	g.causes = nil
 }
 
 // launchSomewhere launches a member in the emptiest zone, or in the next one
-// where a zone has no room. It says whether it could.
-func (w *World) launchSomewhere(g *group, causes []string) bool {
+// where a zone has no room. Without the member, it could not.
+func (w *World) launchSomewhere(g *group, causes []string) *member {
 	for _, zone := range g.zonesByMembers() {
-		_, err := w.launchMember(g, zone, g.subnetIn(zone), causes...)
+		m, err := w.launchMember(g, zone, g.subnetIn(zone), causes...)
 		if err == nil {
-			return true
+			return m
 		}
-		if err.Code != "InsufficientInstanceCapacity" && err.Code != "InsufficientFreeAddressesInSubnet" && err.Code != "Unsupported" {
-			return false
+		if !err.elsewhere() {
+			return nil
 		}
 	}
-	return false
+	return nil
+}
+
+// elsewhere says whether a launch that failed may succeed in another zone.
+func (e *Error) elsewhere() bool {
+	return e.otherType() || e.Code == "InsufficientFreeAddressesInSubnet"
+}
+
+// otherType says whether a launch that failed may succeed with another type.
+func (e *Error) otherType() bool {
+	return e.Code == "InsufficientInstanceCapacity" || e.Code == "Unsupported"
 }
 
 // launchMember launches one member, with its activity, which fails when the
-// launch does.
+// launch does: where the group has several types, when it does with each.
 func (w *World) launchMember(g *group, zone, subnet string, causes ...string) (*member, *Error) {
 	m := &member{
 		zone: zone, subnet: subnet, lifecycle: types.LifecycleStatePending, health: "Healthy",
 		protected: aws.ToBool(g.as.NewInstancesProtectedFromScaleIn), launchedAt: w.now,
 	}
-	i, failed := w.startInstance(g, m)
+	var i *instance
+	var failed *Error
+	for _, p := range w.purchases(g, zone) {
+		if i, failed = w.startInstance(g, m, p); failed == nil || !failed.otherType() {
+			break
+		}
+	}
 	if failed != nil {
 		a := w.startActivity(g, "Launching a new EC2 instance.  Status Reason: "+failed.Message+" Launching EC2 instance failed.", m, causes...)
 		w.endActivity(a, types.ScalingActivityStatusCodeFailed, failed.Message+" Launching EC2 instance failed.")
 		w.event(g.name(), "launch failed in %s: %s", zone, failed.Code)
 		return nil, failed
 	}
-	m.id, m.imageID, m.instanceType = i.id, i.imageID, i.instanceType
+	m.id, m.imageID, m.instanceType, m.market = i.id, i.imageID, i.instanceType, i.market
 	m.launch = w.startActivity(g, "Launching a new EC2 instance: "+i.id, m, causes...)
 	m.launch.status, m.launch.progress = types.ScalingActivityStatusCodePreInService, 30
 	g.members = append(g.members, m)
 	g.byID[m.id] = m
 	w.asg.memberOf[m.id] = g
-	w.event(g.name(), "%s launched in %s from version %d (%s)", m.id, zone, m.version, w.imageName(m.imageID))
+	w.event(g.name(), "%s launched in %s from version %d (%s)%s", m.id, zone, m.version, w.imageName(m.imageID), m.note(g))
 	return m, nil
 }
 
@@ -143,15 +165,25 @@ func (w *World) imageName(id string) string {
 	return id
 }
 
-// startInstance asks EC2 for a member's instance.
-func (w *World) startInstance(g *group, m *member) (*instance, *Error) {
-	spec := g.as.LaunchTemplate
+// startInstance asks EC2 for a member's instance, bought in one way.
+func (w *World) startInstance(g *group, m *member, p purchase) (*instance, *Error) {
+	spec := g.pointer()
+	request := runRequest{zone: m.zone, subnetID: m.subnet, group: g.name(), market: p.market}
+	m.weight, m.weighted, m.ownImage = p.weight(), false, false
+	if o := p.override; o != nil {
+		if o.LaunchTemplateSpecification != nil {
+			spec = o.LaunchTemplateSpecification
+		}
+		request.instanceType, request.imageID = aws.ToString(o.InstanceType), aws.ToString(o.ImageId)
+		m.weighted, m.ownImage = o.WeightedCapacity != nil, request.imageID != ""
+	}
 	template, err := w.resolveTemplate(aws.ToString(spec.LaunchTemplateId), aws.ToString(spec.Version))
 	if err != nil {
 		return nil, asError(err)
 	}
 	m.templateID, m.templateName, m.version = template.templateID, template.templateName, template.number
-	if fault := w.groupFault(g.name()); fault != nil {
+	request.template = template
+	if fault := w.groupFault(request); fault != nil {
 		return nil, fault
 	}
 	tags := map[string]string{"aws:autoscaling:groupName": g.name()}
@@ -160,7 +192,8 @@ func (w *World) startInstance(g *group, m *member) (*instance, *Error) {
 			tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
 		}
 	}
-	i, err := w.runInstance(runRequest{template: template, zone: m.zone, subnetID: m.subnet, group: g.name(), tags: tags})
+	request.tags = tags
+	i, err := w.runInstance(request)
 	if err != nil {
 		return nil, asError(err)
 	}

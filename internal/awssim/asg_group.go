@@ -37,13 +37,14 @@ func createAutoScalingGroup(w *World, in *autoscaling.CreateAutoScalingGroupInpu
 		CapacityRebalance: in.CapacityRebalance, Context: in.Context, DefaultCooldown: in.DefaultCooldown,
 		DefaultInstanceWarmup: in.DefaultInstanceWarmup, DeletionProtection: in.DeletionProtection, DesiredCapacityType: in.DesiredCapacityType,
 		HealthCheckGracePeriod: in.HealthCheckGracePeriod, HealthCheckType: in.HealthCheckType, LaunchTemplate: in.LaunchTemplate,
+		MixedInstancesPolicy:             in.MixedInstancesPolicy,
 		NewInstancesProtectedFromScaleIn: in.NewInstancesProtectedFromScaleIn, PlacementGroup: in.PlacementGroup,
 		ServiceLinkedRoleARN: in.ServiceLinkedRoleARN, TerminationPolicies: in.TerminationPolicies, VPCZoneIdentifier: in.VPCZoneIdentifier,
 	})
 	if err != nil {
 		return nil, err
 	}
-	if g.as.LaunchTemplate == nil {
+	if g.pointer() == nil {
 		return nil, invalid("Valid requests must contain either LaunchTemplate, LaunchConfigurationName, InstanceId or MixedInstancesPolicy parameter.")
 	}
 	if len(g.as.AvailabilityZones) == 0 {
@@ -98,8 +99,6 @@ func refuseCreate(in *autoscaling.CreateAutoScalingGroupInput) error {
 	switch {
 	case in.LaunchConfigurationName != nil:
 		return unmodelled("launch configurations")
-	case in.MixedInstancesPolicy != nil:
-		return unmodelled("mixed instances policies")
 	case in.InstanceId != nil:
 		return unmodelled("groups made from an instance")
 	case len(in.LifecycleHookSpecificationList) > 0:
@@ -123,8 +122,6 @@ func refuseUpdate(in *autoscaling.UpdateAutoScalingGroupInput) error {
 	switch {
 	case in.LaunchConfigurationName != nil:
 		return unmodelled("launch configurations")
-	case in.MixedInstancesPolicy != nil:
-		return unmodelled("mixed instances policies")
 	case distribution != nil && distribution.CapacityDistributionStrategy != types.CapacityDistributionStrategyBalancedBestEffort:
 		return unmodelled("zone distributions other than balanced-best-effort")
 	case impairment != nil && aws.ToBool(impairment.ZonalShiftEnabled):
@@ -196,12 +193,8 @@ func updateAutoScalingGroup(w *World, in *autoscaling.UpdateAutoScalingGroupInpu
 func (w *World) configure(g *group, in *autoscaling.UpdateAutoScalingGroupInput) error {
 	as := g.as
 	subnets := g.subnets
-	if in.LaunchTemplate != nil {
-		spec, err := w.pointer(in.LaunchTemplate)
-		if err != nil {
-			return err
-		}
-		as.LaunchTemplate = spec
+	if err := w.configureLaunch(&as, in); err != nil {
+		return err
 	}
 	if in.VPCZoneIdentifier != nil || in.AvailabilityZones != nil || in.AvailabilityZoneIds != nil {
 		var err error
@@ -241,10 +234,34 @@ func (w *World) configure(g *group, in *autoscaling.UpdateAutoScalingGroupInput)
 	replace(&as.NewInstancesProtectedFromScaleIn, in.NewInstancesProtectedFromScaleIn)
 	replace(&as.PlacementGroup, in.PlacementGroup)
 	replace(&as.ServiceLinkedRoleARN, in.ServiceLinkedRoleARN)
-	if was := g.as.LaunchTemplate; was != nil && (*was.LaunchTemplateId != *as.LaunchTemplate.LaunchTemplateId || *was.Version != *as.LaunchTemplate.Version) {
-		w.event(g.name(), "template pointer is now %s of %s", *as.LaunchTemplate.Version, *as.LaunchTemplate.LaunchTemplateName)
-	}
+	was := g.pointer()
 	g.as, g.subnets = as, subnets
+	if is := g.pointer(); was != nil && (*was.LaunchTemplateId != *is.LaunchTemplateId || *was.Version != *is.Version) {
+		w.event(g.name(), "template pointer is now %s of %s", *is.Version, *is.LaunchTemplateName)
+	}
+	g.reweigh()
+	return nil
+}
+
+// configureLaunch sets what a group launches from: a launch template or a
+// mixed instances policy, of which the later one takes the other's place.
+func (w *World) configureLaunch(as *types.AutoScalingGroup, in *autoscaling.UpdateAutoScalingGroupInput) error {
+	switch {
+	case in.LaunchTemplate != nil && in.MixedInstancesPolicy != nil:
+		return invalid("Valid requests must contain either LaunchTemplate, LaunchConfigurationName, InstanceId or MixedInstancesPolicy parameter.")
+	case in.LaunchTemplate != nil:
+		spec, err := w.templatePointer(in.LaunchTemplate)
+		if err != nil {
+			return err
+		}
+		as.LaunchTemplate, as.MixedInstancesPolicy = spec, nil
+	case in.MixedInstancesPolicy != nil:
+		policy, err := w.mixedPolicy(in.MixedInstancesPolicy, as.MixedInstancesPolicy)
+		if err != nil {
+			return err
+		}
+		as.LaunchTemplate, as.MixedInstancesPolicy = nil, policy
+	}
 	return nil
 }
 
@@ -272,10 +289,10 @@ func replace[T any](to **T, from *T) {
 	}
 }
 
-// pointer checks a template pointer as Auto Scaling does, by trying to run an
+// templatePointer checks a template pointer as Auto Scaling does, by trying to run an
 // instance of it as the caller, and fills in what is left out. The version's
 // text stays as it is.
-func (w *World) pointer(in *types.LaunchTemplateSpecification) (*types.LaunchTemplateSpecification, error) {
+func (w *World) templatePointer(in *types.LaunchTemplateSpecification) (*types.LaunchTemplateSpecification, error) {
 	id, name := aws.ToString(in.LaunchTemplateId), aws.ToString(in.LaunchTemplateName)
 	if (id == "") == (name == "") {
 		return nil, invalid("Valid requests must contain either launchTemplateId or LaunchTemplateName")
@@ -447,6 +464,7 @@ func describeAutoScalingInstances(w *World, in *autoscaling.DescribeAutoScalingI
 				AvailabilityZone: aws.String(m.zone), AvailabilityZoneId: aws.String(zoneID(m.zone)),
 				HealthStatus:   aws.String(strings.ToUpper(m.health)), // this operation shouts
 				LifecycleState: aws.String(string(m.lifecycle)), ProtectedFromScaleIn: aws.Bool(m.protected), LaunchTemplate: m.templateSpec(),
+				ImageId: m.description().ImageId, WeightedCapacity: m.weightText(),
 			})
 		}
 	}

@@ -41,12 +41,9 @@ func TestCreateGroupRefuses(t *testing.T) {
 		}, "ValidationError", "Target Groups"},
 		"unknown termination policy": {func(in *autoscaling.CreateAutoScalingGroupInput) { in.TerminationPolicies = []string{"Random"} }, "ValidationError", "Random"},
 		"launch configurations":      {func(in *autoscaling.CreateAutoScalingGroupInput) { in.LaunchConfigurationName = aws.String("x") }, "ValidationError", "does not model"},
-		"mixed instances": {
-			func(in *autoscaling.CreateAutoScalingGroupInput) {
-				in.MixedInstancesPolicy = &types.MixedInstancesPolicy{InstancesDistribution: &types.InstancesDistribution{OnDemandBaseCapacity: aws.Int32(1)}}
-			},
-			"ValidationError", "does not model mixed instances policies",
-		},
+		"template and policy at once": {func(in *autoscaling.CreateAutoScalingGroupInput) {
+			in.MixedInstancesPolicy = &types.MixedInstancesPolicy{LaunchTemplate: &types.LaunchTemplate{LaunchTemplateSpecification: in.LaunchTemplate}}
+		}, "ValidationError", "must contain either LaunchTemplate"},
 		"maintenance policies": {func(in *autoscaling.CreateAutoScalingGroupInput) {
 			in.InstanceMaintenancePolicy = &types.InstanceMaintenancePolicy{MinHealthyPercentage: aws.Int32(90), MaxHealthyPercentage: aws.Int32(120)}
 		}, "ValidationError", "does not model"},

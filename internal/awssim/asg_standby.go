@@ -33,6 +33,14 @@ func (w *World) standbyMembers(name *string, ids []string, state types.Lifecycle
 	return g, members, nil
 }
 
+func weightOfAll(members []*member) int32 {
+	var n int32
+	for _, m := range members {
+		n += m.weight
+	}
+	return n
+}
+
 func enterStandby(w *World, in *autoscaling.EnterStandbyInput) (*autoscaling.EnterStandbyOutput, error) {
 	g, members, err := w.standbyMembers(in.AutoScalingGroupName, in.InstanceIds, types.LifecycleStateInService)
 	if err != nil {
@@ -42,7 +50,7 @@ func enterStandby(w *World, in *autoscaling.EnterStandbyInput) (*autoscaling.Ent
 		return nil, missing("shouldDecrementDesiredCapacity")
 	}
 	decrement := *in.ShouldDecrementDesiredCapacity
-	if left := g.desired() - int32(len(members)); decrement && left < g.min() { //nolint:gosec // at most maxStandby
+	if left := g.desired() - weightOfAll(members); decrement && left < g.min() {
 		return nil, invalidf("AutoScalingGroup %s has min-size=%d, max-size=%d, and desired-size=%d. To place into standby %d instances, please update the AutoScalingGroup sizes appropriately.",
 			g.name(), g.min(), g.max(), g.desired(), len(members))
 	}
@@ -51,8 +59,8 @@ func enterStandby(w *World, in *autoscaling.EnterStandbyInput) (*autoscaling.Ent
 		cause := w.at("instance %s was moved to standby in response to a user request", m.id)
 		if decrement {
 			n := g.desired()
-			cause = cause[:len(cause)-1] + shrinking(n, n-1)
-			g.as.DesiredCapacity = aws.Int32(n - 1)
+			cause = cause[:len(cause)-1] + shrinking(n, n-m.weight)
+			g.as.DesiredCapacity = aws.Int32(n - m.weight)
 		}
 		m.lifecycle = types.LifecycleStateEnteringStandby
 		m.standby = w.startActivity(g, "Moving EC2 instance to Standby: "+m.id, m, cause)
@@ -77,18 +85,18 @@ func exitStandby(w *World, in *autoscaling.ExitStandbyInput) (*autoscaling.ExitS
 	if err != nil {
 		return nil, err
 	}
-	if n := g.desired() + int32(len(members)); n > g.max() { //nolint:gosec // at most maxStandby
+	if n := g.desired() + weightOfAll(members); n > g.max() {
 		return nil, invalidf("AutoScalingGroup %s has min-size=%d, max-size=%d, and desired-size=%d. To take out of standby %d instances, please update the AutoScalingGroup sizes appropriately.",
 			g.name(), g.min(), g.max(), g.desired(), len(members))
 	}
 	out := &autoscaling.ExitStandbyOutput{Activities: []types.Activity{}}
 	for _, m := range members {
 		n := g.desired()
-		g.as.DesiredCapacity = aws.Int32(n + 1)
+		g.as.DesiredCapacity = aws.Int32(n + m.weight)
 		cause := w.at("instance %s was moved out of standby in response to a user request", m.id)
 		m.lifecycle = types.LifecycleStatePending
 		m.launch = w.startActivity(g, "Moving EC2 instance out of Standby: "+m.id, m,
-			cause[:len(cause)-1]+fmt.Sprintf(", increasing the capacity from %d to %d.", n, n+1))
+			cause[:len(cause)-1]+fmt.Sprintf(", increasing the capacity from %d to %d.", n, n+m.weight))
 		w.event(g.name(), "%s leaving standby", m.id)
 		out.Activities = append(out.Activities, m.launch.sdk())
 		w.after(w.latency.React, func() { w.instanceChanged(m.id) }) // it runs already

@@ -114,5 +114,7 @@ type runRequest struct {
 	zone, subnetID string
 	group          string            // name of the Auto Scaling group
 	instanceType   string            // overrides the template's when not empty
+	imageID        string            // overrides the template's when not empty
+	market         string            // on-demand or spot; a template that asks for Spot goes before
 	tags           map[string]string // those the group propagates
 }

@@ -17,6 +17,7 @@ import (
 type instance struct {
 	id, zone, subnetID, vpcID    string
 	imageID, instanceType, state string
+	market                       string // on-demand or spot
 	templateID                   string
 	templateVersion              int64
 	group                        string // the Auto Scaling group it was launched for, "" without one
@@ -68,7 +69,9 @@ func (w *World) runInstance(r runRequest) (*instance, error) {
 // then what the image does to it, then room in the zone and the subnet.
 func (w *World) prepareInstance(r runRequest) (*instance, error) {
 	data := r.template.data
-	imageID, err := w.resolveImage(data.ImageID)
+	ref := r.imageID
+	setDefault(&ref, data.ImageID)
+	imageID, err := w.resolveImage(ref)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +94,11 @@ func (w *World) prepareInstance(r runRequest) (*instance, error) {
 	if code := w.imageBehaviour(imageID).LaunchError; code != "" {
 		return nil, launchError(code, subnet.zone)
 	}
-	if fault := w.zoneFault(subnet.zone); fault != nil {
+	market := r.market
+	if r.template.spot() {
+		market = marketSpot
+	}
+	if fault := w.zoneFault(subnet.zone, kind, market); fault != nil {
 		return nil, fault
 	}
 	ip, free := subnet.take()
@@ -100,7 +107,7 @@ func (w *World) prepareInstance(r runRequest) (*instance, error) {
 	}
 	i := &instance{
 		id: w.newID("i"), zone: subnet.zone, subnetID: subnet.id, vpcID: subnet.vpcID,
-		imageID: imageID, instanceType: kind, state: "pending",
+		imageID: imageID, instanceType: kind, market: market, state: "pending",
 		templateID: r.template.templateID, templateVersion: r.template.number, group: r.group,
 		address: ip, privateIP: ip.String(), securityGroups: groups, keyName: deref(data.full.KeyName), launchedAt: w.now,
 	}

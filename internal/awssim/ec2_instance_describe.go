@@ -39,7 +39,7 @@ func (w *World) instanceFilters() resourceFilters[*instance] {
 		"architecture":                func(i *instance) []string { return one(w.architectureOf(i)) },
 		"owner-id":                    func(*instance) []string { return one(w.account) },
 		"launch-time":                 func(i *instance) []string { return one(i.launchedAt.UTC().Format(ec2TimeFormat)) },
-		"instance-lifecycle":          func(*instance) []string { return nil },
+		"instance-lifecycle":          func(i *instance) []string { return one(string(i.lifecycleAnswer())) },
 		"root-device-type":            func(*instance) []string { return one("ebs") },
 		"virtualization-type":         func(*instance) []string { return one("hvm") },
 		"tenancy":                     func(*instance) []string { return one("default") },
@@ -80,6 +80,14 @@ func describeInstances(w *World, in *ec2.DescribeInstancesInput) (*ec2.DescribeI
 	return out, nil
 }
 
+// lifecycleAnswer is spot, or nothing for an instance on demand.
+func (i *instance) lifecycleAnswer() types.InstanceLifecycleType {
+	if i.market == marketSpot {
+		return types.InstanceLifecycleTypeSpot
+	}
+	return ""
+}
+
 func (w *World) instanceAnswer(i *instance) types.Instance {
 	out := types.Instance{
 		InstanceId: &i.id, ImageId: &i.imageID, InstanceType: types.InstanceType(i.instanceType),
@@ -95,6 +103,10 @@ func (w *World) instanceAnswer(i *instance) types.Instance {
 			State: types.InstanceMetadataOptionsStateApplied, HttpTokens: types.HttpTokensStateRequired,
 			HttpEndpoint: types.InstanceMetadataEndpointStateEnabled, HttpPutResponseHopLimit: ptr(int32(2)),
 		},
+	}
+	out.InstanceLifecycle = i.lifecycleAnswer()
+	if i.market == marketSpot {
+		out.SpotInstanceRequestId = ptr("sir-" + strings.TrimPrefix(i.id, "i-0")[:8])
 	}
 	if im := w.ec2.images[i.imageID]; im != nil {
 		out.RootDeviceName = &im.RootDevice

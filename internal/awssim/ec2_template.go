@@ -68,6 +68,12 @@ func (t *template) version(v string) *templateVersion {
 	return t.versions[n]
 }
 
+// spot says whether a version asks for Spot by itself.
+func (v *templateVersion) spot() bool {
+	o := v.data.full.InstanceMarketOptions
+	return o != nil && o.MarketType == types.MarketTypeSpot
+}
+
 // resolveTemplate finds a version of a template given by id or name. version
 // is a number, $Latest, $Default, or empty for the default.
 func (w *World) resolveTemplate(idOrName, version string) (*templateVersion, error) {

@@ -227,6 +227,8 @@ func (w *World) denied(c *Call) *Error {
 type LaunchFault struct {
 	Zone  string // when set, launches by any means in that zone
 	Group string // else launches by Auto Scaling groups: this one, or all
+	// InstanceType and Market (on-demand or spot) narrow what Zone or Group say.
+	InstanceType, Market string
 	// Code is EC2's error code, such as InsufficientInstanceCapacity,
 	// InvalidAMIID.NotFound, VcpuLimitExceeded, InsufficientFreeAddressesInSubnet,
 	// UnauthorizedOperation or Client.InvalidKMSKey.InvalidState.
@@ -251,14 +253,28 @@ func (w *World) FailLaunches(f LaunchFault) {
 
 // zoneFault is what keeps EC2 from launching in a zone now, or nil. It counts
 // as one launch.
-func (w *World) zoneFault(zone string) *Error {
-	return w.launchFaultWhere(func(f *LaunchFault) bool { return f.Zone != "" && f.Zone == zone })
+func (w *World) zoneFault(zone, instanceType, market string) *Error {
+	return w.launchFaultWhere(func(f *LaunchFault) bool {
+		return f.Zone != "" && f.Zone == zone && f.hits(instanceType, market)
+	})
+}
+
+// hits says whether a fault is for launches of a type in a market.
+func (f *LaunchFault) hits(instanceType, market string) bool {
+	return (f.InstanceType == "" || f.InstanceType == instanceType) && (f.Market == "" || f.Market == market)
 }
 
 // groupFault is what keeps a group from launching now, in any zone, or nil. It
 // counts as one launch.
-func (w *World) groupFault(group string) *Error {
-	return w.launchFaultWhere(func(f *LaunchFault) bool { return f.Zone == "" && (f.Group == "" || f.Group == group) })
+func (w *World) groupFault(r runRequest) *Error {
+	instanceType, market := r.instanceType, r.market
+	setDefault(&instanceType, r.template.data.InstanceType)
+	if r.template.spot() {
+		market = marketSpot
+	}
+	return w.launchFaultWhere(func(f *LaunchFault) bool {
+		return f.Zone == "" && (f.Group == "" || f.Group == r.group) && f.hits(instanceType, market)
+	})
 }
 
 func (w *World) launchFaultWhere(match func(*LaunchFault) bool) *Error {

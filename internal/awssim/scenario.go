@@ -121,6 +121,8 @@ type GroupSpec struct {
 	Suspended           []string          `hcl:"suspended,optional"`
 	Tags                map[string]string `hcl:"tags,optional"`
 	Latencies           *LatencySpec      `hcl:"latencies,block"`
+	Overrides           []OverrideSpec    `hcl:"override,block"`
+	Distribution        *DistributionSpec `hcl:"distribution,block"`
 }
 
 // ParameterSpec is a parameter of SSM. Its value may be the name of an image.
@@ -149,12 +151,14 @@ type FaultSpec struct {
 
 // LaunchFaultSpec is a [LaunchFault] from a moment on. Zone may be a letter.
 type LaunchFaultSpec struct {
-	Zone  string `hcl:"zone,optional" json:"zone"`
-	Group string `hcl:"group,optional" json:"group"`
-	Code  string `hcl:"code" json:"code"`
-	Times int    `hcl:"times,optional" json:"times"`
-	After string `hcl:"after,optional" json:"after"`
-	For   string `hcl:"for,optional" json:"for"`
+	Zone         string `hcl:"zone,optional" json:"zone"`
+	Group        string `hcl:"group,optional" json:"group"`
+	InstanceType string `hcl:"instance_type,optional" json:"instance_type"`
+	Market       string `hcl:"market,optional" json:"market"`
+	Code         string `hcl:"code" json:"code"`
+	Times        int    `hcl:"times,optional" json:"times"`
+	After        string `hcl:"after,optional" json:"after"`
+	For          string `hcl:"for,optional" json:"for"`
 }
 
 // ActorSpec is somebody else who acts: at a time, again and again, or just
@@ -249,7 +253,12 @@ func (s LaunchFaultSpec) fault(region string) (LaunchFault, error) {
 	if len(zone) == 1 {
 		zone = region + zone
 	}
-	return LaunchFault{Zone: zone, Group: s.Group, Code: s.Code, Times: s.Times, For: d}, err
+	if s.Market != "" && s.Market != marketOnDemand && s.Market != marketSpot {
+		err = errors.Join(err, fmt.Errorf("launch_fault: market %q is neither %s nor %s", s.Market, marketOnDemand, marketSpot))
+	}
+	return LaunchFault{
+		Zone: zone, Group: s.Group, InstanceType: s.InstanceType, Market: s.Market, Code: s.Code, Times: s.Times, For: d,
+	}, err
 }
 
 func (s ImageSpec) behaviour() (ImageBehaviour, error) {

@@ -255,10 +255,16 @@ func (l *loader) group(g GroupSpec) error {
 	}
 	in := &autoscaling.CreateAutoScalingGroupInput{
 		AutoScalingGroupName: aws.String(g.Name), MinSize: int32Of(&g.Min), MaxSize: int32Of(&g.Max), DesiredCapacity: int32Of(&g.Desired),
-		LaunchTemplate:         &astypes.LaunchTemplateSpecification{LaunchTemplateName: aws.String(g.Template), Version: aws.String(strconv.Itoa(max(g.LaunchedFrom, 1)))},
 		VPCZoneIdentifier:      aws.String(strings.Join(subnets, ",")),
 		HealthCheckGracePeriod: aws.Int32(int32(grace.Seconds())), TerminationPolicies: g.TerminationPolicies,
 		NewInstancesProtectedFromScaleIn: aws.Bool(g.Protected),
+	}
+	pointer := &astypes.LaunchTemplateSpecification{LaunchTemplateName: aws.String(g.Template), Version: aws.String(strconv.Itoa(max(g.LaunchedFrom, 1)))}
+	if in.MixedInstancesPolicy, err = l.policy(g, pointer, true); err != nil {
+		return err
+	}
+	if in.MixedInstancesPolicy == nil {
+		in.LaunchTemplate = pointer
 	}
 	if g.HealthCheck != "" {
 		in.HealthCheckType = aws.String(g.HealthCheck)
@@ -280,15 +286,28 @@ func (l *loader) group(g GroupSpec) error {
 	return err
 }
 
+// point sets a group's pointer to what it is at the start.
+func (l *loader) point(g GroupSpec) error {
+	version := g.Version
+	setDefault(&version, "$Latest")
+	pointer := &astypes.LaunchTemplateSpecification{LaunchTemplateName: aws.String(g.Template), Version: aws.String(version)}
+	in := &autoscaling.UpdateAutoScalingGroupInput{AutoScalingGroupName: aws.String(g.Name), LaunchTemplate: pointer}
+	var err error
+	if in.MixedInstancesPolicy, err = l.policy(g, pointer, false); err != nil {
+		return err
+	}
+	if in.MixedInstancesPolicy != nil {
+		in.LaunchTemplate = nil
+	}
+	_, err = autoscaling.NewFromConfig(l.w.Config()).UpdateAutoScalingGroup(context.Background(), in)
+	return err
+}
+
 // present changes what changed at the start, and plans what comes later.
 func (l *loader) present(s *Scenario) error {
 	for _, g := range s.Groups {
-		version := g.Version
-		if version == "" {
-			version = "$Latest"
-		}
-		if err := l.w.Act(Action{Do: "set_pointer", Group: g.Name, Version: version}); err != nil {
-			return err
+		if err := l.point(g); err != nil {
+			return fmt.Errorf("group %q: %w", g.Name, err)
 		}
 		if len(g.Suspended) > 0 {
 			if err := l.w.Act(Action{Do: "suspend", Group: g.Name, Processes: g.Suspended}); err != nil {

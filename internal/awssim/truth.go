@@ -33,6 +33,9 @@ type Member struct {
 	Zone         string    `json:"zone"`
 	Image        string    `json:"image"`
 	InstanceType string    `json:"instance_type"`
+	Weight       int       `json:"weight"`    // capacity it counts for; 1 without weights
+	Market       string    `json:"market"`    // on-demand or spot
+	Template     string    `json:"template"`  // name of the one it was launched from
 	Version      int64     `json:"version"`   // of the template, at launch
 	Lifecycle    string    `json:"lifecycle"` // Pending, InService, Terminating, EnteringStandby, Standby
 	Health       string    `json:"health"`    // Healthy or Unhealthy, as Auto Scaling sees it
@@ -72,6 +75,23 @@ func (g Group) Healthy() int { return g.count(Member.Healthy) }
 // Launched counts the members that are launched and not on their way out.
 func (g Group) Launched() int { return g.count(Member.Launched) }
 
+// HealthyCapacity is the capacity of the members that serve.
+func (g Group) HealthyCapacity() int { return g.capacity(Member.Healthy) }
+
+// LaunchedCapacity is the capacity of the members that are launched and not on
+// their way out.
+func (g Group) LaunchedCapacity() int { return g.capacity(Member.Launched) }
+
+func (g Group) capacity(is func(Member) bool) int {
+	n := 0
+	for _, m := range g.Members {
+		if is(m) {
+			n += m.Weight
+		}
+	}
+	return n
+}
+
 func (g Group) count(is func(Member) bool) int {
 	n := 0
 	for _, m := range g.Members {
@@ -108,7 +128,7 @@ func (w *World) truth(g *group) Group {
 	out := Group{
 		Name: g.name(), ARN: aws.ToString(g.as.AutoScalingGroupARN),
 		Min: int(g.min()), Max: int(g.max()), Desired: int(g.desired()),
-		Template: aws.ToString(g.as.LaunchTemplate.LaunchTemplateName), Version: aws.ToString(g.as.LaunchTemplate.Version),
+		Template: aws.ToString(g.pointer().LaunchTemplateName), Version: aws.ToString(g.pointer().Version),
 		Zones: slices.Clone(g.as.AvailabilityZones), Suspended: maps.Clone(g.suspended), Tags: map[string]string{},
 		Members: make([]Member, 0, len(g.members)), Deleting: g.deleting,
 	}
@@ -118,6 +138,7 @@ func (w *World) truth(g *group) Group {
 	for _, m := range g.members {
 		t := Member{
 			ID: m.id, Zone: m.zone, Image: m.imageID, InstanceType: m.instanceType, Version: m.version,
+			Weight: int(m.weight), Market: m.market, Template: m.templateName,
 			Lifecycle: string(m.lifecycle), Health: m.health, Protected: m.protected,
 			LaunchedAt: m.launchedAt, InServiceAt: m.inServiceAt, Targets: make(map[string]string, len(g.as.TargetGroupARNs)),
 		}
