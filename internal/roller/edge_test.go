@@ -418,6 +418,27 @@ func TestEdge_rollbackPaused(t *testing.T) {
 	}
 }
 
+// TestEdge_rollbackWanted interrupts a rollback and then asks for the version
+// that it goes back to: that is what happens, and it is no error.
+func TestEdge_rollbackWanted(t *testing.T) {
+	t.Parallel()
+	s := rolltest.New(t, rolltest.Shape{Members: 4, Image: "never_healthy = true"})
+	q := rolltest.Request(50, 100)
+	s.Referee(q)
+	s.Excuse()
+	ctx, cancel := context.WithCancel(t.Context())
+	s.World.BeforeCall("ec2:CreateLaunchTemplateVersion", 1, cancel)
+	_, err := s.Roll(ctx, q)
+	_ = ended(t, s, err, rollout.Paused)
+	s.Roller = s.NewRoller("second", 2)
+	q.Version = "1"
+	report, err := s.Roll(t.Context(), q)
+	if err != nil || report.Outcome != rollout.Succeeded || report.To.Number != 1 || report.Reason != "" || len(report.Warnings) > 0 {
+		t.Errorf("roll back to version 1: %v, report %+v, want it succeeded without a word\n%s", err, report, s.Story())
+	}
+	s.Settled(3) // the copy of version 1
+}
+
 func errorOf(err error) (*roller.Error, bool) {
 	e, ok := err.(*roller.Error) //nolint:errorlint // a roll's errors are never wrapped
 	return e, ok && e.Report != nil

@@ -465,6 +465,9 @@ func (o *owner) report() Report {
 		Outcome: o.rec.Outcome, From: o.rec.Previous, To: o.rec.Target, Started: o.rec.Started, Launched: o.rec.Launched, Ended: o.rec.Ended, Failed: o.rec.Failed,
 		Counts: o.rec.Counts, Reason: o.rec.Reason, Warnings: o.warnings,
 	}
+	if o.rec.Meant {
+		r.From, r.To = o.rec.Target, o.target // it was asked to go back
+	}
 	if !o.rec.Started.IsZero() {
 		r.Duration = o.Clock.Now().Sub(o.rec.Started).Round(time.Second)
 	}

@@ -42,6 +42,9 @@ func Begin(o Opening) Record {
 		o.Spec.same(o.Inherited.Previous, o.Target) {
 		// The rollback's goal is what is asked for now: finish it as such.
 		o.Target = o.Inherited.Target
+		rec := resumed(o)
+		rec.Meant = true
+		return rec
 	}
 	if in := o.Inherited; in != nil && o.Spec.same(in.Target, o.Target) {
 		return resumed(o)
@@ -88,7 +91,7 @@ func resumed(o Opening) Record {
 	rec := *o.Inherited
 	rec.Epoch = o.Epoch
 	rec.Seq = 0
-	rec.Outcome = ""
+	rec.Outcome, rec.Meant = "", false
 	if rec.Direction != Back {
 		rec.Reason = "" // why it stopped is history; why it goes back is not
 		if o.Inherited.Outcome == Paused && rec.Blame {

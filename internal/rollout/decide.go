@@ -74,6 +74,7 @@ type turn struct {
 	healthy     int      // stale healthy now + graduated
 	well        int      // healthy now, graduated or not
 	ready       int      // graduated
+	lame        int      // old members that a rollback found sick and does not wait for
 	failures    []failed
 	bound       bool            // launches wait for members that are being ended to be gone
 	skipped     map[string]bool // target groups left out: all their targets are unused
@@ -115,6 +116,8 @@ func (m Memory) clone() Memory {
 	m.HealthySince = cloneMap(m.HealthySince)
 	m.SickSince = cloneMap(m.SickSince)
 	m.Graduated = cloneMap(m.Graduated)
+	m.Falls = cloneMap(m.Falls)
+	m.Ailing = cloneMap(m.Ailing)
 	m.Announced = cloneMap(m.Announced)
 	m.EndedAt = cloneMap(m.EndedAt)
 	m.Ours = cloneMap(m.Ours)
@@ -212,6 +215,9 @@ func (t *turn) launched() int { return len(t.stale) + len(t.fresh) + t.coming + 
 // committed is what the group will come to without us: AWS launches up to
 // desired by itself, and a launch of ours on top of that would be one too many.
 func (t *turn) committed() int { return max(t.launched(), t.desired()) }
+
+// unready is how many new members are still to prove that they are healthy.
+func (t *turn) unready() int { return len(t.fresh) - t.ready - t.lame }
 
 // desired is what the group's desired capacity will be after the steps
 // decided so far.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -574,5 +575,103 @@ func TestDecide_failureLimit(t *testing.T) {
 				t.Errorf("%d failed at the next look, want each counted once", again.Record.Failed)
 			}
 		})
+	}
+}
+
+// TestDecide_unhealthy: a member that AWS is about to replace is never ended
+// with decrement, for its replacement may be there already.
+func TestDecide_unhealthy(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		change func(*rollout.Snapshot)
+		stop   string
+		want   string
+	}{
+		{"an old one", func(s *rollout.Snapshot) { s.Members[0].Healthy = false }, "", "end"},
+		{"an old one, and AWS must not replace it", func(s *rollout.Snapshot) {
+			s.Members[0].Healthy = false
+			s.Group.Suspended["ReplaceUnhealthy"] = "by a person"
+		}, "", "end-"},
+		{"an old one at a safe point", func(s *rollout.Snapshot) { s.Members[0].Healthy = false }, "a signal", ""},
+		{"a healthy one at a safe point", func(*rollout.Snapshot) {}, "a signal", "end-"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var mem rollout.Memory
+			s, rec := grown(&mem)
+			p := spec(75, 150)
+			c.change(&s)
+			d := rollout.Decide(rollout.Input{Spec: p, Snapshot: s, Record: rec, Memory: mem, Stop: c.stop})
+			d.Steps = slices.DeleteFunc(d.Steps, func(step rollout.Step) bool { return step.Member != s.Members[0].ID })
+			if kinds(d) != c.want {
+				t.Errorf("steps with %s = %q, want %q", s.Members[0].ID, kinds(d), c.want)
+			}
+		})
+	}
+}
+
+// TestDecide_flapping: a member that is healthy and sick in turns fails at the
+// third time, rather than begin each bake anew.
+func TestDecide_flapping(t *testing.T) {
+	t.Parallel()
+	var mem rollout.Memory
+	s, rec := grown(&mem)
+	s.Members = s.Members[4:]
+	s.Group.Desired, rec.Base, rec.Surge = 2, 2, 0
+	p := spec(100, 150)
+	p.FinalBake = time.Hour
+	d := decide(p, s, rec, mem)
+	for fall := 1; fall <= 3; fall++ {
+		for _, state := range []string{"unhealthy", "healthy"} {
+			if d.Record.Direction == rollout.Back {
+				t.Fatalf("it turned back before fall %d: %s", fall, notes(d))
+			}
+			s = later(s, 40*time.Second)
+			s.Members[0].Targets = []rollout.Target{{Group: "tg", State: state}}
+			d = decide(p, s, d.Record, d.Memory)
+			if state == "healthy" {
+				s = later(s, 40*time.Second)
+				d = decide(p, s, d.Record, d.Memory) // it graduates again
+			}
+			if d.Record.Direction == rollout.Back && fall == 3 && strings.Contains(d.Record.Reason, "for the 3. time") {
+				return
+			}
+		}
+	}
+	t.Errorf("after three falls: direction %q, reason %q, want back", d.Record.Direction, d.Record.Reason)
+}
+
+// TestDecide_ailing: an old member that was sick when the rollback began is
+// neither waited for nor its failure, also when AWS replaces it.
+func TestDecide_ailing(t *testing.T) {
+	t.Parallel()
+	s := group(4)
+	rec := rolling(&s)
+	rec.Direction, rec.Copy, rec.Pointed, rec.Reason = rollout.Back, 3, "3", "the canary failed"
+	s.Group.Pointer, s.Group.Points, s.Group.Latest = "3", old, 3
+	s.Members[1].Targets = []rollout.Target{{Group: "tg", State: "unhealthy"}}
+	p := spec(75, 100)
+	run := func(s rollout.Snapshot) rollout.Decision {
+		d := decide(p, s, rec, rollout.Memory{})
+		for i := 0; d.Ending == nil && i < 40; i++ {
+			for _, step := range d.Steps {
+				if step.Kind == rollout.Resume {
+					s.Group.Suspended = nil
+				}
+				d.Record, d.Memory, _ = rollout.Settle(d.Record, d.Memory, step, rollout.Result{}, s.At)
+			}
+			s = later(s, time.Minute)
+			d = decide(p, s, d.Record, d.Memory)
+		}
+		return d
+	}
+	d := run(s)
+	if d.Ending == nil || d.Ending.Outcome != rollout.RolledBack || !strings.Contains(d.Ending.Reason, "the canary failed; member i-00000000000000001 of version 1, which was not healthy") {
+		t.Errorf("ending = %+v, want rolled back with the sick member named", d.Ending)
+	}
+	s.Members[1].Version.Number = 3
+	if d = run(s); d.Ending == nil || d.Ending.Outcome != rollout.FailedRoll {
+		t.Errorf("with a sick member of the copy: ending = %+v, want it failed", d.Ending)
 	}
 }

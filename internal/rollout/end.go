@@ -33,7 +33,7 @@ func (t *turn) end() bool {
 // slot and a checkpoint of two, the first new member makes room for the second.
 // Ending first, one at a time until one of the new ones has graduated.
 func (t *turn) beforeProof() int {
-	if len(t.fresh) > t.ready || t.launched() < t.desired() {
+	if t.unready() > 0 || t.launched() < t.desired() {
 		return 0
 	}
 	if !t.lim.First {
@@ -59,7 +59,7 @@ func (t *turn) inFlight() int {
 // there is no room to launch, and zones without one come first at each launch,
 // so this zone has no capacity or is not the group's any more.
 func (t *turn) jammed() bool {
-	return t.lim.First && t.rec.Surge > 0 && len(t.fresh) == t.ready && t.planned+t.coming == 0 &&
+	return t.lim.First && t.rec.Surge > 0 && t.unready() == 0 && t.planned+t.coming == 0 &&
 		t.terminating == 0 && t.committed() >= t.lim.Ceiling
 }
 
@@ -81,7 +81,7 @@ func (t *turn) endStale(most int, byZone bool) {
 		if ok && (healthy-1 < t.lim.Floor || byZone && !t.zoneSpares(m.Zone, zones)) || m.Protected {
 			continue
 		}
-		s := Step{Kind: End, Member: m.ID, Zone: m.Zone, Decrement: surge > 0}
+		s := Step{Kind: End, Member: m.ID, Zone: m.Zone, Decrement: surge > 0 && !t.replacing(m)}
 		if s.Decrement {
 			surge--
 			s.Why = "end " + m.ID + ", which has a healthy successor"
@@ -195,6 +195,9 @@ func (t *turn) surplus() {
 	extra := min(len(t.fresh)-t.rec.Base, t.rec.Surge)
 	for i := len(t.fresh) - 1; i >= 0 && extra > 0; i-- {
 		m := t.fresh[i]
+		if t.replacing(m) {
+			continue
+		}
 		if t.sick(m) == "" {
 			if t.well-1 < t.lim.Floor || t.mem.Graduated[m.ID] && t.healthy-1 < t.lim.Floor {
 				continue

@@ -130,7 +130,7 @@ func (t *turn) stalled() bool {
 		return true
 	}
 	idle := t.now.Sub(t.mem.Progress)
-	if idle < t.spec.InstanceTimeout || len(t.fresh) > t.ready || t.coming > 0 {
+	if idle < t.spec.InstanceTimeout || t.unready() > 0 || t.coming > 0 {
 		return false
 	}
 	t.safePoint(Ending{Outcome: Paused, Reason: fmt.Sprintf("no progress for %s: %s", Brief(idle.Round(time.Second)), t.whyIdle())})
@@ -273,7 +273,7 @@ func (t *turn) endSurge() int {
 		t.step(Step{Kind: End, Member: m.ID, Zone: m.Zone, Decrement: true, Why: why})
 	}
 	for _, m := range t.fresh {
-		if surge <= 0 || t.rec.Direction == Back || t.mem.Graduated[m.ID] || !t.mem.Ours[m.ID] {
+		if surge <= 0 || t.rec.Direction == Back || t.mem.Graduated[m.ID] || !t.mem.Ours[m.ID] || t.replacing(m) {
 			continue
 		}
 		if ok := t.known && t.sick(m) == ""; ok && well-1 < t.lim.Floor {
@@ -285,7 +285,7 @@ func (t *turn) endSurge() int {
 	}
 	for _, m := range t.candidates() {
 		ok := t.sick(m) == ""
-		if surge <= 0 || !t.known || m.Protected || ok && (min(healthy, well)-1 < t.lim.Floor || !t.zoneSpares(m.Zone, zones)) {
+		if surge <= 0 || !t.known || m.Protected || t.replacing(m) || ok && (min(healthy, well)-1 < t.lim.Floor || !t.zoneSpares(m.Zone, zones)) {
 			continue
 		}
 		if ok {

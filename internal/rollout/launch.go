@@ -47,7 +47,7 @@ func (t *turn) missing() int { return t.rec.Base - len(t.fresh) - t.coming - t.p
 // that could go now gains nothing; together they cost half the calls. A
 // termination that takes much longer than usual is not waited for.
 func (t *turn) together(want int) bool {
-	if want < t.missing() || t.terminating == 0 || len(t.fresh) > t.ready || t.rec.Direction == Back {
+	if want < t.missing() || t.terminating == 0 || t.unready() > 0 || t.rec.Direction == Back {
 		return false
 	}
 	usual := t.mem.Learnt.or(Typical{Terminate: usualTerminate}).Terminate

@@ -157,6 +157,7 @@ func (t *turn) judgeMember(m Member) {
 	why := t.sick(m)
 	if why == "" {
 		delete(t.mem.SickSince, m.ID)
+		delete(t.mem.Ailing, m.ID)
 		if t.mem.HealthySince[m.ID].IsZero() {
 			t.mem.HealthySince[m.ID] = t.now
 			if first.After(t.rec.Started) || t.mem.Ours[m.ID] {
@@ -176,21 +177,37 @@ func (t *turn) judgeMember(m Member) {
 	if t.mem.Graduated[m.ID] {
 		delete(t.mem.Graduated, m.ID)
 		t.mem.SickSince[m.ID] = t.now
+		t.mem.Falls[m.ID]++
 		t.note("%s was healthy and %s now", m.ID, why)
 	}
 	t.judgeSick(m, first, why)
 }
 
+// mostFalls is how often a new member may be healthy for long enough and then
+// sick again, however shortly. One that goes on like that would begin each bake
+// anew for ever.
+const mostFalls = 3
+
 // judgeSick turns a sick current member into a failure when its time is up.
 func (t *turn) judgeSick(m Member, first time.Time, why string) {
 	late, wasReady := t.mem.SickSince[m.ID]
+	over := t.now.Sub(first) >= t.spec.InstanceTimeout
+	if t.rec.Direction == Back && m.Version.Number != t.rec.Copy && !wasReady && (over || !t.starting(m)) {
+		// An old member that was sick when the rollback began is not its failure.
+		// What it launches itself has the copy's number.
+		t.mem.Ailing[m.ID] = true
+		t.lame++
+		return
+	}
 	switch {
 	case m.State == InService && !m.Healthy:
 		// AWS is about to replace it; waiting would only hide that.
 		t.fail(m.ID, "%s", why)
 	case wasReady && t.now.Sub(late) >= max(t.spec.MinHealthyTime, settle):
 		t.fail(m.ID, "had been healthy and then %s for %s", why, Brief(t.now.Sub(late).Round(time.Second)))
-	case !wasReady && t.now.Sub(first) >= t.spec.InstanceTimeout:
+	case wasReady && t.mem.Falls[m.ID] >= mostFalls:
+		t.fail(m.ID, "was healthy and then not for the %d. time: it %s", t.mem.Falls[m.ID], why)
+	case !wasReady && over:
 		t.fail(m.ID, "%s %s after its launch (instance_timeout is %s)", why, Brief(t.now.Sub(first).Round(time.Second)), Brief(t.spec.InstanceTimeout))
 	}
 }
@@ -223,7 +240,7 @@ func (t *turn) judgeDepartures() {
 		}
 		d, told := t.snap.Departures[id]
 		switch {
-		case told && d.Wanted:
+		case told && (d.Wanted || t.mem.Ailing[id]):
 			t.note("%s is gone: %s", id, d.Text)
 			t.forget(id)
 		case told:
@@ -243,6 +260,8 @@ func (t *turn) forget(id string) {
 	delete(t.mem.HealthySince, id)
 	delete(t.mem.SickSince, id)
 	delete(t.mem.Graduated, id)
+	delete(t.mem.Falls, id)
+	delete(t.mem.Ailing, id)
 	delete(t.mem.Missing, id)
 	delete(t.mem.Failed, id)
 	t.mem.Counted[id] = true

@@ -34,7 +34,7 @@ func (t *turn) checkpointSize() int {
 // baked waits until every new member has been good for d. The bake begins
 // anew when one of them is not.
 func (t *turn) baked(d time.Duration, what string) bool {
-	if t.ready < len(t.fresh) {
+	if t.unready() > 0 {
 		t.mem.BakeSince = time.Time{}
 		return false
 	}
@@ -141,7 +141,7 @@ func (t *turn) exposing() bool {
 // finish bakes once more, puts back what the roll changed, looks at the result
 // and ends the roll.
 func (t *turn) finish() {
-	if !t.known || len(t.stale) > 0 || t.ready < len(t.fresh) || len(t.fresh) < t.rec.Base ||
+	if !t.known || len(t.stale) > 0 || t.unready() > 0 || len(t.fresh) < t.rec.Base ||
 		t.coming+t.planned > 0 || len(t.rec.Intents) > 0 || t.rec.Surge > decrements(t.out.Steps) || !t.rec.Proven {
 		return
 	}
@@ -160,7 +160,7 @@ func (t *turn) finish() {
 		return
 	}
 	if t.rec.Direction == Back {
-		t.conclude(Ending{Outcome: RolledBack, Reason: t.rec.Reason, Quarantine: t.rec.Blame})
+		t.wentBack()
 		return
 	}
 	if len(t.aside) > 0 {
@@ -170,6 +170,30 @@ func (t *turn) finish() {
 		return
 	}
 	t.conclude(Ending{Outcome: Succeeded, Reason: t.replaced()})
+}
+
+// wentBack ends a rollback that is where it was to go.
+func (t *turn) wentBack() {
+	if t.rec.Meant {
+		t.rec.Reason = "" // why it turned back is not why this run has ended
+		t.conclude(Ending{Outcome: Succeeded, Reason: t.ailing(), Quarantine: t.rec.Blame})
+		return
+	}
+	reason := t.rec.Reason
+	if more := t.ailing(); more != "" {
+		reason += "; " + more
+	}
+	t.conclude(Ending{Outcome: RolledBack, Reason: reason, Quarantine: t.rec.Blame})
+}
+
+// ailing tells of old members that a rollback found sick, empty: there are none.
+func (t *turn) ailing() string {
+	for _, m := range t.fresh {
+		if t.mem.Ailing[m.ID] {
+			return fmt.Sprintf("member %s of version %d, which was not healthy when the rollback began, %s", m.ID, m.Version.Number, t.sick(m))
+		}
+	}
+	return ""
 }
 
 // restore gives back our suspensions and the text of the pointer.

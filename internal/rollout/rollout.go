@@ -185,6 +185,9 @@ type Record struct {
 	Target    Version   `json:"to"`
 	Previous  Version   `json:"from"`
 	Direction Direction `json:"dir,omitempty"`
+	// Meant: the present owner was asked for what a rollback that it inherited
+	// goes back to, so that going back is success.
+	Meant bool `json:"meant,omitempty"`
 
 	// NoReturn says why a rollback to Previous would not work; empty: nothing is
 	// known against it.
@@ -242,6 +245,8 @@ type Memory struct {
 	HealthySince map[string]time.Time // current members: healthy at every look since
 	SickSince    map[string]time.Time // had graduated and is not healthy now
 	Graduated    map[string]bool
+	Falls        map[string]int     // how often it had graduated and was sick again
+	Ailing       map[string]bool    // old members that have been sick since a rollback began
 	Announced    map[string]Version // launched by us and not seen yet
 	EndedAt      map[string]time.Time
 	Ours         map[string]bool      // launched by us, by id

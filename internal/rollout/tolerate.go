@@ -44,10 +44,16 @@ func (t *turn) tolerated() bool {
 	return true
 }
 
+// replacing says whether AWS replaces a member by itself, or is about to. It is
+// never ended with decrement: when the replacement is there already, that would
+// leave one too many, for which AWS would pick a healthy victim.
+func (t *turn) replacing(m Member) bool {
+	_, suspended := t.snap.Group.Suspended["ReplaceUnhealthy"]
+	return m.State == InService && !m.Healthy && !suspended
+}
+
 // replaceFailed ends failed new members that the roll tolerates, always for
-// replacement and never with decrement: AWS may be about to replace one by
-// itself, and a decrement on top of that would leave one too many, for which AWS
-// would pick a healthy victim.
+// replacement and never with decrement; see [turn.replacing].
 func (t *turn) replaceFailed() {
 	running := t.soon()
 	for _, f := range t.failures {
