@@ -63,7 +63,9 @@ func wanted(entry journal.Entry, desired int) int {
 
 // forecast looks at the rest that only a roll needs.
 func (r *Roller) forecast(ctx context.Context, q Request, target rollout.Version, wants func(int) int) (rollout.Assessment, error) {
-	snap, err := r.Groups.Observe(ctx, q.Group, everything)
+	look := rollout.Everything(q.Spec)
+	look.Probe = nil // members are asked by rolls only: a plan may be made anywhere
+	snap, err := r.Groups.Observe(ctx, q.Group, look)
 	if err != nil {
 		return rollout.Assessment{}, err
 	}

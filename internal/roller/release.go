@@ -31,7 +31,7 @@ type Settlement struct {
 func (r *Roller) Settle(ctx context.Context, group string, lockTimeout time.Duration) (Settlement, error) {
 	q := Request{Group: group, Spec: rollout.Defaults(), LockTimeout: lockTimeout}
 	o := &owner{Roller: r, q: q, ctx: context.WithoutCancel(ctx), stop: ctx}
-	snap, err := o.look(everything)
+	snap, err := o.look(rollout.Everything(o.q.Spec))
 	if err != nil {
 		return Settlement{}, o.explain(err)
 	}
@@ -88,7 +88,7 @@ func (o *owner) release(snap rollout.Snapshot) (left []string, err error) {
 		if err := o.nap(o.q.Spec.Poll); err != nil {
 			return nil, err
 		}
-		if snap, err = o.look(everything); err != nil {
+		if snap, err = o.look(rollout.Everything(o.q.Spec)); err != nil {
 			return nil, err
 		}
 	}

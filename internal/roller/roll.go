@@ -13,9 +13,6 @@ import (
 	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
 )
 
-// everything is what the first observation of a roll holds.
-var everything = rollout.Look{Targets: true, Activities: true, Versions: true, Refreshes: true, Images: true}
-
 // Roll makes every member of the group run the requested version, and returns
 // when that is so. Anything else is an [*Error]. When ctx ends, the roll comes
 // to a safe point first and returns an error that says what is left.
@@ -73,14 +70,14 @@ func (o *owner) run() (Report, error) {
 			return Report{Outcome: rollout.Succeeded, From: a.Found, To: o.target}, nil
 		}
 	}
-	if len(a.Problems) > 0 {
+	if len(a.Problems)+len(a.Alarms) > 0 {
 		// An interrupted roll's surge is not what others want.
 		if a, err = o.withoutSurge(snap, a); err != nil {
 			return Report{}, err
 		}
 	}
-	if len(a.Problems) > 0 {
-		return Report{}, problem(o.q.Group, a.Problems)
+	if p := append(a.Problems, a.Alarms...); len(p) > 0 {
+		return Report{}, problem(o.q.Group, p)
 	}
 	if !a.Converged {
 		if held, err := o.held(o.ctx, o.q, o.target); err != nil || held.why != "" {
@@ -113,15 +110,19 @@ func (o *owner) withoutSurge(snap rollout.Snapshot, a rollout.Assessment) (rollo
 		return a, err
 	}
 	snap.Group.Desired = wanted(entry, snap.Group.Desired)
-	return rollout.Assess(o.q.Spec, snap, o.target), nil
+	a = rollout.Assess(o.q.Spec, snap, o.target)
+	a.Alarms = nil // they went off since it began: the rule of the roll says what that means
+	return a, nil
 }
 
 // open looks at everything once, before anything is claimed. A group that is
 // not there may just have been created: look again for a little while.
 func (o *owner) open() (rollout.Snapshot, error) {
-	look := everything
+	look := rollout.Everything(o.q.Spec)
 	// Launching first does not ask how old members are.
-	look.Targets = o.q.Spec.MaxHealthy <= 100
+	if o.q.Spec.MaxHealthy > 100 {
+		look.Targets, look.Status, look.Probe = false, false, nil
+	}
 	for try := 1; ; try++ {
 		snap, err := o.look(look)
 		passing := false // a look has waited already
@@ -196,7 +197,7 @@ func (o *owner) inherit(snap rollout.Snapshot) (*rollout.Record, rollout.Snapsho
 		}
 	}
 	if waited {
-		if snap, err = o.look(everything); err != nil {
+		if snap, err = o.look(rollout.Everything(o.q.Spec)); err != nil {
 			return nil, snap, err
 		}
 	}

@@ -21,7 +21,10 @@ type Assessment struct {
 	// could, as far as was looked.
 	NoReturn string
 	Problems []Problem // errors: the group cannot be rolled as things are
-	Warnings []string  // what will be slow or is worth knowing
+	// Alarms are chosen alarms with which no roll begins. They may have changed
+	// by the time of an apply.
+	Alarms   []Problem
+	Warnings []string // what will be slow or is worth knowing
 	Forecast Forecast
 }
 

@@ -204,10 +204,12 @@ func newest(s Snapshot) time.Time {
 func Assess(spec Spec, s Snapshot, target Version) Assessment {
 	g := s.Group
 	a := Assessment{Group: g.Name, Target: target, Found: g.Points, Pointer: g.Pointer, Desired: g.Desired, Max: g.Max}
+	spec.Probe = nil // a plan probes nobody
 	t := newTurn(Input{Spec: spec, Snapshot: s, Record: Record{Target: target}})
 	t.overlay()
 	t.leaveOutUnused()
-	t.known = s.TargetsSeen || !t.needsTargets()
+	t.learnSetup()
+	t.known = t.seen()
 	a.Stale, a.Current = len(t.stale), len(t.fresh)
 	for _, m := range t.stale {
 		if t.known && m.State == InService && t.sick(m) != "" {
@@ -216,13 +218,14 @@ func Assess(spec Spec, s Snapshot, target Version) Assessment {
 	}
 	var problem *Problem
 	a.Limits, problem = spec.Limits(g.Desired, g.Max)
+	a.Alarms = alarmProblems(spec, s)
 	// Nothing can be stale in a group without a launch template, which is not
 	// the same as converged: its problems say what it has instead.
 	a.Converged = target.TemplateID != "" && a.Stale == 0 && spec.same(g.Points, target)
 	if a.Converged {
 		return a
 	}
-	a.Problems = Problems(s)
+	a.Problems = append(Problems(s), t.setupProblems()...)
 	if a.Stale > 0 && spec.OnFailure == Rollback {
 		o := Opening{Spec: spec, Snapshot: s, Target: target}
 		a.NoReturn = noReturn(o, previous(o))
@@ -292,6 +295,7 @@ func (t *turn) warnings(a Assessment) []string {
 	if a.Sick > 0 {
 		out = append(out, fmt.Sprintf("%d of %d members to replace are not healthy now; a failure of the new image cannot be told from that of the environment when more than one in ten is not", a.Sick, a.Stale))
 	}
+	out = append(append(out, t.setupWarnings()...), t.alarmWarnings()...)
 	if a.Limits.Tight && a.Limits.First {
 		out = append(out, fmt.Sprintf("max_healthy_percentage = %d leaves no room for %d members; one is launched beyond them", t.spec.MaxHealthy, a.Desired))
 	}

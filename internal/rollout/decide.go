@@ -46,6 +46,8 @@ func Decide(in Input) Decision {
 		t.advance()
 	}
 	t.schedule()
+	t.out.Look.Attributes = t.needsSetup()
+	t.out.Look = t.spec.Complete(t.out.Look)
 	t.rec.Typical = t.mem.Learnt
 	t.out.Record, t.out.Memory = t.rec, t.mem
 	return t.out
@@ -78,12 +80,17 @@ type turn struct {
 	failures    []failed
 	bound       bool            // launches wait for members that are being ended to be gone
 	skipped     map[string]bool // target groups left out: all their targets are unused
+	condemned   bool            // a check of the group has failed for good in this decision
+	accused     string          // what speaks against the image beyond its members; empty: nothing
+	held        string          // why nothing may be launched or ended now; empty: it may
+	asking      bool            // checks of the group are to be run at once
 }
 
 func newTurn(in Input) *turn {
 	t := &turn{spec: in.Spec, snap: in.Snapshot, rec: in.Record, mem: in.Memory.clone(), now: in.Snapshot.At}
 	t.rec.Intents = slices.Clone(in.Record.Intents)
 	t.rec.Suspended = maps.Clone(in.Record.Suspended)
+	t.rec.Values = maps.Clone(in.Record.Values)
 	t.goal = t.rec.goal()
 	if t.mem.Progress.IsZero() { // the owner's first decision
 		t.mem.Progress = t.now
@@ -126,6 +133,10 @@ func (m Memory) clone() Memory {
 	m.Failed = cloneMap(m.Failed)
 	m.BadZones = cloneMap(m.BadZones)
 	m.Warned = cloneMap(m.Warned)
+	m.Passes = cloneMap(m.Passes)
+	m.Young = cloneMap(m.Young)
+	m.Present = maps.Clone(m.Present)
+	m.Failing = cloneMap(m.Failing)
 	m.Recent = slices.Clone(m.Recent)
 	m.Verify = slices.Clone(m.Verify)
 	m.Strays = slices.Clone(m.Strays)
@@ -151,7 +162,11 @@ func (s Spec) same(v, g Version) bool {
 // advance makes one step forward where nothing forbids it. The order matters:
 // failures before progress, proof before exposure, launches before ends.
 func (t *turn) advance() {
-	if t.superseded() || t.failing() || t.stalled() {
+	if t.superseded() || !t.opened() || t.failing() || t.stalled() {
+		return
+	}
+	if t.held != "" {
+		t.point() // AWS may be launching by itself meanwhile
 		return
 	}
 	t.replaceFailed()
@@ -160,7 +175,9 @@ func (t *turn) advance() {
 		t.publish()
 		return // the copy's number is needed for everything after it
 	}
-	t.checkpoints()
+	if t.checkpoints(); t.condemned {
+		return
+	}
 	t.prove()
 	t.launch()
 	if t.end() {

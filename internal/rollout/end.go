@@ -157,6 +157,9 @@ func (t *turn) healthyByZone() map[string]int {
 // zoneSpares says whether a zone can lose a healthy member: never the last one
 // while its successor there is still to come. Ending first has no successors.
 func (t *turn) zoneSpares(zone string, healthy map[string]int) bool {
+	if least := t.zoneLeast(zone); least > 0 && healthy[zone] <= least {
+		return false
+	}
 	if !t.lim.First || healthy[zone] > 1 {
 		return true
 	}

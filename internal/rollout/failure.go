@@ -10,7 +10,7 @@ import (
 // failing turns failures of new members, or a launch that cannot work, into
 // what the spec wants then.
 func (t *turn) failing() bool {
-	if len(t.failures) == 0 {
+	if len(t.failures) == 0 && t.accused == "" {
 		return false
 	}
 	if !t.known {
@@ -20,10 +20,34 @@ func (t *turn) failing() bool {
 		t.wake(t.now)
 		return true
 	}
-	reason := t.failures[0].text
-	if n := len(t.failures) - 1; n > 0 {
-		reason += fmt.Sprintf(" (and %d more)", n)
+	reason := t.accused
+	if reason == "" {
+		reason = t.failures[0].text
+		if n := len(t.failures) - 1; n > 0 {
+			reason += fmt.Sprintf(" (and %d more)", n)
+		}
 	}
+	if t.rec.Direction == Back {
+		t.rollbackFailed(reason)
+		return true
+	}
+	if t.blameless(reason) {
+		return true
+	}
+	if t.accused == "" && t.tolerated() {
+		return false
+	}
+	if t.accused == "" && t.spec.FailureLimit > 1 {
+		reason += fmt.Sprintf("; %d new members have failed and failure_limit is %d", t.rec.Failed, t.spec.FailureLimit)
+	}
+	t.rec.Blame = true
+	t.giveUp(reason)
+	return true
+}
+
+// blameless comes to a safe point where more than one in ten old members are
+// not healthy either: then the environment is at fault.
+func (t *turn) blameless(reason string) bool {
 	well, old := 0, 0
 	for _, m := range t.stale {
 		if t.starting(m) {
@@ -34,22 +58,10 @@ func (t *turn) failing() bool {
 			well++
 		}
 	}
-	if t.rec.Direction == Back {
-		t.rollbackFailed(reason)
-		return true
-	}
-	if well*10 < old*9 {
-		t.safePoint(Ending{Outcome: Paused, Reason: fmt.Sprintf("%s, but only %d of %d old members are healthy too, so the image is not to blame", reason, well, old)})
-		return true
-	}
-	if t.tolerated() {
+	if well*10 >= old*9 {
 		return false
 	}
-	if t.spec.FailureLimit > 1 {
-		reason += fmt.Sprintf("; %d new members have failed and failure_limit is %d", t.rec.Failed, t.spec.FailureLimit)
-	}
-	t.rec.Blame = true
-	t.giveUp(reason)
+	t.safePoint(Ending{Outcome: Paused, Reason: fmt.Sprintf("%s, but only %d of %d old members are healthy too, so the image is not to blame", reason, well, old)})
 	return true
 }
 
@@ -102,7 +114,10 @@ func (t *turn) turnBack(reason string) {
 		// Members of the previous version have been healthy all along: they need
 		// not prove it anew.
 		if t.known && t.spec.same(m.Version, t.goal) && t.sick(m) == "" {
-			t.mem.FirstSeen[m.ID], t.mem.HealthySince[m.ID] = t.now, t.now.Add(-t.spec.MinHealthyTime)
+			t.mem.FirstSeen[m.ID], t.mem.HealthySince[m.ID] = t.now, t.now.Add(-t.minHealthy())
+			if p := t.spec.Probe; p != nil {
+				t.mem.Passes[m.ID] = p.Passes
+			}
 			t.mem.Graduated[m.ID] = true
 		}
 	}
@@ -178,6 +193,9 @@ func (t *turn) launchFailed() bool {
 }
 
 func (t *turn) whyIdle() string {
+	if t.held != "" {
+		return t.held
+	}
 	for _, p := range blocking {
 		if _, ok := t.snap.Group.Suspended[p]; ok {
 			return "the process " + p + " of the group is suspended"
@@ -316,7 +334,9 @@ func (t *turn) conclude(e Ending) {
 	}
 	parts = append(parts, fmt.Sprintf("the group's template pointer is on %s", t.pointerText()),
 		fmt.Sprintf("desired capacity is %d", t.rec.Base+t.rec.Surge-decrements(t.out.Steps)))
-	e.State = strings.Join(append(parts, e.Left...), ", ") + "."
+	if e.State == "" {
+		e.State = strings.Join(append(parts, e.Left...), ", ") + "."
+	}
 	if e.Next == "" {
 		e.Next = t.next(e)
 	}

@@ -13,6 +13,7 @@ func Predict(spec Spec, s Snapshot, target Version) Forecast {
 	if spec.Match == "" || len(spec.Validate()) > 0 {
 		return Forecast{}
 	}
+	spec.Alarms, spec.Checks = nil, nil // they take no time to speak of
 	m := newModel(s, target)
 	rec := Begin(Opening{Spec: spec, Snapshot: m.observe(s), Target: target, Epoch: 1})
 	var mem Memory
@@ -99,7 +100,10 @@ func (m *model) observe(s Snapshot) Snapshot {
 	for m.launched() < m.group.Desired {
 		m.launch("", m.group.Points)
 	}
-	out := Snapshot{At: m.now, Group: m.group, TargetsSeen: true, ActivitiesSeen: true, Typical: s.Typical}
+	out := Snapshot{
+		At: m.now, Group: m.group, TargetsSeen: true, StatusSeen: true, ProbesSeen: true, ActivitiesSeen: true, Typical: s.Typical,
+		AttributesSeen: s.AttributesSeen, SlowStart: s.SlowStart, Zonal: s.Zonal,
+	}
 	for _, x := range m.members {
 		state, healthy := m.state(x)
 		x.State, x.StateText = state, [...]string{"Pending", "InService", "Terminating", "Other"}[state]
@@ -111,6 +115,17 @@ func (m *model) observe(s Snapshot) Snapshot {
 				word = "healthy"
 			}
 			x.Targets = append(x.Targets, Target{Group: g, State: word})
+		}
+		for _, b := range m.group.Balancers {
+			word := "OutOfService"
+			if healthy {
+				word = "InService"
+			}
+			x.Targets = append(x.Targets, Target{Group: b, State: word})
+		}
+		x.Status, x.Probed, x.Probe = Status{Instance: "initializing", System: "initializing"}, true, "it does not answer yet"
+		if healthy {
+			x.Status, x.Probe = Status{Instance: "ok", System: "ok"}, ""
 		}
 		out.Members = append(out.Members, x.Member)
 	}

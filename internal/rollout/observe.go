@@ -65,77 +65,15 @@ func (t *turn) overlay() {
 
 // judge learns who is healthy, who graduated and who failed.
 func (t *turn) judge() {
-	t.known = t.snap.TargetsSeen || !t.needsTargets()
+	t.known = t.seen()
 	t.leaveOutUnused()
+	t.learnSetup()
+	t.countPasses()
+	t.judgeAlarms()
 	for _, m := range t.fresh {
 		t.judgeMember(m)
 	}
 	t.judgeDepartures()
-}
-
-func (t *turn) needsTargets() bool { return t.spec.LoadBalancer && len(t.snap.Group.TargetGroups) > 0 }
-
-// leaveOutUnused finds target groups no listener uses: all their targets are
-// "unused", and waiting for them would wait for ever.
-func (t *turn) leaveOutUnused() {
-	t.skipped = map[string]bool{}
-	if !t.needsTargets() || !t.snap.TargetsSeen {
-		return
-	}
-	for _, g := range t.snap.Group.TargetGroups {
-		used, targets := false, 0
-		for _, m := range t.snap.Members {
-			for _, tg := range m.Targets {
-				if tg.Group == g {
-					targets++
-					used = used || tg.State != "unused"
-				}
-			}
-		}
-		if targets > 0 && !used {
-			t.skipped[g] = true
-			t.warnOnce("unused "+g, "target group %s is not used by any load balancer listener and is left out of the health checks", g)
-		}
-	}
-}
-
-// sick says why a member is not healthy by the chosen signals; empty: it is.
-// Unknown is not healthy.
-func (t *turn) sick(m Member) string {
-	if m.State != InService {
-		return "is " + m.StateText
-	}
-	if !m.Healthy {
-		return "has the EC2 Auto Scaling health status Unhealthy"
-	}
-	if !t.needsTargets() {
-		return ""
-	}
-	for _, g := range t.snap.Group.TargetGroups {
-		if t.skipped[g] {
-			continue
-		}
-		i := slices.IndexFunc(m.Targets, func(x Target) bool { return x.Group == g })
-		if i < 0 {
-			return "is not registered in target group " + g
-		}
-		if x := m.Targets[i]; x.State != "healthy" {
-			text := fmt.Sprintf("is %s in target group %s", x.State, g)
-			if x.Reason != "" {
-				text += " (" + x.Reason + ")"
-			}
-			return text
-		}
-	}
-	return ""
-}
-
-// starting says whether a member has only just been launched: what its health
-// will be is not known yet.
-func (t *turn) starting(m Member) bool {
-	return m.State == Pending || slices.ContainsFunc(m.Targets, func(x Target) bool {
-		return x.State == "initial" && !t.skipped[x.Group]
-	})
 }
 
 // judgeMember follows one current member from launch to graduation, and after.
@@ -167,7 +105,7 @@ func (t *turn) judgeMember(m Member) {
 				t.mem.Learnt.Healthy = max(t.mem.Learnt.Healthy, t.now.Sub(first)-launch)
 			}
 		}
-		if !t.mem.Graduated[m.ID] && t.now.Sub(t.mem.HealthySince[m.ID]) >= t.spec.MinHealthyTime {
+		if !t.mem.Graduated[m.ID] && t.now.Sub(t.mem.HealthySince[m.ID]) >= t.minHealthy() {
 			t.mem.Graduated[m.ID] = true
 			t.note("%s is healthy", m.ID)
 		}
@@ -203,7 +141,7 @@ func (t *turn) judgeSick(m Member, first time.Time, why string) {
 	case m.State == InService && !m.Healthy:
 		// AWS is about to replace it; waiting would only hide that.
 		t.fail(m.ID, "%s", why)
-	case wasReady && t.now.Sub(late) >= max(t.spec.MinHealthyTime, settle):
+	case wasReady && t.now.Sub(late) >= max(t.minHealthy(), settle):
 		t.fail(m.ID, "had been healthy and then %s for %s", why, Brief(t.now.Sub(late).Round(time.Second)))
 	case wasReady && t.mem.Falls[m.ID] >= mostFalls:
 		t.fail(m.ID, "was healthy and then not for the %d. time: it %s", t.mem.Falls[m.ID], why)
@@ -264,11 +202,13 @@ func (t *turn) forget(id string) {
 	delete(t.mem.Ailing, id)
 	delete(t.mem.Missing, id)
 	delete(t.mem.Failed, id)
+	delete(t.mem.Passes, id)
 	t.mem.Counted[id] = true
 }
 
 // count takes stock after judging, and notices progress.
 func (t *turn) count() {
+	t.judgeYoung()
 	for _, m := range t.stale {
 		if t.known && t.sick(m) == "" {
 			t.healthy++

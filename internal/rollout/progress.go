@@ -20,6 +20,10 @@ func (t *turn) checkpoints() {
 		if !t.baked(c.Bake, fmt.Sprintf("checkpoint %d %%", c.Percentage)) {
 			return
 		}
+		if !t.checked(AtCheckpoint) {
+			return
+		}
+		t.mem.BakeSince = time.Time{}
 		t.rec.Checkpoints++
 		t.note("checkpoint %d %% passed with %d new members healthy", c.Percentage, t.ready)
 	}
@@ -47,8 +51,7 @@ func (t *turn) baked(d time.Duration, what string) bool {
 		t.wake(t.mem.BakeSince.Add(d))
 		return false
 	}
-	t.mem.BakeSince = time.Time{}
-	return true
+	return true // what was baked stays so while the group's checks are run
 }
 
 // prove decides that the target may be seen by launches that are not ours.
@@ -148,12 +151,16 @@ func (t *turn) finish() {
 	if t.rec.Direction != Back && !t.rec.Restoring && !t.baked(t.spec.FinalBake, "final bake") {
 		return
 	}
+	if t.rec.Direction != Back && !t.rec.Restoring && !t.checked(AtEnd) {
+		t.out.Look.Versions = floating(t.rec.Pointer) // what comes next needs it with the answers
+		return
+	}
 	if g := t.snap.Group; floating(t.rec.Pointer) && g.Latest+g.Default == 0 {
 		t.out.Look.Versions = true // what the text found means now
 		t.wake(t.now)
 		return
 	}
-	t.rec.Restoring = true
+	t.rec.Restoring, t.mem.BakeSince = true, time.Time{}
 	t.restore()
 	if len(t.out.Steps) > 0 {
 		t.wake(t.now) // and look at the result

@@ -48,16 +48,29 @@ type Member struct {
 	Version    Version
 	LaunchedAt time.Time // AWS's time; zero: before every known one
 	Protected  bool      // protected from scale-in
-	// Targets are the states in the attached target groups. Meaningful only
-	// where Snapshot.TargetsSeen.
+	// Targets are the states in the attached target groups and classic load
+	// balancers. Meaningful only where Snapshot.TargetsSeen.
 	Targets []Target
+	// Status is what EC2's status checks say. Meaningful only where
+	// Snapshot.StatusSeen.
+	Status Status
+	// Addresses fill the placeholders of a probe's URL; empty ones are not known.
+	Addresses Addresses
+	// Probed: the member was asked in this observation, and Probe says why the
+	// answer was not the expected one; empty: it was.
+	Probed bool
+	Probe  string
 }
 
-// Target is the state of a member in one target group.
+// Target is the state of a member in one target group or classic load balancer.
 type Target struct {
-	Group  string // target group name
-	State  string // AWS's word: initial, healthy, unhealthy, unused, draining, unavailable
+	Group string // name of the target group or classic load balancer
+	// State is AWS's word: initial, healthy, unhealthy, unused, draining,
+	// unavailable; of a classic load balancer InService, OutOfService or Unknown.
+	State  string
 	Reason string // AWS's description, may be empty
+	// Starting: the load balancer has only begun to look at the member.
+	Starting bool
 }
 
 // Group is the Auto Scaling group as seen in one observation.
@@ -77,8 +90,11 @@ type Group struct {
 	// Suspended are the suspended processes with AWS's reason.
 	Suspended    map[string]string
 	TargetGroups []string // names; empty: no target group attached
-	Grace        time.Duration
-	HealthCheck  string // EC2, ELB, …
+	Balancers    []string // names of attached classic load balancers
+	// Warmup is the default instance warmup; zero: none.
+	Warmup      time.Duration
+	Grace       time.Duration
+	HealthCheck string // EC2, ELB, …
 	// Refused names each feature this version of Refit cannot roll yet, in
 	// words for people ("a warm pool"). Empty: none.
 	Refused []string
@@ -111,7 +127,15 @@ type Departure struct {
 // Look says what an observation must hold beyond the group and its members.
 // Each costs calls; see rollouts.md, Snapshots lie.
 type Look struct {
-	Targets    bool // health in the attached target groups
+	// Targets: health. The rule only says whether; [Spec.Complete] fills in by
+	// which signals.
+	Targets    bool // health in the attached target groups and classic load balancers
+	Status     bool // EC2's status checks of the members
+	Probe      *Probe
+	Alarms     []string // states of these CloudWatch alarms
+	Attributes bool     // what is set up for the attached target groups
+	// Inquiry are the checks of the group to run; nil: none.
+	Inquiry    *Inquiry
 	Activities bool // changes of desired and reasons of recent launches and terminations
 	Versions   bool // the template's latest and default version, where the pointer alone does not need them
 	Refreshes  bool // a running instance refresh
@@ -126,6 +150,21 @@ type Snapshot struct {
 	Members []Member
 	// TargetsSeen: Members' Targets were looked up.
 	TargetsSeen bool
+	// StatusSeen and ProbesSeen: Members' Status was looked up, and members were
+	// probed.
+	StatusSeen, ProbesSeen bool
+	// AlarmsSeen: Alarms were looked up. One that is not in it does not exist.
+	AlarmsSeen bool
+	Alarms     map[string]Alarm
+	// AttributesSeen: SlowStart, the longest of the attached target groups, and
+	// Zonal, those of them without cross-zone load balancing, were looked up.
+	AttributesSeen bool
+	SlowStart      time.Duration
+	Zonal          []string
+	// Asked is the moment for which checks of the group were run, empty when
+	// none were; Answers holds what came of each, by name.
+	Asked   Moment
+	Answers map[string]Answer
 	// ActivitiesSeen: Changes, Departures and the launch failure were looked up.
 	ActivitiesSeen bool
 	Changes        []Change             // oldest first
@@ -223,6 +262,12 @@ type Record struct {
 	// ones are history.
 	Started0 time.Time `json:"at0"`
 
+	// Checked: the checks of the group have passed before the first change.
+	// Values are the numbers they gave then, by name, where a later one is judged
+	// against it.
+	Checked bool               `json:"chk,omitempty"`
+	Values  map[string]float64 `json:"v,omitempty"`
+
 	Stale0   int      `json:"st0"`            // stale members at the start
 	Failed   int      `json:"f,omitempty"`    // new members that failed
 	Launched int      `json:"l"`              // members launched by us
@@ -272,7 +317,13 @@ type Memory struct {
 	Recent      []expected
 	Learnt      Typical // in this roll; zero fields: not yet
 	Warned      map[string]bool
-	Unclear     bool // the last decision was taken on a lagging observation
+	Passes      map[string]int       // probes that a member has passed in a row
+	Young       map[string]time.Time // stale members that came during the roll and were never healthy: since when
+	Present     map[string]bool      // stale members that were there at the first look, or healthy since; nil: no look yet
+	Failing     map[string]time.Time // checks of the group that do not pass, at this moment: since when
+	// Setup is what is set up for the attached target groups; nil: not seen yet.
+	Setup   *Setup
+	Unclear bool // the last decision was taken on a lagging observation
 }
 
 // expected is a desired capacity that was right until a change of ours, kept

@@ -37,14 +37,7 @@ func (t *turn) schedule() {
 	// What is not known is looked for early, at the cost of some more looks.
 	typical := t.mem.Learnt.or(Typical{usualLaunch, earliest, earliest})
 	for _, m := range t.fresh {
-		switch {
-		case t.mem.Graduated[m.ID]:
-		case !t.mem.HealthySince[m.ID].IsZero():
-			t.wake(t.mem.HealthySince[m.ID].Add(t.spec.MinHealthyTime))
-		default:
-			// In service is nothing by itself: look when it should be healthy.
-			t.due(t.mem.FirstSeen[m.ID], typical.Launch+t.toHealthy(typical))
-		}
+		t.dueMember(m, typical)
 	}
 	t.dueCapacity(typical)
 	if len(t.rec.Intents) > 0 {
@@ -66,13 +59,27 @@ func (t *turn) schedule() {
 	}
 }
 
+// dueMember wakes for what is due next of a new member.
+func (t *turn) dueMember(m Member, typical Typical) {
+	switch {
+	case t.mem.Graduated[m.ID]:
+	case !t.mem.HealthySince[m.ID].IsZero():
+		t.wake(t.mem.HealthySince[m.ID].Add(t.minHealthy()))
+	case t.mem.Passes[m.ID] > 0:
+		t.wake(t.now.Add(t.spec.Poll)) // it must answer several times in a row
+	default:
+		// In service is nothing by itself: look when it should be healthy.
+		t.due(t.mem.FirstSeen[m.ID], typical.Launch+t.toHealthy(typical))
+	}
+}
+
 // baking says whether new members are only being watched.
 func (t *turn) baking() bool { return !t.mem.BakeSince.IsZero() }
 
 // atOnce says whether the next look may come without the usual pause: a
 // rollback has just been decided, or a step's number is needed to go on.
 func (t *turn) atOnce() bool {
-	return t.deciding(Copy) > 0 || t.rec.Direction == Back && t.rec.Copy == 0 && !t.now.Before(t.mem.LaunchAfter)
+	return t.asking || t.deciding(Copy) > 0 || t.rec.Direction == Back && t.rec.Copy == 0 && !t.now.Before(t.mem.LaunchAfter)
 }
 
 // wantTargets says whether the next look is worth the calls for target health.
@@ -104,7 +111,7 @@ func (t *turn) wantTargets(typical Typical) bool {
 // toHealthy is the usual time from in service to healthy: none where in
 // service is all that is asked.
 func (t *turn) toHealthy(typical Typical) time.Duration {
-	if !t.needsTargets() {
+	if !t.needsSignals() {
 		return 0
 	}
 	return typical.Healthy

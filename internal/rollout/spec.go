@@ -42,7 +42,11 @@ type Spec struct {
 	MaxRunning     int // percentage of base; 0: MaxHealthy + 25
 	Checkpoints    []Checkpoint
 	FinalBake      time.Duration
-	LoadBalancer   bool // members must be healthy in every attached target group
+	LoadBalancer   bool // members must be healthy in every attached target group and classic load balancer
+	EC2Status      bool // members must pass EC2's status checks
+	Probe          *Probe
+	Alarms         []string // names of CloudWatch alarms that must not be in ALARM, at most 10
+	Checks         []Check  // of the whole group, at most 10
 	MinHealthyTime time.Duration
 	// InstanceTimeout bounds the time from a member's launch to its graduation,
 	// and the time a roll may go without progress.
@@ -117,7 +121,7 @@ func (s Spec) Validate() []Problem {
 	if s.Poll <= 0 {
 		add("poll_interval", "is %s; give a positive duration, such as \"5s\"", s.Poll)
 	}
-	return append(p, s.choiceProblems()...)
+	return append(append(p, s.choiceProblems()...), s.signalProblems()...)
 }
 
 func (s Spec) choiceProblems() []Problem {
