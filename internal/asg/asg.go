@@ -9,6 +9,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -88,6 +90,11 @@ func (c *Client) readsELB() []func(*elb.Options) {
 	return []func(*elb.Options){func(o *elb.Options) { o.Retryer = aws.NopRetryer{} }}
 }
 
+// Describe is a group as the API tells it. Errors: [ErrNotFound], what the call gave.
+func (c *Client) Describe(ctx context.Context, name string) (astypes.AutoScalingGroup, error) {
+	return c.describe(ctx, name)
+}
+
 // describe reads one group. The error is [ErrNotFound] when there is none.
 func (c *Client) describe(ctx context.Context, name string) (astypes.AutoScalingGroup, error) {
 	if c.o.Shared {
@@ -117,39 +124,61 @@ const sharedPages = 10
 
 // sharedGroups is one look at all groups, for the Reads of one plan.
 type sharedGroups struct {
-	mu   sync.Mutex
-	at   time.Time
-	all  map[string]astypes.AutoScalingGroup
-	none bool // denied, or too many groups: ask by name
+	mu  sync.Mutex
+	at  time.Time
+	all map[string]astypes.AutoScalingGroup // nil: denied, or too many groups: ask by name
 }
 
 // get finds a group in the shared look, taking one if the last is old. Not ok
 // means to ask by name.
 func (s *sharedGroups) get(ctx context.Context, c *Client, name string) (astypes.AutoScalingGroup, bool) {
+	g, ok := s.everyone(ctx, c)[name]
+	return g, ok
+}
+
+// everyone is the shared look by name, empty where it cannot be had.
+func (s *sharedGroups) everyone(ctx context.Context, c *Client) map[string]astypes.AutoScalingGroup {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if now := c.o.Clock.Now(); s.at.IsZero() || now.Sub(s.at) > sharedFor {
-		s.all, s.none = c.allGroups(ctx)
+		s.all = c.allGroups(ctx)
 		s.at = now
 	}
-	g, ok := s.all[name]
-	return g, ok && !s.none
+	return s.all
 }
 
-func (c *Client) allGroups(ctx context.Context) (all map[string]astypes.AutoScalingGroup, none bool) {
-	all = map[string]astypes.AutoScalingGroup{}
+func (c *Client) allGroups(ctx context.Context) map[string]astypes.AutoScalingGroup {
+	all := map[string]astypes.AutoScalingGroup{}
 	in := &autoscaling.DescribeAutoScalingGroupsInput{MaxRecords: aws.Int32(100)}
 	for range sharedPages {
 		out, err := c.o.AutoScaling.DescribeAutoScalingGroups(ctx, in)
 		if err != nil {
-			return nil, true // by name may be allowed, and will word the error
+			return nil // by name may be allowed, and will word the error
 		}
 		for _, g := range out.AutoScalingGroups {
 			all[aws.ToString(g.AutoScalingGroupName)] = g
 		}
 		if in.NextToken = out.NextToken; aws.ToString(in.NextToken) == "" {
-			return all, false
+			return all
 		}
 	}
-	return nil, true
+	return nil
+}
+
+// Followers are the groups other than except that launch from whatever the
+// newest or the default version of a template is, by name. It reads the shared
+// look at all groups; where that is not to be had, it knows none.
+func (c *Client) Followers(ctx context.Context, templateID, except string) []rollout.Follower {
+	var out []rollout.Follower
+	for name, g := range c.groups.everyone(ctx, c) {
+		spec := template(g)
+		if spec == nil || name == except || aws.ToString(spec.LaunchTemplateId) != templateID {
+			continue
+		}
+		if text := pointerText(spec); strings.HasPrefix(text, "$") {
+			out = append(out, rollout.Follower{Group: name, Pointer: text})
+		}
+	}
+	slices.SortFunc(out, func(a, b rollout.Follower) int { return strings.Compare(a.Group, b.Group) })
+	return out
 }

@@ -37,7 +37,7 @@ type Settings struct {
 	MaxRetries int
 	RetryMode  string // standard or adaptive; empty: AWS_RETRY_MODE, or standard
 	// Endpoints are base URLs by service: autoscaling, ec2,
-	// elasticloadbalancing, s3, ssm, sts. A missing one is taken from
+	// elasticloadbalancing, s3, servicequotas, ssm, sts. A missing one is taken from
 	// AWS_ENDPOINT_URL_<SERVICE> or AWS_ENDPOINT_URL, else it is AWS's own.
 	Endpoints map[string]string
 	// SkipMetadata keeps from asking the EC2 metadata service for credentials,
@@ -127,6 +127,8 @@ func variable(service string) string {
 		return "AUTO_SCALING"
 	case "elasticloadbalancing":
 		return "ELASTIC_LOAD_BALANCING_V2"
+	case "servicequotas":
+		return "SERVICE_QUOTAS"
 	default:
 		return strings.ToUpper(service)
 	}

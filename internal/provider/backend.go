@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-log/tflog"
@@ -21,6 +22,7 @@ import (
 	"github.com/fleetrefit/terraform-provider-refit/internal/clock"
 	"github.com/fleetrefit/terraform-provider-refit/internal/image"
 	"github.com/fleetrefit/terraform-provider-refit/internal/journal"
+	"github.com/fleetrefit/terraform-provider-refit/internal/preflight"
 	"github.com/fleetrefit/terraform-provider-refit/internal/roller"
 )
 
@@ -59,6 +61,7 @@ type clients struct {
 	looks, rolls *asg.Client
 	journal      *journal.Journal
 	docs         *journal.Documents
+	preflight    *preflight.Client
 }
 
 // clients resolves credentials and makes the adapters, once.
@@ -96,6 +99,11 @@ func (b *backend) clients(ctx context.Context) (*clients, error) {
 		journal: journal.New(store, journal.Options{}), docs: journal.NewDocuments(store),
 	}
 	made.images = ami.New(ami.Options{EC2: groups.EC2, Docs: made.docs, Clock: b.clock, Hash: asg.DataHash})
+	made.preflight = preflight.New(preflight.Options{
+		AutoScaling: groups.AutoScaling, EC2: groups.EC2, Groups: made.looks, Clock: b.clock,
+		Quotas:      servicequotas.NewFromConfig(config, func(o *servicequotas.Options) { override(&o.BaseEndpoint, b.source.Endpoint("servicequotas")) }),
+		Credentials: config.Credentials,
+	})
 	b.made = made
 	return made, nil
 }

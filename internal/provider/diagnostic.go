@@ -116,7 +116,7 @@ func permission(err error) string {
 		return "this call"
 	}
 	prefix := map[string]string{
-		"Auto Scaling": "autoscaling", "EC2": "ec2", "Elastic Load Balancing v2": "elasticloadbalancing",
+		"Auto Scaling": "autoscaling", "EC2": "ec2", "Elastic Load Balancing v2": "elasticloadbalancing", "Service Quotas": "servicequotas",
 		"SSM": "ssm", "S3": "s3", "STS": "sts",
 	}[op.ServiceID]
 	if prefix == "" {

@@ -136,6 +136,16 @@ func (h heldSeen) cure() string {
 type rollingPlan struct {
 	model rollingUpdateModel
 	diags diag.Diagnostics
+	// roll is the planned roll; nil: none, or nothing can be said of it yet.
+	roll *plannedRoll
+}
+
+// plannedRoll is a roll as far as a plan knows it.
+type plannedRoll struct {
+	spec       rollout.Spec
+	assessment rollout.Assessment // with its forecast
+	version    int64              // 0: not known, or not made yet
+	image      string             // empty: not known
 }
 
 // planRollingUpdate plans an update from nothing but its arguments: prior
@@ -258,6 +268,8 @@ func (p *rollingPlan) foresee(ctx context.Context, seen *groupSeen, poll time.Du
 	for _, text := range append(seen.Warnings, a.Warnings...) {
 		p.diags.AddWarning("About this roll", roller.Sentence(text))
 	}
+	a.Forecast = f
+	p.roll = planned(spec, a, seen.number(p.model.LaunchTemplateVersion), to.ValueString())
 	if !sure {
 		p.diags.AddWarning("The apply may roll the group", "Its launch template version or image is known only then. If it is not what the members run: "+expected(f))
 		return
@@ -275,6 +287,14 @@ func (p *rollingPlan) foresee(ctx context.Context, seen *groupSeen, poll time.Du
 		"highest_launched": types.Int64Value(int64(f.Highest)),
 		"duration":         types.StringValue(rollout.Brief(f.Duration)),
 	})
+}
+
+func planned(spec rollout.Spec, a rollout.Assessment, version, image string) *plannedRoll {
+	n, err := strconv.ParseInt(version, 10, 64)
+	if err != nil {
+		n = 0
+	}
+	return &plannedRoll{spec: spec, assessment: a, version: n, image: image}
 }
 
 // forecast runs the rules against the group as it was seen. With all, every

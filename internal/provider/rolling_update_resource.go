@@ -19,6 +19,7 @@ import (
 	"github.com/fleetrefit/terraform-provider-refit/internal/asg"
 	"github.com/fleetrefit/terraform-provider-refit/internal/awsconf"
 	"github.com/fleetrefit/terraform-provider-refit/internal/image"
+	"github.com/fleetrefit/terraform-provider-refit/internal/preflight"
 	"github.com/fleetrefit/terraform-provider-refit/internal/roller"
 	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
 )
@@ -289,6 +290,9 @@ func (r *rollingUpdate) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 	}
 	p := planRollingUpdate(ctx, prior, plan, recall[groupSeen](ctx, req.Private), poll)
 	resp.Diagnostics.Append(p.diags...)
+	if p.roll != nil && !p.diags.HasError() {
+		resp.Diagnostics.Append(r.preflight(ctx, plan.AutoscalingGroupName.ValueString(), *p.roll)...)
+	}
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, p.model)...)
 }
 
@@ -346,6 +350,35 @@ func (r *rollingUpdate) foresee(ctx context.Context, plan rollingUpdateModel) di
 	}
 	for _, text := range append(s.seen.Warnings, a.Warnings...) {
 		diags.AddWarning("About this roll", roller.Sentence(text))
+	}
+	a.Forecast = f
+	return append(diags, r.preflight(ctx, q.Group, *planned(q.Spec, a, s.seen.number(plan.LaunchTemplateVersion), to))...)
+}
+
+// preflight looks at what surrounds the group of a planned roll. It words
+// diagnostics and plans nothing: what it reads may be different at the next look.
+func (r *rollingUpdate) preflight(ctx context.Context, group string, roll plannedRoll) diag.Diagnostics {
+	if r.backend == nil || roll.assessment.Stale == 0 {
+		return nil
+	}
+	ctx = awsconf.Context(ctx)
+	what := fmt.Sprintf("roll Auto Scaling group %q", group)
+	c, err := r.backend.clients(ctx)
+	var snap rollout.Snapshot
+	if err == nil {
+		snap, err = c.looks.Observe(ctx, group, rollout.Look{})
+	}
+	if isGone(err) {
+		return nil
+	}
+	if err != nil {
+		return diag.Diagnostics{unable(what, err, unchanged)}
+	}
+	facts := c.preflight.Observe(ctx, preflight.Ask{Group: group, Version: roll.version, Image: roll.image})
+	found, warnings := rollout.Preflight(roll.spec, snap, facts, roll.assessment)
+	diags := problems("Unable to "+what, found)
+	for _, w := range warnings {
+		diags.AddWarning("About this roll", roller.Sentence(w))
 	}
 	return diags
 }

@@ -1,0 +1,292 @@
+package rollout
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Facts are what surrounds a group and can slow or stop a roll of it. Each is
+// read once, before a roll, and only where a roll is due. The zero value of a
+// fact means that nothing is known of it, and nothing is said about it then.
+type Facts struct {
+	Hooks []Hook
+	// Free are the free addresses of the group's subnets, by zone.
+	Free map[string]int
+	// Quota is the limit of vCPUs that the group's instance types count towards.
+	Quota Quota
+	// Types are the instance types that members are launched with.
+	Types []InstanceType
+	// Image is the image to roll to.
+	Image ImageFact
+	// Followers are other groups whose pointer floats over the same template.
+	Followers []Follower
+	// Due are the scheduled actions of the next day, soonest first.
+	Due []ScheduledAction
+	// Policies are the names of the policies that scale the group by themselves.
+	Policies []string
+	// Shift describes a zonal shift that is in effect.
+	Shift string
+	// MaxLifetime is after how long AWS replaces a member by itself.
+	MaxLifetime time.Duration
+	// Rebalance: AWS replaces spot members at risk, up to a tenth above desired.
+	Rebalance bool
+	// Denied are permissions that a dry run found missing, in AWS's words.
+	Denied []string
+	// Expires is when the credentials end that the roll would use.
+	Expires time.Time
+	// Unread names what could not be read, with AWS's reason.
+	Unread []string
+}
+
+// Hook is a lifecycle hook.
+type Hook struct {
+	Name      string
+	Launching bool          // otherwise terminating
+	Timeout   time.Duration // until it goes on by itself
+}
+
+// Quota is a limit of vCPUs and what of it is in use.
+type Quota struct {
+	Name        string
+	Limit, Used int // vCPUs; Limit 0: not known
+}
+
+// InstanceType is what an image has to fit.
+type InstanceType struct {
+	Name          string
+	VCPUs         int
+	Architectures []string
+	BootModes     []string // empty: not known
+}
+
+// ImageFact is what is known of an image before members are launched from it.
+type ImageFact struct {
+	ID           string
+	Missing      bool // it does not exist, or is not shared with this account
+	State        string
+	Reason       string // AWS's, where the state is not available
+	Architecture string
+	BootMode     string // empty: the type's own
+	Deprecated   bool
+}
+
+// Follower is a group that launches from whatever its pointer means then.
+type Follower struct{ Group, Pointer string }
+
+// ScheduledAction is a change of size that a schedule will make.
+type ScheduledAction struct {
+	Name    string
+	At      time.Time
+	Desired int // −1: it leaves the desired capacity
+}
+
+// Preflight says what in a group's surroundings makes a roll impossible, and
+// what will slow it or is worth knowing. a and fc are what [Assess] and
+// [Predict] found. It says nothing where nothing is stale.
+func Preflight(spec Spec, s Snapshot, f Facts, a Assessment) (problems []Problem, warnings []string) {
+	if a.Stale == 0 {
+		return nil, nil
+	}
+	p := preflight{spec: spec, snap: s, facts: f, a: a}
+	p.image()
+	p.hooks()
+	p.room()
+	p.access()
+	p.others()
+	p.around()
+	if len(f.Unread) > 0 {
+		p.warn("not everything could be checked beforehand: %s", strings.Join(f.Unread, "; "))
+	}
+	return p.problems, p.warnings
+}
+
+type preflight struct {
+	spec     Spec
+	snap     Snapshot
+	facts    Facts
+	a        Assessment
+	problems []Problem
+	warnings []string
+}
+
+func (p *preflight) fail(field, format string, a ...any) {
+	p.problems = append(p.problems, Problem{Field: field, Text: fmt.Sprintf(format, a...)})
+}
+
+func (p *preflight) warn(format string, a ...any) {
+	p.warnings = append(p.warnings, fmt.Sprintf(format, a...))
+}
+
+// image says whether members could be launched from the image at all.
+func (p *preflight) image() {
+	i := p.facts.Image
+	switch {
+	case i.ID == "":
+		return
+	case i.Missing:
+		p.fail("image_id", "is %s, which does not exist or is not shared with this account; share it, or roll to another image", i.ID)
+		return
+	case i.State != "" && i.State != "available":
+		why := ""
+		if i.Reason != "" {
+			why = " (" + i.Reason + ")"
+		}
+		p.fail("image_id", "is %s, which is %s%s and cannot be launched; wait until it is available, or roll to another image", i.ID, i.State, why)
+	}
+	if i.Deprecated {
+		p.warn("image %s is deprecated", i.ID)
+	}
+	for _, t := range p.facts.Types {
+		if i.Architecture != "" && len(t.Architectures) > 0 && !slices.Contains(t.Architectures, i.Architecture) {
+			p.fail("image_id", "is %s for %s, and instance type %s is %s; roll to an image for that architecture, or change the instance type",
+				i.ID, i.Architecture, t.Name, strings.Join(t.Architectures, " or "))
+		}
+		if (i.BootMode == "uefi" || i.BootMode == "legacy-bios") && len(t.BootModes) > 0 && !slices.Contains(t.BootModes, i.BootMode) {
+			p.fail("image_id", "is %s, which boots with %s, and instance type %s boots with %s only; roll to an image with another boot mode, or change the instance type",
+				i.ID, i.BootMode, t.Name, strings.Join(t.BootModes, " or "))
+		}
+	}
+}
+
+// hooks compares what may hold a member with the time it is given.
+func (p *preflight) hooks() {
+	var launch time.Duration
+	var names []string
+	for _, h := range p.facts.Hooks {
+		if h.Launching {
+			launch += h.Timeout
+			names = append(names, h.Name)
+		} else {
+			p.warn("lifecycle hook %s may hold each member that is ended for up to %s", h.Name, Brief(h.Timeout))
+		}
+	}
+	// The grace period begins after the hooks: the sum is what AWS itself allows a
+	// new member. Hooks usually complete long before their timeout, so a shorter
+	// instance_timeout may be meant, and is no error.
+	if longest := launch + p.snap.Group.Grace; len(names) > 0 && p.spec.InstanceTimeout <= longest {
+		p.warn("instance_timeout is %s, and AWS gives a new member %s itself: the timeouts of its launch hooks (%s) and the health check grace period; "+
+			"one that is still in a hook after instance_timeout counts as failed", Brief(p.spec.InstanceTimeout), Brief(longest), strings.Join(names, ", "))
+	}
+	if p.snap.Group.HealthCheck != "" && p.snap.Group.HealthCheck != "EC2" && p.snap.Group.Grace == 0 {
+		p.warn("the group has health check type %s and no grace period, so EC2 Auto Scaling may replace new members before they can be healthy", p.snap.Group.HealthCheck)
+	}
+}
+
+// more is how many members a roll has running at once beyond those that run now.
+func (p *preflight) more() int {
+	n := 0
+	for _, m := range p.snap.Members {
+		if m.State != Terminating {
+			n++
+		}
+	}
+	return max(min(p.a.Limits.Running-n, p.a.Stale), 0)
+}
+
+// room compares the members that a roll adds with max size, quota and addresses.
+func (p *preflight) room() {
+	l := p.a.Limits
+	asked := p.a.Desired * p.spec.MaxHealthy / 100
+	if l.Ceiling < asked && p.a.Max < asked {
+		p.warn("max_healthy_percentage = %d would allow %d launched members, and the group's max size allows %d; the roll is slower by that",
+			p.spec.MaxHealthy, asked, l.Ceiling)
+	}
+	more := p.more()
+	size := 0
+	for _, t := range p.facts.Types {
+		size = max(size, t.VCPUs)
+	}
+	if q := p.facts.Quota; q.Limit > 0 && size > 0 {
+		switch left := max(q.Limit-q.Used, 0) / size; {
+		case left == 0 && l.First:
+			p.fail("max_healthy_percentage", "is %d, which launches before it ends, and the quota %q of %d vCPUs has %d in use, so that no member can be added; "+
+				"raise the quota, or lower min_healthy_percentage and set max_healthy_percentage = 100 so that members are ended first", p.spec.MaxHealthy, q.Name, q.Limit, q.Used)
+		case left < more && l.First:
+			p.warn("the quota %q of %d vCPUs has %d in use and room for %d more members, where the roll would add up to %d; it is slower by that", q.Name, q.Limit, q.Used, left, more)
+		}
+	}
+	p.addresses(more)
+}
+
+func (p *preflight) addresses(more int) {
+	if p.facts.Free == nil {
+		return
+	}
+	all := 0
+	var empty []string
+	for _, z := range slices.Sorted(maps.Keys(p.facts.Free)) {
+		all += p.facts.Free[z]
+		if p.facts.Free[z] == 0 {
+			empty = append(empty, z)
+		}
+	}
+	switch {
+	case all == 0 && p.a.Limits.First:
+		p.fail("max_healthy_percentage", "is %d, which launches before it ends, and the group's subnets have no free address; free some, add a subnet, "+
+			"or lower min_healthy_percentage and set max_healthy_percentage = 100 so that members are ended first", p.spec.MaxHealthy)
+	case all < more:
+		p.warn("the group's subnets have %d free addresses, where the roll would add up to %d members; it is slower by that", all, more)
+	case len(empty) > 0:
+		p.warn("the group's subnets in %s have no free address; new members go to the other zones", strings.Join(empty, ", "))
+	}
+}
+
+// access says what the caller lacks to make the roll, or to end it.
+func (p *preflight) access() {
+	for _, d := range p.facts.Denied {
+		p.fail("", "a permission is missing that launching from the template needs: %s", d)
+	}
+	if e := p.facts.Expires; !e.IsZero() && p.a.Forecast.Duration > 0 {
+		if left := e.Sub(p.snap.At); left < p.a.Forecast.Duration+expiryMargin {
+			p.warn("the credentials end at %s, in %s, and the roll takes about %s; it would pause in order before that, and the next apply would continue it",
+				e.UTC().Format("15:04 MST"), Brief(left.Round(time.Minute)), Brief(p.a.Forecast.Duration))
+		}
+	}
+}
+
+// expiryMargin is how long before the end of its credentials a roll comes to a
+// safe point.
+const expiryMargin = 5 * time.Minute
+
+// others says who else would act on the group, or follows what the roll changes.
+func (p *preflight) others() {
+	end := p.snap.At.Add(p.a.Forecast.Duration)
+	for _, d := range p.facts.Due {
+		if d.At.After(end) {
+			continue
+		}
+		what := "changes the group's size"
+		if d.Desired >= 0 {
+			what = fmt.Sprintf("sets the desired capacity to %d", d.Desired)
+		}
+		p.warn("the scheduled action %s %s at %s, which the roll follows", d.Name, what, d.At.UTC().Format("15:04 MST"))
+	}
+	if len(p.facts.Followers) > 0 {
+		var names []string
+		for _, f := range p.facts.Followers {
+			names = append(names, f.Group+" ("+f.Pointer+")")
+		}
+		p.warn("other groups follow the same launch template and launch from its new version without a roll: %s", few(names))
+	}
+}
+
+// around says what AWS itself does to the group meanwhile.
+func (p *preflight) around() {
+	if p.facts.Shift != "" {
+		p.fail("", "a zonal shift is in effect (%s), and a roll would move members at the worst moment; wait for its end", p.facts.Shift)
+	}
+	if p.facts.Rebalance {
+		p.warn("capacity rebalancing is on: EC2 Auto Scaling may launch up to a tenth more than desired by itself")
+	}
+	if p.facts.MaxLifetime > 0 {
+		p.warn("EC2 Auto Scaling replaces members older than %s by itself", Brief(p.facts.MaxLifetime))
+	}
+	for _, name := range []string{"HealthCheck", "ReplaceUnhealthy"} {
+		if _, ok := p.snap.Group.Suspended[name]; ok {
+			p.warn("the process %s of the group is suspended, so EC2 Auto Scaling does not replace members that fail", name)
+		}
+	}
+}
