@@ -30,7 +30,6 @@ func (b *backend) survey(ctx context.Context, c *clients, r *roller.Roller, q ro
 	s := survey{seen: &groupSeen{
 		Points:  snap.Group.Points.Number,
 		Desired: snap.Group.Desired, Max: snap.Group.Max, Targets: len(snap.Group.TargetGroups) > 0,
-		Times: [3]int{int(snap.Typical.Launch.Seconds()), int(snap.Typical.Healthy.Seconds()), int(snap.Typical.Terminate.Seconds())},
 	}}
 	// Everything that keeps any roll of this group from starting, whatever to.
 	for _, p := range rollout.Problems(snap) {
@@ -47,6 +46,8 @@ func (b *backend) survey(ctx context.Context, c *clients, r *roller.Roller, q ro
 	case err != nil:
 		return survey{}, err
 	}
+	lately := snap.Typical.Or(s.assessment.Known)
+	s.seen.Times = [3]int{int(lately.Launch.Seconds()), int(lately.Healthy.Seconds()), int(lately.Terminate.Seconds())}
 	s.seen.Desired = s.assessment.Desired // without what an unfinished roll has added
 	s.seen.Converged = s.assessment.Converged
 	s.seen.Target, s.seen.Image = s.assessment.Target.Number, s.assessment.Target.Image

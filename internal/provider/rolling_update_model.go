@@ -156,18 +156,23 @@ func lastRoll(r roller.Report) types.Object {
 	if r.Reason != "" {
 		reason = types.StringValue(clip(r.Reason, 500))
 	}
+	foreseen := types.StringNull()
+	if r.Foreseen > 0 {
+		foreseen = types.StringValue(rollout.Brief(r.Foreseen))
+	}
 	return types.ObjectValueMust(lastRollTypes, map[string]attr.Value{
-		"outcome":      types.StringValue(string(r.Outcome)),
-		"from_version": versionNumber(r.From),
-		"to_version":   versionNumber(r.To),
-		"from_image":   optional(r.From.Image),
-		"to_image":     optional(r.To.Image),
-		"started":      types.StringValue(r.Started.UTC().Format(time.RFC3339)),
-		"duration":     types.StringValue(rollout.Brief(r.Duration.Round(time.Second))),
-		"launched":     types.Int64Value(int64(r.Launched)),
-		"ended":        types.Int64Value(int64(r.Ended)),
-		"failed":       types.Int64Value(int64(r.Failed)),
-		"reason":       reason,
+		"forecast_duration": foreseen,
+		"outcome":           types.StringValue(string(r.Outcome)),
+		"from_version":      versionNumber(r.From),
+		"to_version":        versionNumber(r.To),
+		"from_image":        optional(r.From.Image),
+		"to_image":          optional(r.To.Image),
+		"started":           types.StringValue(r.Started.UTC().Format(time.RFC3339)),
+		"duration":          types.StringValue(rollout.Brief(r.Duration.Round(time.Second))),
+		"launched":          types.Int64Value(int64(r.Launched)),
+		"ended":             types.Int64Value(int64(r.Ended)),
+		"failed":            types.Int64Value(int64(r.Failed)),
+		"reason":            reason,
 	})
 }
 

@@ -193,10 +193,12 @@ func rollingUpdateComputed() map[string]schema.Attribute {
 				"to_image":     computed("Image of the latter."),
 				"started":      computed("When it began, in RFC 3339."),
 				"duration":     computed("How long it took."),
-				"launched":     number("Members launched."),
-				"ended":        number("Members ended."),
-				"failed":       number("New members that failed."),
-				"reason":       computed("Why it did not succeed, or what failed on the way. Null when nothing did."),
+				"forecast_duration": computed("How long the forecast made at its start said it would take. Null where none was made: after an " +
+					"interruption, say."),
+				"launched": number("Members launched."),
+				"ended":    number("Members ended."),
+				"failed":   number("New members that failed."),
+				"reason":   computed("Why it did not succeed, or what failed on the way. Null when nothing did."),
 			},
 		},
 	}
@@ -209,6 +211,6 @@ var forecastTypes = map[string]attr.Type{
 
 var lastRollTypes = map[string]attr.Type{
 	"outcome": types.StringType, "from_version": types.StringType, "to_version": types.StringType, "from_image": types.StringType,
-	"to_image": types.StringType, "started": types.StringType, "duration": types.StringType, "launched": types.Int64Type,
+	"to_image": types.StringType, "started": types.StringType, "duration": types.StringType, "forecast_duration": types.StringType, "launched": types.Int64Type,
 	"ended": types.Int64Type, "failed": types.Int64Type, "reason": types.StringType,
 }

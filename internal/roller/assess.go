@@ -32,7 +32,12 @@ func (r *Roller) Assess(ctx context.Context, q Request) (rollout.Assessment, err
 		return wanted(entry, desired) // an unfinished roll's surge is not what others want
 	}
 	snap.Group.Desired = wants(snap.Group.Desired)
+	var last rollout.Record
+	if found {
+		_ = json.Unmarshal(entry.Record, &last) // else there is nothing to learn from it
+	}
 	a := rollout.Assess(q.Spec, snap, target)
+	a.Known = last.Typical
 	if a.Converged {
 		if found && entry.State == journal.Paused {
 			a.Converged = false
@@ -47,7 +52,7 @@ func (r *Roller) Assess(ctx context.Context, q Request) (rollout.Assessment, err
 	if a.Held = h.why; err != nil || a.Held != "" {
 		return a, err
 	}
-	return r.forecast(ctx, q, target, wants)
+	return r.forecast(ctx, q, a, wants)
 }
 
 // wanted is the part of desired that others want, as far as the record of an
@@ -62,7 +67,7 @@ func wanted(entry journal.Entry, desired int) int {
 }
 
 // forecast looks at the rest that only a roll needs.
-func (r *Roller) forecast(ctx context.Context, q Request, target rollout.Version, wants func(int) int) (rollout.Assessment, error) {
+func (r *Roller) forecast(ctx context.Context, q Request, before rollout.Assessment, wants func(int) int) (rollout.Assessment, error) {
 	look := rollout.Everything(q.Spec)
 	look.Probe = nil // members are asked by rolls only: a plan may be made anywhere
 	snap, err := r.Groups.Observe(ctx, q.Group, look)
@@ -70,9 +75,11 @@ func (r *Roller) forecast(ctx context.Context, q Request, target rollout.Version
 		return rollout.Assessment{}, err
 	}
 	snap.Group.Desired = wants(snap.Group.Desired)
-	a := rollout.Assess(q.Spec, snap, target)
+	snap.Typical = snap.Typical.Or(before.Known)
+	a := rollout.Assess(q.Spec, snap, before.Target)
+	a.Known = before.Known
 	if len(a.Problems) == 0 && a.Stale > 0 {
-		a.Forecast = rollout.Predict(q.Spec, snap, target)
+		a.Forecast = rollout.Predict(q.Spec, snap, before.Target)
 	}
 	return a, nil
 }

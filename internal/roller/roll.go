@@ -464,7 +464,7 @@ func (o *owner) left(e rollout.Ending) bool {
 func (o *owner) report() Report {
 	r := Report{
 		Outcome: o.rec.Outcome, From: o.rec.Previous, To: o.rec.Target, Started: o.rec.Started, Launched: o.rec.Launched, Ended: o.rec.Ended, Failed: o.rec.Failed,
-		Counts: o.rec.Counts, Reason: o.rec.Reason, Warnings: o.warnings,
+		Foreseen: o.rec.Foreseen, Counts: o.rec.Counts, Reason: o.rec.Reason, Warnings: o.warnings,
 	}
 	if o.rec.Meant {
 		r.From, r.To = o.rec.Target, o.target // it was asked to go back

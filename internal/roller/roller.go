@@ -84,6 +84,7 @@ type Report struct {
 	From, To        rollout.Version
 	Started         time.Time
 	Duration        time.Duration
+	Foreseen        time.Duration // how long the forecast at the start said; 0: it made none
 	Launched, Ended int
 	Failed          int // new members that failed, within failure_limit or not
 	Counts          rollout.Counts

@@ -22,6 +22,10 @@ func (o *owner) begin(snap rollout.Snapshot, inherited *rollout.Record) {
 		}
 	}
 	o.rec = rollout.Begin(open)
+	if inherited == nil {
+		snap.Typical = snap.Typical.Or(open.Known)
+		o.rec.Foreseen = rollout.Predict(o.q.Spec, snap, o.target).Duration
+	}
 }
 
 // overtaken says whether the roll that was waited for leaves nothing to roll: it

@@ -26,6 +26,8 @@ type Assessment struct {
 	Alarms   []Problem
 	Warnings []string // what will be slow or is worth knowing
 	Forecast Forecast
+	// Known is what the last roll of the group learnt; zero: nothing.
+	Known Typical
 }
 
 // Forecast is how a roll is expected to go when nothing fails.

@@ -99,9 +99,9 @@ func newTurn(in Input) *turn {
 		}
 	}
 	if t.snap.ActivitiesSeen {
-		t.mem.Learnt = t.mem.Learnt.or(t.snap.Typical)
+		t.mem.Learnt = t.mem.Learnt.Or(t.snap.Typical)
 	}
-	t.mem.Learnt = t.mem.Learnt.or(t.rec.Typical)
+	t.mem.Learnt = t.mem.Learnt.Or(t.rec.Typical)
 	return t
 }
 

@@ -59,11 +59,8 @@ type modelMember struct {
 }
 
 func newModel(s Snapshot, target Version) *model {
-	m := &model{now: s.At, target: target, group: s.Group, basis: "stated defaults"}
-	if s.Typical.Launch > 0 {
-		m.basis = "this group's recent scaling activities"
-	}
-	m.typical = s.Typical.or(Typical{usualLaunch, usualHealthy, usualTerminate})
+	m := &model{now: s.At, target: target, group: s.Group, basis: s.Typical.basis()}
+	m.typical = s.Typical.Or(Typical{usualLaunch, usualHealthy, usualTerminate})
 	for _, x := range s.Members {
 		if x.State == Terminating || x.State == Other {
 			continue
@@ -75,6 +72,20 @@ func newModel(s Snapshot, target Version) *model {
 	// Suspending and resuming cost no time.
 	m.group.Suspended = map[string]string{"AZRebalance": "", "InstanceRefresh": ""}
 	return m
+}
+
+// basis says where durations come from, for people. Launch and termination are
+// learnt from scaling activities, the time to healthy from rolls only.
+func (t Typical) basis() string {
+	switch {
+	case t.Launch > 0 && t.Healthy > 0:
+		return "this group's recent scaling activities and its last roll"
+	case t.Launch > 0:
+		return "this group's recent scaling activities; the time to healthy is a stated default"
+	case t.Healthy > 0:
+		return "this group's last roll; launch and termination are stated defaults"
+	}
+	return "stated defaults"
 }
 
 // state is where a member stands now.

@@ -52,13 +52,20 @@ func TestPredict_bakes(t *testing.T) {
 
 func TestPredict_basis(t *testing.T) {
 	t.Parallel()
-	s := group(4)
-	if got := rollout.Predict(spec(100, 150), s, target).Basis; got != "this group's recent scaling activities" {
-		t.Errorf("basis = %q", got)
-	}
-	s.Typical = rollout.Typical{}
-	if got := rollout.Predict(spec(100, 150), s, target).Basis; got != "stated defaults" {
-		t.Errorf("basis = %q", got)
+	for _, c := range []struct {
+		known rollout.Typical
+		want  string
+	}{
+		{rollout.Typical{Launch: 1, Healthy: 1, Terminate: 1}, "this group's recent scaling activities and its last roll"},
+		{rollout.Typical{Launch: 1, Terminate: 1}, "this group's recent scaling activities; the time to healthy is a stated default"},
+		{rollout.Typical{Healthy: 1}, "this group's last roll; launch and termination are stated defaults"},
+		{rollout.Typical{}, "stated defaults"},
+	} {
+		s := group(4)
+		s.Typical = c.known
+		if got := rollout.Predict(spec(100, 150), s, target).Basis; got != c.want {
+			t.Errorf("basis with %+v = %q, want %q", c.known, got, c.want)
+		}
 	}
 }
 

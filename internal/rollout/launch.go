@@ -50,7 +50,7 @@ func (t *turn) together(want int) bool {
 	if want < t.missing() || t.terminating == 0 || t.unready() > 0 || t.rec.Direction == Back {
 		return false
 	}
-	usual := t.mem.Learnt.or(Typical{Terminate: usualTerminate}).Terminate
+	usual := t.mem.Learnt.Or(Typical{Terminate: usualTerminate}).Terminate
 	return t.now.Sub(t.oldestEnd()) < 2*usual
 }
 

@@ -101,7 +101,7 @@ func (t *turn) judgeMember(m Member) {
 			if first.After(t.rec.Started) || t.mem.Ours[m.ID] {
 				// The latest of a batch counts: the next one is looked at when all of
 				// it should be there.
-				launch := t.mem.Learnt.or(Typical{Launch: usualLaunch}).Launch
+				launch := t.mem.Learnt.Or(Typical{Launch: usualLaunch}).Launch
 				t.mem.Learnt.Healthy = max(t.mem.Learnt.Healthy, t.now.Sub(first)-launch)
 			}
 		}
@@ -242,8 +242,8 @@ func (t *turn) count() {
 	t.rec.Counts = c
 }
 
-// or fills what is not known yet.
-func (t Typical) or(other Typical) Typical {
+// Or fills what is not known with what other says.
+func (t Typical) Or(other Typical) Typical {
 	if t.Launch == 0 {
 		t.Launch = other.Launch
 	}

@@ -268,17 +268,20 @@ type Record struct {
 	Checked bool               `json:"chk,omitempty"`
 	Values  map[string]float64 `json:"v,omitempty"`
 
-	Stale0   int      `json:"st0"`            // stale members at the start
-	Failed   int      `json:"f,omitempty"`    // new members that failed
-	Launched int      `json:"l"`              // members launched by us
-	Ended    int      `json:"x"`              // members ended by us
-	Reason   string   `json:"why,omitempty"`  // first failure, for people
-	Blame    bool     `json:"bad,omitempty"`  // the target is at fault: quarantine it
-	Last     string   `json:"last,omitempty"` // newest event, for people
-	Counts   Counts   `json:"c"`
-	Typical  Typical  `json:"typ"`           // learnt, for the next roll of the group
-	Outcome  Outcome  `json:"end,omitempty"` // empty while it goes on
-	Intents  []Intent `json:"in,omitempty"`
+	Stale0   int     `json:"st0"`            // stale members at the start
+	Failed   int     `json:"f,omitempty"`    // new members that failed
+	Launched int     `json:"l"`              // members launched by us
+	Ended    int     `json:"x"`              // members ended by us
+	Reason   string  `json:"why,omitempty"`  // first failure, for people
+	Blame    bool    `json:"bad,omitempty"`  // the target is at fault: quarantine it
+	Last     string  `json:"last,omitempty"` // newest event, for people
+	Counts   Counts  `json:"c"`
+	Typical  Typical `json:"typ"` // learnt, for the next roll of the group
+	// Foreseen is how long the forecast made at the start said it would take;
+	// 0: it made none. Stops and waits between owners are not in it.
+	Foreseen time.Duration `json:"fc,omitempty"`
+	Outcome  Outcome       `json:"end,omitempty"` // empty while it goes on
+	Intents  []Intent      `json:"in,omitempty"`
 }
 
 // Memory is what an owner remembers between its looks and a successor rebuilds

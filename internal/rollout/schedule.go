@@ -35,7 +35,7 @@ func (t *turn) schedule() {
 		return
 	}
 	// What is not known is looked for early, at the cost of some more looks.
-	typical := t.mem.Learnt.or(Typical{usualLaunch, earliest, earliest})
+	typical := t.mem.Learnt.Or(Typical{usualLaunch, earliest, earliest})
 	for _, m := range t.fresh {
 		t.dueMember(m, typical)
 	}
