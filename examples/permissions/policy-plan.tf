@@ -7,11 +7,17 @@ data "aws_iam_policy_document" "refit_plan" {
     actions = [
       "autoscaling:DescribeAutoScalingGroups",
       "autoscaling:DescribeInstanceRefreshes",
+      "autoscaling:DescribeLifecycleHooks",
+      "autoscaling:DescribePolicies",
       "autoscaling:DescribeScalingActivities",
+      "autoscaling:DescribeScheduledActions",
       "ec2:DescribeImages",
       "ec2:DescribeInstanceTypes",
+      "ec2:DescribeInstances",
       "ec2:DescribeLaunchTemplateVersions",
+      "ec2:DescribeSubnets",
       "elasticloadbalancing:DescribeTargetHealth",
+      "servicequotas:GetServiceQuota",
     ]
   }
 

@@ -31,6 +31,7 @@ const (
 // The rows of the table.
 const (
 	planRoll, planImage = "planning `refit_asg_rolling_update`", "planning `refit_ami_refresh`"
+	beforeRoll          = "looking at what surrounds a group before a roll"
 	makeVersion         = "applying `refit_ami_refresh`"
 	rollGroup           = "rolling"
 	targetGroups        = "groups with target groups"
@@ -49,7 +50,7 @@ const (
 
 // recorded are all rows: one that no test records would say what nobody knows.
 var recorded = []string{
-	planRoll, planImage, makeVersion, rollGroup, targetGroups, launchFirst, raiseDesired, rollBack, onDefault,
+	planRoll, beforeRoll, planImage, makeVersion, rollGroup, targetGroups, launchFirst, raiseDesired, rollBack, onDefault,
 	readSSM, readS3, writeSSM, writeS3, tidySSM, tidyS3, watchSSM, watchS3, heldSSM, heldS3, clearSSM, clearS3, assumeRole,
 }
 
@@ -205,8 +206,8 @@ func TestAccPermissions(t *testing.T) {
 			settings := strings.Replace(provider, "region", c.journal+"\n  region", 1)
 			s := newProject(t, settings+rolling)
 			s.world.CreateBucket("journal")
-			s.uses([]string{"plan"}, planRoll, targetGroups, c.read)
-			s.uses([]string{"apply", "-auto-approve"}, planRoll, rollGroup, launchFirst, targetGroups, c.read, c.write)
+			s.uses([]string{"plan"}, planRoll, beforeRoll, targetGroups, c.read)
+			s.uses([]string{"apply", "-auto-approve"}, planRoll, beforeRoll, rollGroup, launchFirst, targetGroups, c.read, c.write)
 
 			refresh := fmt.Sprintf(`
 resource "refit_ami_refresh" "web" {
@@ -225,7 +226,7 @@ resource "refit_ami_refresh" "web" {
 		t.Parallel()
 		role := `assume_role = { role_arn = "arn:aws:iam::123456789012:role/refit" }`
 		s := newProject(t, strings.Replace(provider, "region", role+"\n  region", 1)+rolling)
-		s.uses([]string{"plan"}, planRoll, targetGroups, readSSM, assumeRole)
+		s.uses([]string{"plan"}, planRoll, beforeRoll, targetGroups, readSSM, assumeRole)
 	})
 }
 
@@ -330,9 +331,10 @@ func TestPermissions_policies(t *testing.T) {
 	t.Parallel()
 	plan, all, bucket := actions{}, actions{}, actions{}
 	rows := table(t)
-	for _, name := range []string{planRoll, planImage, targetGroups, readSSM, watchSSM} {
+	for _, name := range []string{planRoll, beforeRoll, planImage, targetGroups, readSSM, watchSSM} {
 		plan.add(rows[name].uses)
 	}
+	delete(plan, "ec2:RunInstances") // a plan goes on without its dry run
 	for name, r := range rows {
 		if name == assumeRole {
 			continue // of another identity's policy

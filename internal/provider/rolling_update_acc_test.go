@@ -306,6 +306,9 @@ resource "refit_asg_rolling_update" "web" {
 func (l *lab) wroteNothing(*terraform.State) error {
 	for call, n := range l.world.Calls() {
 		_, operation, _ := strings.Cut(call, ":")
+		if operation == "RunInstances" {
+			continue // the simulator answers dry runs of it only
+		}
 		if n > 0 && !strings.HasPrefix(operation, "Describe") && !strings.HasPrefix(operation, "Get") && !strings.HasPrefix(operation, "List") {
 			return fmt.Errorf("got %d calls of %s, want reads only", n, call)
 		}

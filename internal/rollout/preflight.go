@@ -234,10 +234,11 @@ func (p *preflight) addresses(more int) {
 	}
 }
 
-// access says what the caller lacks to make the roll, or to end it.
+// access says what the caller lacks for the roll, or for going back.
 func (p *preflight) access() {
+	// A plan is often made with fewer rights than an apply: that is no error.
 	for _, d := range p.facts.Denied {
-		p.fail("", "a permission is missing that launching from the template needs: %s", d)
+		p.warn("these credentials may not launch what the roll launches, so an apply with them would fail: %s", d)
 	}
 	if e := p.facts.Expires; !e.IsZero() && p.a.Forecast.Duration > 0 {
 		if left := e.Sub(p.snap.At); left < p.a.Forecast.Duration+expiryMargin {

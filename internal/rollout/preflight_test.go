@@ -56,7 +56,7 @@ func TestPreflight(t *testing.T) {
 		{name: "no address, ending first", endFirst: true, facts: rollout.Facts{Free: map[string]int{"a": 0, "b": 0}}, warning: "the group's subnets have 0 free addresses"},
 		{name: "few addresses", facts: rollout.Facts{Free: map[string]int{"a": 1, "b": 1}}, warning: "the group's subnets have 2 free addresses, where the roll would add up to 3"},
 		{name: "an empty zone", facts: rollout.Facts{Free: map[string]int{"a": 9, "b": 0}}, warning: "the group's subnets in b have no free address"},
-		{name: "denied", facts: rollout.Facts{Denied: []string{"You are not authorized to perform: iam:PassRole"}}, problem: "a permission is missing that launching from the template needs: You are not authorized to perform: iam:PassRole"},
+		{name: "denied", facts: rollout.Facts{Denied: []string{"You are not authorized to perform: iam:PassRole"}}, warning: "these credentials may not launch what the roll launches, so an apply with them would fail: You are not authorized to perform: iam:PassRole"},
 		{name: "credentials", facts: rollout.Facts{Expires: now.Add(12 * time.Minute)}, warning: "the credentials end at 12:12 UTC, in 12m, and the roll takes about 10m"},
 		{name: "credentials last", facts: rollout.Facts{Expires: now.Add(time.Hour)}},
 		{name: "scheduled", facts: rollout.Facts{Due: []rollout.ScheduledAction{{Name: "night", At: now.Add(5 * time.Minute), Desired: 2}}}, warning: "the scheduled action night sets the desired capacity to 2 at 12:05 UTC"},
