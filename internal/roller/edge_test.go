@@ -204,7 +204,17 @@ func TestEdge_copyDenied(t *testing.T) {
 	s := rolltest.New(t, rolltest.Shape{Members: 4, Image: "never_healthy = true"})
 	inject(t, s, awssim.Fault{Calls: "ec2:CreateLaunchTemplateVersion", Kind: awssim.Deny})
 	_, err := s.Roll(t.Context(), rolltest.Request(100, 150))
-	_ = ended(t, s, err, rollout.FailedRoll)
+	e := ended(t, s, err, rollout.FailedRoll)
+	for _, m := range s.Group().Members {
+		if m.Version == 2 && (!strings.Contains(e.State, m.ID+" of version 2 is unhealthy in target group web") || !strings.Contains(e.Next, m.ID)) {
+			t.Errorf("nothing is said of %s:\n%s\n%s", m.ID, e.State, e.Next)
+		}
+	}
+	for _, want := range []string{"one at a time, for each of ", "aws autoscaling terminate-instance-in-auto-scaling-group --instance-id ID --no-should-decrement-desired-capacity"} {
+		if !strings.Contains(e.Next, want) {
+			t.Errorf("next = %q, want %q in it", e.Next, want)
+		}
+	}
 	if g := s.Group(); len(g.Suspended) > 0 || g.Version != "1" {
 		t.Errorf("after the failed rollback: pointer %s, suspended %v, want 1 and nothing\n%s", g.Version, g.Suspended, s.Story())
 	}

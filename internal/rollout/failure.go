@@ -332,6 +332,9 @@ func (t *turn) conclude(e Ending) {
 	if t.rec.Failed > 0 && t.spec.FailureLimit > 1 {
 		parts = append(parts, fmt.Sprintf("%d new members have failed (failure_limit is %d)", t.rec.Failed, t.spec.FailureLimit))
 	}
+	if text := t.unwell(); e.Outcome == FailedRoll && text != "" {
+		parts = append(parts, text)
+	}
 	parts = append(parts, fmt.Sprintf("the group's template pointer is on %s", t.pointerText()),
 		fmt.Sprintf("desired capacity is %d", t.rec.Base+t.rec.Surge-decrements(t.out.Steps)))
 	if e.State == "" {
@@ -367,8 +370,7 @@ func (t *turn) next(e Ending) string {
 		}
 		return "Run terraform apply again to continue where this roll stopped."
 	default:
-		return fmt.Sprintf("Look at the group's members; to go back by hand, point the group at version %d and end the members of version %d one by one.",
-			t.rec.Previous.Number, t.rec.Target.Number)
+		return t.byHand()
 	}
 }
 
