@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 )
 
 // callActor is an outside actor that waits for a call.
@@ -69,9 +71,9 @@ const flapPeriod = time.Minute
 type Action struct {
 	// Do is one of set_desired, scale, set_limits, terminate, kill, break,
 	// suspend, resume, start_refresh, end_refresh, set_pointer,
-	// delete_group, tag, flap.
+	// delete_group, tag, flap; and set_alarm, which has no group.
 	Do    string `hcl:"do" json:"do"`
-	Group string `hcl:"group" json:"group"`
+	Group string `hcl:"group,optional" json:"group"`
 	// Value is the desired capacity of set_desired, and what scale adds to it,
 	// as a policy does (negative: takes away). For flap it is how many times
 	// the group's targets turn unhealthy for half a minute.
@@ -88,6 +90,8 @@ type Action struct {
 	Processes []string `hcl:"processes,optional" json:"processes"`
 	// Version is the text that set_pointer points at.
 	Version string `hcl:"version,optional" json:"version"`
+	// Alarm is that of set_alarm, and Text its new state.
+	Alarm string `hcl:"alarm,optional" json:"alarm"`
 	// Key and Text are a tag's key and value.
 	Key  string `hcl:"key,optional" json:"key"`
 	Text string `hcl:"text,optional" json:"text"`
@@ -98,6 +102,16 @@ type Action struct {
 func (w *World) Act(a Action) error {
 	w.lock()
 	defer w.mu.Unlock()
+	if a.Do == "set_alarm" {
+		_, err := setAlarmState(w, &cloudwatch.SetAlarmStateInput{
+			AlarmName: aws.String(a.Alarm), StateValue: cwtypes.StateValue(a.Text), StateReason: aws.String("an actor says so"),
+		})
+		w.notify()
+		if err != nil {
+			return fmt.Errorf("action %q on alarm %q: %w", a.Do, a.Alarm, err)
+		}
+		return nil
+	}
 	g := w.asg.groups[a.Group]
 	if g == nil {
 		return fmt.Errorf("action %q: no group %q", a.Do, a.Group)

@@ -32,12 +32,12 @@ type service struct {
 	snapshot func(w *World) (install func() (restore func()))
 }
 
-// registry holds the services by signing name. Only init functions write it.
+// registry holds the services by name. Only init functions write it.
 var registry = map[string]service{}
 
-// register adds a service under its signing name (autoscaling, ec2,
-// elasticloadbalancing, ssm, s3, sts). It is for init functions.
-func register(signingName string, s service) { registry[signingName] = s }
+// register adds a service under its name in IAM's actions, which for all but
+// CloudWatch is its signing name too. It is for init functions.
+func register(name string, s service) { registry[name] = s }
 
 // ImageBehaviour is how instances of one image act. The zero value is a good
 // image.

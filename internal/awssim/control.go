@@ -89,6 +89,8 @@ func (w *World) control(route string, r *http.Request) (any, error) {
 			return nil, err
 		}
 		return w.publishImage(s)
+	case "POST alarms":
+		return decodeThen(r, w.SetAlarm)
 	case "POST staleness":
 		return decodeThen(r, func(s struct{ Service, Max string }) error {
 			d, err := duration(s.Max, "max")

@@ -53,6 +53,8 @@ func (w *World) runInstance(r runRequest) (*instance, error) {
 		if i.state == "pending" {
 			i.state, i.runningAt = "running", w.now
 			w.instanceChanged(i.id)
+			// Nothing happens when it begins to serve, but what looks at the truth should see it.
+			w.after(w.bootTime(i), func() {})
 		}
 	})
 	if after := w.imageBehaviour(i.imageID).DiesAfter; after > 0 {

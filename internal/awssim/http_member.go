@@ -87,9 +87,13 @@ func (w *World) hostNames(i *instance) []string {
 // servingSince is when an instance began to answer requests, and whether it
 // answers them now.
 func (w *World) servingSince(i *instance) (time.Time, bool) {
-	b := w.imageBehaviour(i.imageID)
-	at := i.runningAt.Add(time.Duration(float64(w.latencyFor(i.group).Healthy) * b.BootFactor))
-	return at, i.state == "running" && !i.impaired && !b.NeverHealthy && !w.now.Before(at)
+	at := i.runningAt.Add(w.bootTime(i))
+	return at, i.state == "running" && !i.impaired && !w.imageBehaviour(i.imageID).NeverHealthy && !w.now.Before(at)
+}
+
+// bootTime is how long after it runs an instance begins to serve.
+func (w *World) bootTime(i *instance) time.Duration {
+	return time.Duration(float64(w.latencyFor(i.group).Healthy) * w.imageBehaviour(i.imageID).BootFactor)
 }
 
 // isSimulatedHost is whether a host name or address belongs to this world,

@@ -29,6 +29,8 @@ func jsonService(target string, operations map[string]operation) service {
 	}
 }
 
+func isJSON(c *Call) bool { return c.HTTP.Header.Get("X-Amz-Target") != "" }
+
 func jsonAnswer(c *Call, out any) (rawResponse, error) {
 	fields := map[string]any{}
 	if v := reflect.ValueOf(out); hasFields(v) {
@@ -94,6 +96,8 @@ func jsonValue(v reflect.Value) (any, bool) {
 			list[i], _ = jsonValue(v.Index(i))
 		}
 		return list, true
+	case reflect.Interface: // a union, of which none is modelled
+		return nil, false
 	case reflect.Map:
 		if v.IsNil() {
 			return nil, false

@@ -31,9 +31,12 @@ func typed[In, Out any](fn func(w *World, in *In) (*Out, error)) operation {
 	return func(w *World, c *Call) (any, error) {
 		in := new(In)
 		var err error
-		if c.HTTP.Header.Get("X-Amz-Target") != "" {
+		switch {
+		case isCBOR(c):
+			err = decodeCBOR(c.Body, in)
+		case isJSON(c):
 			err = decodeJSON(c.Body, in)
-		} else {
+		default:
 			err = decodeQuery(c.Form, in)
 		}
 		if err != nil {

@@ -28,6 +28,7 @@ type Scenario struct {
 	Templates    []TemplateSpec    `hcl:"template,block"`
 	TargetGroups []TargetGroupSpec `hcl:"target_group,block"`
 	Groups       []GroupSpec       `hcl:"group,block"`
+	Alarms       []AlarmSpec       `hcl:"alarm,block"`
 	Parameters   []ParameterSpec   `hcl:"parameter,block"`
 	Buckets      []BucketSpec      `hcl:"bucket,block"`
 	Faults       []FaultSpec       `hcl:"fault,block"`

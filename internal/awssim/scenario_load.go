@@ -347,6 +347,9 @@ func (l *loader) present(s *Scenario) error {
 // plan schedules a scenario's faults and actors.
 func (w *World) plan(s *Scenario) error {
 	var errs []error
+	for _, a := range s.Alarms {
+		errs = append(errs, w.SetAlarm(a))
+	}
 	for _, f := range s.Faults {
 		errs = append(errs, w.planFault(f))
 	}

@@ -20,7 +20,7 @@ type operation func(w *World, c *Call) (any, error)
 
 // Call is one request, decoded as far as its protocol allows.
 type Call struct {
-	Service   string // signing name: autoscaling, ec2, elasticloadbalancing, ssm, s3, sts
+	Service   string // as in IAM's actions: autoscaling, cloudwatch, ec2, elasticloadbalancing, ssm, s3, sts
 	Operation string
 	Region    string        // from the signature
 	AccessKey string        // from the signature
@@ -184,6 +184,9 @@ func readCall(r *http.Request) (*Call, error) {
 		c.Body = body
 	}
 	c.AccessKey, c.Region, c.Service = credentialScope(r)
+	if c.Service == "monitoring" { // its signing name; everything else calls it this
+		c.Service = "cloudwatch"
+	}
 	c.Form = r.URL.Query()
 	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
 		form, err := url.ParseQuery(string(c.Body))
@@ -201,7 +204,7 @@ func (w *World) admit(c *Call) (service, *Error) {
 	svc, known := registry[c.Service]
 	if !known {
 		svc = queryService("https://refit.invalid/", nil)
-		if c.HTTP.Header.Get("X-Amz-Target") != "" {
+		if isJSON(c) {
 			svc = jsonService("", nil)
 		}
 	}
@@ -239,7 +242,7 @@ func credentialScope(r *http.Request) (key, region, svc string) {
 }
 
 func unknownOperation(c *Call) *Error {
-	if c.HTTP.Header.Get("X-Amz-Target") != "" {
+	if isJSON(c) {
 		return &Error{Code: "UnknownOperationException", Message: "The simulator does not model " + c.Service + ":" + c.Operation + "."}
 	}
 	return &Error{Code: "InvalidAction", Message: "The action " + c.Operation + " is not valid for this web service. The simulator does not model it."}

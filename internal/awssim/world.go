@@ -76,6 +76,7 @@ type World struct {
 	ssm *ssmState
 	s3  *s3State
 	sts *stsState
+	cw  *cloudwatchState
 }
 
 // New makes a world. [World.Close] ends the goroutine of one whose speed is
@@ -186,6 +187,7 @@ func (w *World) event(group, format string, args ...any) {
 // notify tells the observers. It is called with the lock and gives it up
 // meanwhile, so callers must not hold on to anything across it.
 func (w *World) notify() {
+	w.followTruth()
 	w.keepSnapshots()
 	if len(w.onTick) == 0 && len(w.onEvent) == 0 {
 		return
