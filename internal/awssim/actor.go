@@ -70,8 +70,8 @@ const flapPeriod = time.Minute
 // Action is something that somebody other than the caller under test does.
 type Action struct {
 	// Do is one of set_desired, scale, set_limits, terminate, kill, break,
-	// suspend, resume, start_refresh, end_refresh, set_pointer,
-	// delete_group, tag, flap; and set_alarm, which has no group.
+	// interrupt, recommend, suspend, resume, start_refresh, end_refresh,
+	// set_pointer, delete_group, tag, flap; and set_alarm, which has no group.
 	Do    string `hcl:"do" json:"do"`
 	Group string `hcl:"group,optional" json:"group"`
 	// Value is the desired capacity of set_desired, and what scale adds to it,
@@ -82,7 +82,9 @@ type Action struct {
 	Min *int `hcl:"min,optional" json:"min"`
 	Max *int `hcl:"max,optional" json:"max"`
 	// Instance is the one of terminate, kill (in EC2, behind the group's back)
-	// and break (it stops working); empty: the oldest in service.
+	// and break (it stops working), or the Spot Instance that EC2 will interrupt
+	// in two minutes (interrupt) or recommends to replace (recommend); empty:
+	// the oldest in service.
 	Instance string `hcl:"instance,optional" json:"instance"`
 	// Decrement makes terminate lower the desired capacity.
 	Decrement bool `hcl:"decrement,optional" json:"decrement"`
@@ -192,8 +194,9 @@ func byTemplateID(overrides []types.LaunchTemplateOverrides) []types.LaunchTempl
 // actOnMember performs the actions that hit one member.
 func (w *World) actOnMember(g *group, a Action) error {
 	id := a.Instance
+	spot := a.Do == "interrupt" || a.Do == "recommend"
 	for _, m := range g.members {
-		if id == "" && m.lifecycle == types.LifecycleStateInService {
+		if id == "" && m.lifecycle == types.LifecycleStateInService && (!spot || m.market == marketSpot && !m.atRisk) {
 			id = m.id
 		}
 	}
@@ -210,6 +213,10 @@ func (w *World) actOnMember(g *group, a Action) error {
 		w.endInstance(id)
 	case "break":
 		w.breakInstance(id)
+	case "interrupt":
+		return w.interrupt(g, g.byID[id])
+	case "recommend":
+		return w.recommend(g, g.byID[id])
 	default:
 		return errors.New("no such action")
 	}

@@ -84,6 +84,10 @@ type member struct {
 	weight   int32
 	weighted bool
 	market   string // on-demand or spot
+	// atRisk is set once EC2 recommended to replace a Spot Instance, successor
+	// is what Capacity Rebalancing launched in its place.
+	atRisk    bool
+	successor *member
 	// ownImage is set when an override named the image, which describes show.
 	ownImage                bool
 	lifecycle               types.LifecycleState

@@ -45,8 +45,9 @@ func (w *World) look(g *group) {
 		return
 	}
 	w.replaceUnhealthy(g)
+	w.followRisk(g)
 	actual := g.actual()
-	wanted := g.desired()
+	wanted := g.desired() + g.early()
 	if m := g.rebalancing; m != nil {
 		if m.lifecycle == types.LifecycleStatePending {
 			wanted += m.weight // it is one too many until it serves
@@ -57,7 +58,7 @@ func (w *World) look(g *group) {
 	switch {
 	case actual < wanted:
 		if g.runs("Launch") && !g.deleting {
-			w.scaleOut(g, actual)
+			w.scaleOut(g, actual, wanted)
 		}
 	case g.tooMuch(actual - wanted):
 		if g.runs("Terminate") {
@@ -73,16 +74,15 @@ func (w *World) look(g *group) {
 }
 
 // scaleOut launches what a group lacks.
-func (w *World) scaleOut(g *group, actual int32) {
+func (w *World) scaleOut(g *group, actual, wanted int32) {
 	if w.now.Before(g.retryAt) {
 		w.lookIn(g, g.retryAt.Sub(w.now))
 		return
 	}
-	desired := g.desired()
 	causes := slices.Clone(g.causes)
-	started := w.at("an instance was started in response to a difference between desired and actual capacity, increasing the capacity from %d to %d", actual, desired)
+	started := w.at("an instance was started in response to a difference between desired and actual capacity, increasing the capacity from %d to %d", actual, wanted)
 	replaced := w.at("an instance was launched in response to an unhealthy instance needing to be replaced")
-	for actual < desired {
+	for actual < wanted {
 		why := append(slices.Clone(causes), started)
 		if g.replacing > 0 {
 			g.replacing--

@@ -50,6 +50,9 @@ func (w *World) targetChanged(tgARN, instanceID string) {
 		return
 	}
 	w.checkHealth(g, m)
+	if g.early() > 0 { // a successor may be healthy now
+		w.lookSoon(g)
+	}
 }
 
 // targetGroupName is the name in a target group's ARN.

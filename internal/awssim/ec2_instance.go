@@ -29,6 +29,7 @@ type instance struct {
 	launchedAt, runningAt        time.Time // running is zero until then
 	impaired                     bool      // fails its status checks
 	reason                       string    // why it changed state last
+	endedBy                      string    // code of the reason it ends for
 }
 
 // terminatedFor is how long a terminated instance can still be described.
@@ -205,13 +206,21 @@ func (w *World) tagInstance(i *instance, r runRequest) {
 
 // endInstance terminates an instance: shutting-down at once, terminated after
 // the termination latency. One that is gone already stays as it is.
-func (w *World) endInstance(id string) {
+func (w *World) endInstance(id string) { w.endInstanceFor(id, userShutdown) }
+
+const userShutdown = "Client.UserInitiatedShutdown"
+
+// endInstanceFor terminates an instance for a reason, given as EC2's code.
+func (w *World) endInstanceFor(id, code string) {
 	i := w.ec2.instances[id]
 	if i == nil || i.state == "shutting-down" || i.state == "terminated" {
 		return
 	}
-	i.state = "shutting-down"
-	i.reason = "User initiated (" + w.now.UTC().Format("2006-01-02 15:04:05 GMT") + ")"
+	i.state, i.endedBy = "shutting-down", code
+	i.reason = code + " (" + w.now.UTC().Format("2006-01-02 15:04:05 GMT") + ")"
+	if code == userShutdown {
+		i.reason = strings.Replace(i.reason, code, "User initiated", 1)
+	}
 	w.elbInstanceChanged(i)
 	w.instanceChanged(id)
 	w.after(w.latencyFor(i.group).Terminate, func() {

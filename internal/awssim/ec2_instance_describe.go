@@ -14,6 +14,11 @@ func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 // stateCodes are EC2's numbers for instance states.
 var stateCodes = map[string]int32{"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48}
 
+// stateReasons are EC2's words for the reasons an instance ends for.
+var stateReasons = map[string]string{
+	userShutdown: "User initiated shutdown", spotTermination: "Spot instance termination",
+}
+
 func stateAnswer(state string) *types.InstanceState {
 	return &types.InstanceState{Code: ptr(stateCodes[state]), Name: types.InstanceStateName(state)}
 }
@@ -115,7 +120,7 @@ func (w *World) instanceAnswer(i *instance) types.Instance {
 		out.KeyName = &i.keyName
 	}
 	if i.state == "shutting-down" || i.state == "terminated" {
-		out.StateReason = &types.StateReason{Code: ptr("Client.UserInitiatedShutdown"), Message: ptr("Client.UserInitiatedShutdown: User initiated shutdown")}
+		out.StateReason = &types.StateReason{Code: &i.endedBy, Message: ptr(i.endedBy + ": " + stateReasons[i.endedBy])}
 	}
 	if i.state == "terminated" { // it has given back its addresses by then
 		return out

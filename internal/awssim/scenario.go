@@ -124,6 +124,7 @@ type GroupSpec struct {
 	Latencies           *LatencySpec      `hcl:"latencies,block"`
 	Overrides           []OverrideSpec    `hcl:"override,block"`
 	Distribution        *DistributionSpec `hcl:"distribution,block"`
+	CapacityRebalance   bool              `hcl:"capacity_rebalance,optional"`
 }
 
 // ParameterSpec is a parameter of SSM. Its value may be the name of an image.

@@ -266,6 +266,9 @@ func (l *loader) group(g GroupSpec) error {
 	if in.MixedInstancesPolicy == nil {
 		in.LaunchTemplate = pointer
 	}
+	if g.CapacityRebalance {
+		in.CapacityRebalance = aws.Bool(true)
+	}
 	if g.HealthCheck != "" {
 		in.HealthCheckType = aws.String(g.HealthCheck)
 	}

@@ -35,6 +35,7 @@ type Member struct {
 	InstanceType string    `json:"instance_type"`
 	Weight       int       `json:"weight"`    // capacity it counts for; 1 without weights
 	Market       string    `json:"market"`    // on-demand or spot
+	AtRisk       bool      `json:"at_risk"`   // EC2 recommended to replace it, or will interrupt it
 	Template     string    `json:"template"`  // name of the one it was launched from
 	Version      int64     `json:"version"`   // of the template, at launch
 	Lifecycle    string    `json:"lifecycle"` // Pending, InService, Terminating, EnteringStandby, Standby
@@ -138,7 +139,7 @@ func (w *World) truth(g *group) Group {
 	for _, m := range g.members {
 		t := Member{
 			ID: m.id, Zone: m.zone, Image: m.imageID, InstanceType: m.instanceType, Version: m.version,
-			Weight: int(m.weight), Market: m.market, Template: m.templateName,
+			Weight: int(m.weight), Market: m.market, AtRisk: m.atRisk, Template: m.templateName,
 			Lifecycle: string(m.lifecycle), Health: m.health, Protected: m.protected,
 			LaunchedAt: m.launchedAt, InServiceAt: m.inServiceAt, Targets: make(map[string]string, len(g.as.TargetGroupARNs)),
 		}
