@@ -217,7 +217,7 @@ func failure(s rollout.Step, err error) *rollout.Failure {
 		f.Kind = rollout.Fatal
 	case f.Code == "":
 		f.Kind = rollout.Lost // no answer, or none that could be read
-	case throttled(f.Code), f.Code == "ResourceContention", f.Code == "ScalingActivityInProgress":
+	case throttled(f.Code), expired(f.Code), f.Code == "ResourceContention", f.Code == "ScalingActivityInProgress":
 		f.Kind = rollout.Again
 	case serverError(f.Code):
 		f.Kind = rollout.Lost // a server error says nothing about the effect
@@ -292,16 +292,23 @@ func serverError(code string) bool {
 	return false
 }
 
+// Expired says whether AWS refused a call because the credentials have expired.
+func Expired(err error) bool { return expired(code(err)) }
+
+func expired(code string) bool {
+	return code == "ExpiredToken" || code == "ExpiredTokenException" || code == "RequestExpired"
+}
+
 // Denied says whether AWS refused a call for want of permission or credentials.
 func Denied(err error) bool { return denied(code(err)) }
 
 func denied(code string) bool {
 	switch code {
-	case "AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId",
+	case "AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "InvalidClientTokenId",
 		"AuthFailure", "SignatureDoesNotMatch", "UnrecognizedClientException":
 		return true
 	}
-	return false
+	return expired(code)
 }
 
 // launchKind sorts launch errors by whether, and where, trying again can help

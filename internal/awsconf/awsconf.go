@@ -168,6 +168,7 @@ func (s Settings) resolve(ctx context.Context) (aws.Config, error) {
 		return aws.Config{}, ErrNoRegion
 	}
 	config.HTTPClient = readOnly{config.HTTPClient}
+	config.Credentials = &lasting{inner: config.Credentials, now: time.Now}
 	return config, nil
 }
 

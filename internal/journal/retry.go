@@ -56,6 +56,10 @@ func judge(err error) outcome {
 	return refused
 }
 
+// Passing says whether an error of a journal may be gone when it is tried again:
+// throttling, a server error, or no answer.
+func Passing(err error) bool { return judge(err) != refused }
+
 // is reports whether AWS answered with one of the codes.
 func is(err error, codes ...string) bool {
 	var api smithy.APIError

@@ -123,7 +123,7 @@ func (b *backend) looker(c *clients) *roller.Roller {
 func (b *backend) roller(ctx context.Context, c *clients) *roller.Roller {
 	return &roller.Roller{
 		Groups: c.rolls, Journal: c.journal, Docs: c.docs, Images: c.images, Clock: b.clock,
-		Progress: func(e roller.Event) { b.tell(ctx, e) },
+		Expires: b.source.Expires, Progress: func(e roller.Event) { b.tell(ctx, e) },
 	}
 }
 

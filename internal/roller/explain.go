@@ -109,9 +109,17 @@ func (o *owner) explain(err error) error {
 		e.Next = "Run terraform apply again to continue."
 	default:
 		e.Happened = Sentence(asg.Plain(err))
-		e.Next = next(err)
+		if e.Next = next(err); !o.started.IsZero() {
+			e.Next += o.resume()
+		}
 	}
 	return e
+}
+
+// resume is what to do about a roll that broke off in its middle, when what
+// broke it off is cured.
+func (o *owner) resume() string {
+	return fmt.Sprintf(" That continues the roll; refit-runner settle %s only puts back what it has left.", o.q.Group)
 }
 
 // stateNow says what a roll that broke off leaves behind.
@@ -120,7 +128,14 @@ func (o *owner) stateNow() string {
 		return "Nothing was changed."
 	}
 	c := o.rec.Counts
-	return fmt.Sprintf("When last seen, %d members ran version %d and %d did not; what the roll had begun is in the journal.", c.Current, o.rec.Target.Number, c.Stale)
+	text := fmt.Sprintf("When last seen, %d members ran version %d and %d did not", c.Current, o.rec.Target.Number, c.Stale)
+	if o.rec.Pointed != "" {
+		text += ", the group's template pointer was on " + o.rec.Pointed
+	}
+	if left := o.owed(); len(left) > 0 {
+		text += ", " + strings.Join(left, ", ")
+	}
+	return text + "."
 }
 
 // next says what to do about an error of AWS.
@@ -133,6 +148,8 @@ func next(err error) string {
 		return fmt.Sprintf("Allow %s for the credentials in use; see the permissions guide.", denied.Action)
 	case errors.As(err, &newer), errors.As(err, &unreadable):
 		return "" // the error says it
+	case asg.Expired(err):
+		return "Renew the AWS credentials, then run terraform apply again."
 	case asg.Denied(err):
 		return "Allow the action that AWS names for the credentials in use; see the permissions guide."
 	case asg.Throttled(err):

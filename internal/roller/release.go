@@ -79,7 +79,7 @@ func (o *owner) release(snap rollout.Snapshot) (left []string, err error) {
 	for {
 		d := rollout.Decide(rollout.Input{Spec: o.q.Spec, Snapshot: snap, Record: o.rec, Memory: o.mem, Stop: o.deadline})
 		o.rec, o.mem = d.Record, d.Memory
-		if err := o.act(d.Steps); err != nil {
+		if _, err := o.act(d.Steps); err != nil {
 			return nil, err
 		}
 		if left = o.owed(); len(left) == 0 || o.stop.Err() != nil || !o.Clock.Now().Before(until) {

@@ -49,8 +49,8 @@ type owner struct {
 	rec      rollout.Record
 	mem      rollout.Memory
 	started  time.Time // first step; zero: none yet
-	trouble  time.Time // since when AWS has not let us look
-	told     time.Time // when that was said last
+	looking  outage    // AWS does not let us look
+	writing  outage    // nor write to the journal
 	warnings []string
 	deadline string // why it must stop, once it must
 }
@@ -87,6 +87,9 @@ func (o *owner) run() (Report, error) {
 	o.warnings = a.Warnings
 	for _, w := range a.Warnings {
 		o.say(rollout.Note{Text: w, Warn: true})
+	}
+	if why := o.expiring(); why != "" {
+		return Report{}, &Error{Happened: Sentence(why), State: "Nothing was changed.", Next: "Renew the credentials, then run terraform apply again."}
 	}
 	before := snap.At
 	inherited, snap, err := o.inherit(snap)
@@ -237,16 +240,18 @@ func (o *owner) loop(snap rollout.Snapshot) (Report, error) {
 		for _, n := range d.Notes {
 			o.say(n)
 		}
-		if err := o.act(d.Steps); err != nil {
+		done, err := o.act(d.Steps)
+		if err != nil {
 			return o.report(), err
 		}
-		if d.Ending != nil {
-			return o.end(*d.Ending)
+		if done {
+			if d.Ending != nil {
+				return o.end(*d.Ending)
+			}
+			if err := o.pause(d.Next); err != nil {
+				return o.report(), err
+			}
 		}
-		if err := o.pause(d.Next); err != nil {
-			return o.report(), err
-		}
-		var err error
 		if snap, err = o.look(d.Look); err != nil {
 			return o.report(), err
 		}
@@ -254,18 +259,22 @@ func (o *owner) loop(snap rollout.Snapshot) (Report, error) {
 }
 
 // act journals the steps in one write, then makes them in order. The time of
-// the first one is when timeouts begin to count.
-func (o *owner) act(steps []rollout.Step) error {
+// the first one is when timeouts begin to count. It reports false when the
+// journal could not be written for now: then no step was made, and what to do is
+// decided anew.
+func (o *owner) act(steps []rollout.Step) (bool, error) {
 	if len(steps) == 0 {
-		return nil
+		return true, nil
 	}
 	if o.started.IsZero() {
 		o.started = o.Clock.Now()
 	}
-	o.rec = rollout.Intend(o.rec, steps)
-	if err := o.lease.Write(o.ctx, o.rec); err != nil {
-		return err
+	intended := rollout.Intend(o.rec, steps)
+	if err := o.lease.Write(o.ctx, intended); err != nil {
+		return false, o.endure(&o.writing, err, o.q.Spec.Poll)
 	}
+	o.rec = intended
+	o.recovered(&o.writing)
 	o.keepLock()
 	var failed []rollout.Step
 	for _, s := range steps {
@@ -273,8 +282,8 @@ func (o *owner) act(steps []rollout.Step) error {
 			o.rec, o.mem, _ = rollout.Settle(o.rec, o.mem, s, rollout.Result{Failure: &rollout.Failure{Kind: rollout.Again, Text: why}}, o.Clock.Now())
 			continue
 		}
-		if err := o.lease.Check(); err != nil {
-			return err
+		if err := o.alive(); err != nil {
+			return false, err
 		}
 		res := o.Groups.Do(o.ctx, o.q.Group, s)
 		if res.Failure != nil {
@@ -284,7 +293,18 @@ func (o *owner) act(steps []rollout.Step) error {
 		o.rec, o.mem, note = rollout.Settle(o.rec, o.mem, s, res, o.Clock.Now())
 		o.say(note)
 	}
-	return nil
+	return true, nil
+}
+
+// alive says whether the lease allows a call now. One that has run out, because
+// calls took long, is renewed.
+func (o *owner) alive() error {
+	var expired *journal.ExpiredError
+	err := o.lease.Check()
+	if errors.As(err, &expired) && o.lease.Write(o.ctx, o.rec) == nil {
+		err = o.lease.Check()
+	}
+	return err
 }
 
 // skip says why a step must not be made after all; empty: it may.
@@ -312,6 +332,9 @@ func (o *owner) pause(until time.Time) error {
 		if due := o.due(); due.Before(wake) {
 			wake = due
 		}
+		if last := o.lastCall(); last.After(now) && last.Before(wake) {
+			wake = last
+		}
 		if err := o.Clock.Sleep(o.stop, wake.Sub(now)); err != nil {
 			return nil // asked to stop: decide so at once
 		}
@@ -326,64 +349,26 @@ func (o *owner) pause(until time.Time) error {
 	}
 }
 
-// beat writes the heartbeat. One that did not land is no reason to stop: the
-// lease itself says when its time is up.
+// beat writes the heartbeat. One that did not land is no reason to stop: a
+// lease that runs out is good again with the next write that lands, unless
+// somebody has taken over meanwhile.
 func (o *owner) beat() error {
 	err := o.lease.Write(o.ctx, o.rec)
-	var lost *journal.LostError
-	var denied *journal.DeniedError
-	var large *journal.TooLargeError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &lost), errors.As(err, &denied), errors.As(err, &large):
+	if most, _ := o.bound(err); err != nil && most == 0 {
 		return err
-	case o.lease.Check() != nil:
-		return o.lease.Check()
 	}
 	return nil
 }
 
-// patience is how long AWS may keep silent before a roll has begun.
-const patience = 10 * time.Minute
-
-// look observes, and waits out what AWS does not answer now: throttling and
-// server errors are waited out as long as the roll may last.
+// look observes, and waits out what AWS does not answer now.
 func (o *owner) look(look rollout.Look) (rollout.Snapshot, error) {
 	for wait := time.Second; ; wait = min(2*wait, 20*time.Second) {
 		snap, err := o.Groups.Observe(o.ctx, o.q.Group, look)
 		if err == nil {
-			if !o.trouble.IsZero() {
-				o.say(rollout.Note{Text: "AWS answers again"})
-				if !o.mem.Progress.IsZero() {
-					o.mem.Progress = o.mem.Progress.Add(o.Clock.Now().Sub(o.trouble)) // throttling is no stall
-				}
-			}
-			o.trouble = time.Time{}
+			o.recovered(&o.looking)
 			return snap, nil
 		}
-		if !asg.Passing(err) {
-			return snap, err
-		}
-		now := o.Clock.Now()
-		if o.trouble.IsZero() {
-			o.trouble, o.told = now, now
-		}
-		if now.Sub(o.told) >= time.Minute {
-			o.told = now
-			o.say(rollout.Note{Warn: true, Text: fmt.Sprintf("AWS has not answered for %s and the roll waits: %s", now.Sub(o.trouble).Round(time.Second), asg.Plain(err))})
-		}
-		switch waited := now.Sub(o.trouble); {
-		case o.lease == nil && (o.stop.Err() != nil || waited > patience):
-			return snap, err // nothing has begun
-		case o.stopReason() != "" && waited > time.Minute:
-			return snap, err
-		}
-		sleep := o.nap
-		if o.lease == nil { // nothing to put in order: be gone at once when asked
-			sleep = func(d time.Duration) error { return o.Clock.Sleep(o.stop, d) }
-		}
-		if sleep(wait) != nil {
+		if err := o.endure(&o.looking, err, wait); err != nil {
 			return snap, err
 		}
 	}
@@ -412,7 +397,9 @@ func (o *owner) stopReason() string {
 	case o.q.Timeout > 0 && !o.started.IsZero() && o.Clock.Now().Sub(o.started) >= o.q.Timeout:
 		o.deadline = fmt.Sprintf("it did not finish within %s", o.q.Timeout)
 	default:
-		o.deadline = o.lockGone()
+		if o.deadline = o.lockGone(); o.deadline == "" {
+			o.deadline = o.expiring()
+		}
 	}
 	return o.deadline
 }

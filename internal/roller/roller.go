@@ -65,6 +65,9 @@ type Roller struct {
 	Clock   clock.Clock
 	// Images extends the ban of an image to its copies; nil: it does not reach them.
 	Images Images
+	// Expires says when the present credentials expire; zero: never, or unknown.
+	// Five minutes before, a roll comes to a safe point. nil: unknown.
+	Expires func(ctx context.Context) time.Time
 	// Progress is told each change and each note, one line at a time; nil: nobody.
 	Progress func(Event)
 }

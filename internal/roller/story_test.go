@@ -247,13 +247,14 @@ func TestStory_brokenOff(t *testing.T) {
 	s := rolltest.New(t, rolltest.Shape{Members: 4})
 	q := rolltest.Request(100, 150)
 	s.World.At(time.Minute, func() {
-		if _, err := s.World.Inject(awssim.Fault{Calls: "autoscaling:DescribeAutoScalingGroups", Kind: awssim.Deny, Times: 1}); err != nil {
+		if _, err := s.World.Inject(awssim.Fault{Calls: "autoscaling:DescribeAutoScalingGroups", Kind: awssim.Deny}); err != nil {
 			t.Error(err)
 		}
 	})
 	if _, err := s.Roll(t.Context(), q); err == nil || !strings.Contains(err.Error(), "autoscaling:DescribeAutoScalingGroups") {
 		t.Fatalf("the denied roll ended with %v", err)
 	}
+	s.World.ClearFaults()
 	s.Roller = s.NewRoller("second", 2)
 	before := s.Elapsed()
 	if _, err := s.Roll(t.Context(), q); err != nil {

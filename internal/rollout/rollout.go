@@ -329,6 +329,22 @@ type Memory struct {
 	Unclear bool // the last decision was taken on a lagging observation
 }
 
+// Blind is the memory of an owner that could not look for d: what is bounded by
+// time, and could not have been seen meanwhile, gets that time back.
+func (m Memory) Blind(d time.Duration) Memory {
+	if !m.Progress.IsZero() {
+		m.Progress = m.Progress.Add(d)
+	}
+	if !m.Unexplained.IsZero() {
+		m.Unexplained = m.Unexplained.Add(d)
+	}
+	m.Missing = cloneMap(m.Missing)
+	for id, since := range m.Missing {
+		m.Missing[id] = since.Add(d)
+	}
+	return m
+}
+
 // expected is a desired capacity that was right until a change of ours, kept
 // because stale observations still show it.
 type expected struct {
