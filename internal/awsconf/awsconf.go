@@ -23,6 +23,8 @@ import (
 	awsbase "github.com/hashicorp/aws-sdk-go-base/v2"
 	"github.com/hashicorp/aws-sdk-go-base/v2/diag"
 	"github.com/hashicorp/aws-sdk-go-base/v2/logging"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/clock"
 )
 
 // Settings say where credentials, region and endpoints come from. The zero
@@ -168,7 +170,7 @@ func (s Settings) resolve(ctx context.Context) (aws.Config, error) {
 		return aws.Config{}, ErrNoRegion
 	}
 	config.HTTPClient = readOnly{config.HTTPClient}
-	config.Credentials = &lasting{inner: config.Credentials, now: time.Now}
+	config.Credentials = &lasting{inner: config.Credentials, now: clock.Real{}.Now}
 	return config, nil
 }
 
