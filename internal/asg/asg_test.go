@@ -35,7 +35,6 @@ func TestGroup_refused(t *testing.T) {
 		{astypes.AutoScalingGroup{WarmPoolConfiguration: &astypes.WarmPoolConfiguration{}}, "a warm pool"},
 		{astypes.AutoScalingGroup{LoadBalancerNames: []string{"classic"}}, "classic load balancers"},
 		{astypes.AutoScalingGroup{TrafficSources: []astypes.TrafficSourceIdentifier{{Type: aws.String("vpc-lattice")}}}, "VPC Lattice target groups"},
-		{astypes.AutoScalingGroup{NewInstancesProtectedFromScaleIn: aws.Bool(true)}, "scale-in protection for new members"},
 	} {
 		got := strings.Join(asg.GroupOf(c.group).Refused, "; ")
 		if got != c.want {

@@ -4,6 +4,7 @@ package asg
 var (
 	GroupOf      = group
 	LaunchKind   = launchKind
+	LifecycleOf  = lifecycle
 	FailureOf    = failure
 	DepartureOf  = departure
 	SnapshotMaps = snapshots

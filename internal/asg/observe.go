@@ -61,7 +61,7 @@ func group(g astypes.AutoScalingGroup) rollout.Group {
 		Zones: slices.Clone(g.AvailabilityZones), Suspended: map[string]string{},
 		Grace:       time.Duration(aws.ToInt32(g.HealthCheckGracePeriod)) * time.Second,
 		HealthCheck: aws.ToString(g.HealthCheckType), Refused: refused(g),
-		Deleting: aws.ToString(g.Status) != "",
+		Deleting: aws.ToString(g.Status) != "", ProtectsNew: aws.ToBool(g.NewInstancesProtectedFromScaleIn),
 	}
 	slices.Sort(out.Zones)
 	for _, p := range g.SuspendedProcesses {
@@ -87,7 +87,6 @@ func refused(g astypes.AutoScalingGroup) []string {
 	add(len(g.LoadBalancerNames) > 0, "classic load balancers")
 	add(slices.ContainsFunc(g.TrafficSources, func(t astypes.TrafficSourceIdentifier) bool { return aws.ToString(t.Type) == "vpc-lattice" }),
 		"VPC Lattice target groups")
-	add(aws.ToBool(g.NewInstancesProtectedFromScaleIn), "scale-in protection for new members")
 	return out
 }
 
@@ -215,14 +214,16 @@ func (c *Client) learnVersions(ctx context.Context, g astypes.AutoScalingGroup) 
 
 func lifecycle(s astypes.LifecycleState) rollout.Lifecycle {
 	switch s {
-	case astypes.LifecycleStateInService, astypes.LifecycleStateReplacingRootVolume, astypes.LifecycleStateReplacingRootVolumeWait,
+	case astypes.LifecycleStateInService:
+		return rollout.InService
+	case astypes.LifecycleStatePending, astypes.LifecycleStatePendingWait, astypes.LifecycleStatePendingProceed,
+		astypes.LifecycleStateReplacingRootVolume, astypes.LifecycleStateReplacingRootVolumeWait,
 		astypes.LifecycleStateReplacingRootVolumeProceed, astypes.LifecycleStateRootVolumeReplaced:
-		if s == astypes.LifecycleStateInService {
-			return rollout.InService
-		}
-		return rollout.Other
-	case astypes.LifecycleStatePending, astypes.LifecycleStatePendingWait, astypes.LifecycleStatePendingProceed:
 		return rollout.Pending
+	case astypes.LifecycleStateStandby, astypes.LifecycleStateEnteringStandby:
+		return rollout.Standby
+	case astypes.LifecycleStateTerminatingRetained:
+		return rollout.Retained
 	case astypes.LifecycleStateTerminating, astypes.LifecycleStateTerminatingWait, astypes.LifecycleStateTerminatingProceed,
 		astypes.LifecycleStateTerminated, astypes.LifecycleStateDetaching, astypes.LifecycleStateDetached:
 		return rollout.Terminating

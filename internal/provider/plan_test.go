@@ -65,7 +65,7 @@ func largest() groupSeen {
 		Points: 50_000, Desired: 10_000, Max: 10_000, Targets: true, From: "ami-0123456789abcdef0", Times: [3]int{9999, 9999, 9999},
 	}
 	for range 6 {
-		s.Zones = append(s.Zones, zoneSeen{"ap-northeast-1-iah-1a", 5000, 5000})
+		s.Zones = append(s.Zones, zoneSeen{"ap-northeast-1-iah-1a", 5000, 5000, 5000, 5000})
 	}
 	for range 3 {
 		s.Held = append(s.Held, heldSeen{pack(list), clip(strings.Repeat("ä", 500), 250), strings.Repeat("r", 64), "ami-0123456789abcdef0"})
@@ -125,7 +125,7 @@ func priorRoll() rollingUpdateModel {
 func seenRoll() *groupSeen {
 	return &groupSeen{
 		Target: 2, Image: "ami-2", Same: "2,4", Latest: 4, Default: 1, Points: 4, Converged: true, Desired: 4, Max: 8,
-		Zones: []zoneSeen{{"a", 0, 2}, {"b", 0, 2}}, From: "ami-2", Held: []heldSeen{{Versions: "3", Why: "it failed", Retry: "once"}},
+		Zones: []zoneSeen{{Zone: "a", Stale: 0, New: 2}, {Zone: "b", New: 2}}, From: "ami-2", Held: []heldSeen{{Versions: "3", Why: "it failed", Retry: "once"}},
 	}
 }
 
@@ -165,7 +165,7 @@ func TestPlanRollingUpdate(t *testing.T) {
 		},
 		"latest with equal data":     {change: func(m *rollingUpdateModel) { m.LaunchTemplateVersion = text("$Latest") }, version: text("$Latest")},
 		"default with other":         {change: func(m *rollingUpdateModel) { m.LaunchTemplateVersion = text("$Default") }, version: text("$Default"), rolls: true},
-		"drift":                      {seen: func(s *groupSeen) { s.Converged = false; s.Zones[0] = zoneSeen{"a", 1, 1} }, version: text("2"), rolls: true},
+		"drift":                      {seen: func(s *groupSeen) { s.Converged = false; s.Zones[0] = zoneSeen{Zone: "a", Stale: 1, New: 1} }, version: text("2"), rolls: true},
 		"refused, but nothing to do": {seen: func(s *groupSeen) { s.Problems = []string{"no"} }, version: text("2")},
 		"refused":                    {seen: func(s *groupSeen) { s.Problems = []string{"no"}; s.Converged = false }, version: text("2"), rolls: true, diags: 1},
 		"no headroom": {
@@ -266,7 +266,7 @@ func TestPlanRollingUpdateKeepsItsPromises(t *testing.T) {
 		prior, plan, seen := priorRoll(), priorRoll(), seenRoll()
 		seen.Converged = rapid.Bool().Draw(t, "converged")
 		if !seen.Converged {
-			seen.Zones[0] = zoneSeen{"a", 1, 1}
+			seen.Zones[0] = zoneSeen{Zone: "a", Stale: 1, New: 1}
 		}
 		plan.LaunchTemplateVersion, plan.ImageID = anyVersion(t, true), anyImage(t, true)
 		plan.Match = types.StringValue(rapid.SampledFrom([]string{"data", "image"}).Draw(t, "match"))
@@ -315,7 +315,7 @@ func broken(planned, final attr.Value) bool {
 func TestForecastLeavesOutAnUnfinishedRollsSurge(t *testing.T) {
 	t.Parallel()
 	seen := seenRoll()
-	seen.Max, seen.Zones = 6, []zoneSeen{{"a", 2, 1}, {"b", 2, 1}} // two of its new members are surplus
+	seen.Max, seen.Zones = 6, []zoneSeen{{Zone: "a", Stale: 2, New: 1}, {Zone: "b", Stale: 2, New: 1}} // two of its new members are surplus
 	prior, plan := priorRoll(), priorRoll()
 	seen.Converged = false
 	got := planRollingUpdate(t.Context(), prior, plan, seen, 5*time.Second)

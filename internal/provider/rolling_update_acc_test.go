@@ -391,7 +391,6 @@ func TestAccRollingUpdate_refused(t *testing.T) {
 	for name, c := range map[string]struct{ from, to, want string }{
 		"launch suspended": {`grace_period  = "300s"`, `suspended = ["Launch"]`, `(?s)process\s+Launch.*is\s+suspended`},
 		"no headroom":      {`max           = 8`, `max = 4`, `(?s)no\s+headroom.*raise\s+max_size`},
-		"protected":        {`grace_period  = "300s"`, `protected = true`, `(?s)protect`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

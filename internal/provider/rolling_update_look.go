@@ -49,7 +49,7 @@ func (b *backend) survey(ctx context.Context, c *clients, r *roller.Roller, q ro
 	lately := snap.Typical.Or(s.assessment.Known)
 	s.seen.Times = [3]int{int(lately.Launch.Seconds()), int(lately.Healthy.Seconds()), int(lately.Terminate.Seconds())}
 	s.seen.Desired = s.assessment.Desired // without what an unfinished roll has added
-	s.seen.Converged = s.assessment.Converged
+	s.seen.Converged, s.seen.Left = s.assessment.Converged, s.assessment.Left
 	s.seen.Target, s.seen.Image = s.assessment.Target.Number, s.assessment.Target.Image
 	for _, w := range s.assessment.Warnings[:min(len(s.assessment.Warnings), 2)] {
 		s.seen.Warnings = append(s.seen.Warnings, clip(w, mostWarning))
@@ -70,13 +70,25 @@ func (s *groupSeen) count(spec rollout.Spec, snap rollout.Snapshot, target rollo
 	}
 	votes := map[string]int{}
 	for _, m := range snap.Members {
+		current := m.Version.Image == target.Image && (spec.Match == rollout.MatchImage || m.Version.Data == target.Data)
+		if m.State == rollout.Standby {
+			if s.Standby[1]++; !current {
+				s.Standby[0]++
+			}
+		}
 		i, ok := at[m.Zone]
 		if !ok || m.State != rollout.InService && m.State != rollout.Pending {
 			continue
 		}
-		if m.Version.Image == target.Image && (spec.Match == rollout.MatchImage || m.Version.Data == target.Data) {
+		if current {
+			if m.Protected {
+				s.Zones[i].NewKept++
+			}
 			s.Zones[i].New++
 			continue
+		}
+		if m.Protected {
+			s.Zones[i].StaleKept++
 		}
 		s.Zones[i].Stale++
 		if votes[m.Version.Image]++; votes[m.Version.Image] > votes[s.From] {
@@ -148,6 +160,7 @@ func (m *rollingUpdateModel) fill(s survey) {
 	})
 	m.OnFailure, m.Match = types.StringValue(string(d.OnFailure)), types.StringValue(string(d.Match))
 	m.FailureLimit = types.Int64Value(int64(d.FailureLimit))
+	m.Protected, m.Standby = types.StringValue(string(d.Protected)), types.StringValue(string(d.Standby))
 	m.LockTimeout = types.StringValue(defaultLockTimeout)
 	m.Lock = types.ObjectNull(lockTypes)
 	m.Forecast, m.LastRoll = types.ObjectNull(forecastTypes), types.ObjectNull(lastRollTypes)

@@ -32,6 +32,8 @@ type rollingUpdateModel struct {
 	OnFailure             types.String   `tfsdk:"on_failure"`
 	FailureLimit          types.Int64    `tfsdk:"failure_limit"`
 	Match                 types.String   `tfsdk:"match"`
+	Protected             types.String   `tfsdk:"scale_in_protected_instances"`
+	Standby               types.String   `tfsdk:"standby_instances"`
 	Lock                  types.Object   `tfsdk:"lock"`
 	LockTimeout           types.String   `tfsdk:"lock_timeout"`
 	Retry                 types.String   `tfsdk:"retry"`
@@ -82,6 +84,8 @@ func (m rollingUpdateModel) spec(ctx context.Context, poll time.Duration) (s rol
 	set("on_failure", m.OnFailure, func() { s.OnFailure = rollout.OnFailure(m.OnFailure.ValueString()) })
 	set("failure_limit", m.FailureLimit, func() { s.FailureLimit = int(m.FailureLimit.ValueInt64()) })
 	set("match", m.Match, func() { s.Match = rollout.Match(m.Match.ValueString()) })
+	set("scale_in_protected_instances", m.Protected, func() { s.Protected = rollout.Treatment(m.Protected.ValueString()) })
+	set("standby_instances", m.Standby, func() { s.Standby = rollout.Treatment(m.Standby.ValueString()) })
 	set("health", m.Health, func() {
 		var h healthModel
 		diags.Append(m.Health.As(ctx, &h, basetypes.ObjectAsOptions{})...)
@@ -172,6 +176,7 @@ func lastRoll(r roller.Report) types.Object {
 		"launched":          types.Int64Value(int64(r.Launched)),
 		"ended":             types.Int64Value(int64(r.Ended)),
 		"failed":            types.Int64Value(int64(r.Failed)),
+		"left_out":          types.Int64Value(int64(r.Counts.Left)),
 		"reason":            reason,
 	})
 }

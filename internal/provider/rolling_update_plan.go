@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,12 +37,16 @@ type groupSeen struct {
 	Held []heldSeen `json:"held,omitempty"`
 	// Converged: a roll to Target would do nothing.
 	Converged bool `json:"converged,omitempty"`
+	// Left are the members that a roll as in state leaves out.
+	Left int `json:"left,omitempty"`
 
 	Desired int        `json:"desired"` // by others
 	Max     int        `json:"max"`
 	Zones   []zoneSeen `json:"zones,omitempty"`
-	Targets bool       `json:"targets,omitempty"` // behind a load balancer
-	From    string     `json:"from,omitempty"`    // image that most members to replace run
+	// Standby are the members in standby that are stale, and all of them.
+	Standby [2]int `json:"standby,omitzero"`
+	Targets bool   `json:"targets,omitempty"` // behind a load balancer
+	From    string `json:"from,omitempty"`    // image that most members to replace run
 	// Times are the seconds that launch, health and termination took lately.
 	Times [3]int `json:"times,omitzero"`
 	// Missing says that the version in state does not exist.
@@ -51,11 +56,14 @@ type groupSeen struct {
 	Warnings []string `json:"warnings,omitempty"`
 }
 
-// zoneSeen counts a zone's members.
+// zoneSeen counts a zone's members, and those of either kind that are protected
+// from scale-in.
 type zoneSeen struct {
-	Zone  string `json:"z"`
-	Stale int    `json:"s,omitempty"`
-	New   int    `json:"n,omitempty"`
+	Zone      string `json:"z"`
+	Stale     int    `json:"s,omitempty"`
+	New       int    `json:"n,omitempty"`
+	StaleKept int    `json:"p,omitempty"`
+	NewKept   int    `json:"q,omitempty"`
 }
 
 type heldSeen struct {
@@ -211,7 +219,8 @@ func (p *rollingPlan) keepVersion(prior rollingUpdateModel, seen *groupSeen) {
 // rolls tells whether apply may have to roll.
 func (p *rollingPlan) rolls(prior rollingUpdateModel, seen *groupSeen) bool {
 	m := p.model
-	if m.LaunchTemplateVersion.IsUnknown() || m.ImageID.IsUnknown() || !m.Match.Equal(prior.Match) {
+	if m.LaunchTemplateVersion.IsUnknown() || m.ImageID.IsUnknown() || !m.Match.Equal(prior.Match) ||
+		seen.Left > 0 && (!m.Protected.Equal(prior.Protected) || !m.Standby.Equal(prior.Standby)) {
 		return true
 	}
 	if seen.held(m.LaunchTemplateVersion, m.Retry).Why != "" {
@@ -265,7 +274,7 @@ func (p *rollingPlan) foresee(ctx context.Context, seen *groupSeen, poll time.Du
 	if p.diags.HasError() {
 		return
 	}
-	for _, text := range append(seen.Warnings, a.Warnings...) {
+	for _, text := range slices.Concat(seen.Warnings, a.Warnings, a.Special) {
 		p.diags.AddWarning("About this roll", roller.Sentence(text))
 	}
 	a.Forecast = f
@@ -328,6 +337,7 @@ func (s *groupSeen) forecast(spec rollout.Spec, all bool) (rollout.Assessment, r
 			}
 			m := rollout.Member{
 				ID: fmt.Sprintf("%s-%04d", z.Zone, n), Zone: z.Zone, State: rollout.InService, StateText: "InService", Healthy: true, Version: other,
+				Protected: n < z.StaleKept || n >= z.Stale && n < z.Stale+z.NewKept,
 			}
 			if !all && n >= z.Stale {
 				m.Version = target
@@ -337,6 +347,13 @@ func (s *groupSeen) forecast(spec rollout.Spec, all bool) (rollout.Assessment, r
 			}
 			snap.Members = append(snap.Members, m)
 		}
+	}
+	for n := range s.Standby[1] {
+		m := rollout.Member{ID: fmt.Sprintf("standby-%04d", n), State: rollout.Standby, StateText: "Standby", Version: other}
+		if !all && n >= s.Standby[0] {
+			m.Version = target
+		}
+		snap.Members = append(snap.Members, m)
 	}
 	a := rollout.Assess(spec, snap, target)
 	if len(a.Problems) > 0 || a.Stale == 0 {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -348,7 +349,7 @@ func (r *rollingUpdate) foresee(ctx context.Context, plan rollingUpdateModel) di
 			fromVersion: strconv.FormatInt(s.seen.Points, 10), toVersion: cmp.Or(s.seen.number(plan.LaunchTemplateVersion), "(known after apply)"),
 		}, a, f))
 	}
-	for _, text := range append(s.seen.Warnings, a.Warnings...) {
+	for _, text := range slices.Concat(s.seen.Warnings, a.Warnings, a.Special) {
 		diags.AddWarning("About this roll", roller.Sentence(text))
 	}
 	a.Forecast = f

@@ -61,6 +61,20 @@ func rollingUpdateSchema(ctx context.Context) schema.Schema {
 			Optional: true, Computed: true, Default: stringdefault.StaticString(string(d.Match)),
 			MarkdownDescription: "What makes a member current: the whole version `data` with the image, or the `image` only. Default: `data`.",
 		},
+		"scale_in_protected_instances": schema.StringAttribute{
+			Optional: true, Computed: true, Default: stringdefault.StaticString(string(d.Protected)),
+			MarkdownDescription: "What to do with old members that are protected from scale-in: `refresh` replaces them like any other, `ignore` leaves " +
+				"them as they are, and the roll ends `partial` with a warning, `wait` rolls the others and then waits until somebody takes the " +
+				"protection off. A wait without progress for `instance_timeout` pauses the roll. Default: `wait`. A change rolls the group where members " +
+				"were left out before.",
+		},
+		"standby_instances": schema.StringAttribute{
+			Optional: true, Computed: true, Default: stringdefault.StaticString(string(d.Standby)),
+			MarkdownDescription: "What to do with old members in standby: `terminate` ends them, `ignore` leaves them as they are, and the roll ends " +
+				"`partial` with a warning, `wait` rolls the others and then waits until somebody puts them back in service, which is when they are " +
+				"replaced. A wait without progress for `instance_timeout` pauses the roll. Default: `wait`. A change rolls the group where members " +
+				"were left out before.",
+		},
 		"lock": lockAttribute(),
 		"lock_timeout": durationAttribute(defaultLockTimeout, true,
 			"How long to wait for somebody else's roll of this group to end, and for the `lock`, together. With a `lock`, allow for the rolls before "+
@@ -198,7 +212,8 @@ func rollingUpdateComputed() map[string]schema.Attribute {
 				"launched": number("Members launched."),
 				"ended":    number("Members ended."),
 				"failed":   number("New members that failed."),
-				"reason":   computed("Why it did not succeed, or what failed on the way. Null when nothing did."),
+				"left_out": number("Members left as they were on purpose."),
+				"reason":   computed("Why it did not succeed, what failed on the way, or who was left out. Null when there is nothing to tell."),
 			},
 		},
 	}
@@ -212,5 +227,5 @@ var forecastTypes = map[string]attr.Type{
 var lastRollTypes = map[string]attr.Type{
 	"outcome": types.StringType, "from_version": types.StringType, "to_version": types.StringType, "from_image": types.StringType,
 	"to_image": types.StringType, "started": types.StringType, "duration": types.StringType, "forecast_duration": types.StringType, "launched": types.Int64Type,
-	"ended": types.Int64Type, "failed": types.Int64Type, "reason": types.StringType,
+	"ended": types.Int64Type, "failed": types.Int64Type, "left_out": types.Int64Type, "reason": types.StringType,
 }

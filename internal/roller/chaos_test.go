@@ -18,7 +18,7 @@ import (
 var worlds = flag.Int("chaos", 96, "how many random worlds the tests of the TestChaos family stage in all")
 
 // kinds is how many tests share the worlds.
-const kinds = 4
+const kinds = 5
 
 // chaotic plays one kind's share of the worlds, each from a seed of its own. A
 // failure says how to play its world again.
@@ -131,6 +131,60 @@ func TestChaos_failures(t *testing.T) {
 			t.Fatalf("roll: %v\n%s", err, s.Story())
 		}
 		s.Settled(2)
+	})
+}
+
+// TestChaos_kept is the same with members protected from scale-in and in
+// standby, some from the start and some from a moment of the roll on.
+func TestChaos_kept(t *testing.T) {
+	t.Parallel()
+	chaotic(t, 5, func(t *testing.T, r *rand.Rand) {
+		protected := pick(r, rollout.Refresh, rollout.Ignore, rollout.Ignore)
+		aside := pick(r, rollout.Terminate, rollout.Ignore)
+		later := time.Duration(r.IntN(600)) * time.Second
+		share := r.IntN(4)
+		s, q, _ := chaosWith(t, r, "", func(s *rolltest.Stage, q *roller.Request) {
+			q.Spec.Protected, q.Spec.Standby = protected, aside
+			s.Referee(*q)
+			var ids []string
+			for i, m := range s.Group().Members {
+				if i%4 <= share {
+					ids = append(ids, m.ID)
+				}
+			}
+			protect(t, s, true, ids[:(len(ids)+1)/2]...)
+			if g := s.Group(); g.Desired > 1 {
+				s.Outside(g.Desired - 1)
+				standby(t, s, true, ids[len(ids)-1])
+				s.World.Advance(2 * time.Minute)
+			}
+			s.World.At(later, func() {
+				for _, m := range s.Group().Members {
+					if m.Lifecycle == "InService" && m.Version == 1 {
+						protect(t, s, true, m.ID) // while the roll may be about to end it
+						return
+					}
+				}
+			})
+		})
+		report, err := s.Roll(t.Context(), q)
+		if err != nil {
+			t.Fatalf("roll: %v\n%s", err, s.Story())
+		}
+		left := 0
+		for _, m := range s.Group().Members {
+			if m.Launched() && m.Version == 1 {
+				left++
+			}
+			free := !m.Protected || protected == rollout.Refresh
+			if m.Launched() && m.Version == 1 && free || m.Lifecycle == "Standby" && free && aside == rollout.Terminate {
+				t.Errorf("%s is left, protected %t, %s, with %s and %s", m.ID, m.Protected, m.Lifecycle, protected, aside)
+			}
+		}
+		if left > 0 && report.Started.IsZero() == (report.Outcome == rollout.Partial) {
+			t.Errorf("%d are left, outcome %s", left, report.Outcome)
+		}
+		s.SettledBut(2, left)
 	})
 }
 

@@ -38,9 +38,7 @@ func headline(o rollout.Outcome) string {
 		return "The roll stopped at a safe point: "
 	case rollout.Superseded:
 		return "The roll gave way: "
-	case rollout.Partial:
-		return "Some members were left: "
-	case rollout.FailedRoll, rollout.Succeeded:
+	case rollout.FailedRoll, rollout.Succeeded, rollout.Partial:
 	}
 	return ""
 }

@@ -56,10 +56,6 @@ func TestInput_refused(t *testing.T) {
 			name: "instance refresh", prepare: doing(awssim.Action{Do: "start_refresh", Group: "web"}),
 			want: []string{"An instance refresh of the group is running", "since 20", "cancel-instance-refresh"},
 		},
-		{
-			name: "protected member", shape: rolltest.Shape{Members: 4, Group: "protected = true"},
-			want: []string{"protect", "scale-in"},
-		},
 		{name: "denied to look", prepare: deny("autoscaling:DescribeAutoScalingGroups"), want: []string{"autoscaling:DescribeAutoScalingGroups", "permissions guide"}},
 		{name: "denied the journal", prepare: deny("ssm:PutParameter"), want: []string{"ssm:PutParameter", "permissions guide"}},
 		{name: "journal of a newer version", prepare: corrupt(`{"schema":99,"v":99}`), want: []string{"newer Refit"}},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,8 +14,8 @@ import (
 	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
 )
 
-// Roll makes every member of the group run the requested version, and returns
-// when that is so. Anything else is an [*Error]. When ctx ends, the roll comes
+// Roll makes every member of the group run the requested version but those that
+// the spec leaves out, and returns when that is so. Anything else is an [*Error]. When ctx ends, the roll comes
 // to a safe point first and returns an error that says what is left.
 func (r *Roller) Roll(ctx context.Context, q Request) (Report, error) {
 	if p := append(q.Spec.Validate(), q.Lock.problems()...); len(p) > 0 {
@@ -67,7 +68,7 @@ func (o *owner) run() (Report, error) {
 			return Report{}, err
 		}
 		if !found || entry.State == journal.Settled {
-			return Report{Outcome: rollout.Succeeded, From: a.Found, To: o.target}, nil
+			return Report{Outcome: rollout.Succeeded, From: a.Found, To: o.target, Warnings: a.Warnings}, nil
 		}
 	}
 	if len(a.Problems)+len(a.Alarms) > 0 {
@@ -85,7 +86,7 @@ func (o *owner) run() (Report, error) {
 		}
 	}
 	o.warnings = a.Warnings
-	for _, w := range a.Warnings {
+	for _, w := range slices.Concat(a.Warnings, a.Special) {
 		o.say(rollout.Note{Text: w, Warn: true})
 	}
 	if why := o.expiring(); why != "" {
@@ -417,8 +418,9 @@ func (o *owner) end(e rollout.Ending) (Report, error) {
 		o.rec.Intents = nil
 		err = o.lease.Settle(o.ctx, o.rec)
 	}
-	if e.Outcome == rollout.Succeeded && e.Reason != "" {
-		o.warnings = append(o.warnings, e.Reason)
+	good := e.Outcome == rollout.Succeeded || e.Outcome == rollout.Partial
+	if good && e.Reason != "" {
+		o.warnings = append(o.warnings, strings.TrimSpace(Sentence(e.Reason)+" "+e.Next))
 	}
 	report := o.report()
 	if e.Quarantine {
@@ -435,7 +437,7 @@ func (o *owner) end(e rollout.Ending) (Report, error) {
 		text += ": " + e.Reason
 	}
 	o.say(rollout.Note{Text: text})
-	if e.Outcome == rollout.Succeeded {
+	if good {
 		return report, nil
 	}
 	return report, &Error{
@@ -445,7 +447,7 @@ func (o *owner) end(e rollout.Ending) (Report, error) {
 
 // left says whether a successor has something to finish.
 func (o *owner) left(e rollout.Ending) bool {
-	return e.Outcome == rollout.Paused || len(o.rec.Suspended) > 0 || o.rec.Surge > 0 && e.Outcome != rollout.Succeeded || len(o.rec.Intents) > 0
+	return e.Outcome == rollout.Paused || len(o.rec.Suspended) > 0 || o.rec.Surge > 0 && e.Outcome != rollout.Succeeded && e.Outcome != rollout.Partial || len(o.rec.Intents) > 0
 }
 
 func (o *owner) report() Report {

@@ -186,7 +186,7 @@ func (t *turn) resolveLost() {
 			for _, id := range in.IDs {
 				state, here := seen[id]
 				switch {
-				case !here || state == Terminating:
+				case !here || state == Terminating || state == Retained:
 					t.ended(id, in.Dec && !t.replacedByAWS(id))
 				case !over:
 					open = append(open, id)

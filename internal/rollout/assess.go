@@ -10,6 +10,7 @@ type Assessment struct {
 	Pointer   string  // the pointer's text
 	Stale     int     // members to replace
 	Current   int
+	Left      int // members that are left out on purpose
 	Sick      int // stale members that are not healthy now
 	Desired   int
 	Max       int
@@ -25,6 +26,8 @@ type Assessment struct {
 	// by the time of an apply.
 	Alarms   []Problem
 	Warnings []string // what will be slow or is worth knowing
+	// Special says what the roll does with members that are kept from it.
+	Special  []string
 	Forecast Forecast
 	// Known is what the last roll of the group learnt; zero: nothing.
 	Known Typical

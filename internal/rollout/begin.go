@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -210,7 +209,8 @@ func Assess(spec Spec, s Snapshot, target Version) Assessment {
 	t.leaveOutUnused()
 	t.learnSetup()
 	t.known = t.seen()
-	a.Stale, a.Current = len(t.stale), len(t.fresh)
+	a.Stale, a.Current, a.Left = len(t.stale)+len(t.waiting()), len(t.fresh), len(t.leftOut())
+	a.Stale += len(t.treated(Terminate))
 	for _, m := range t.stale {
 		if t.known && m.State == InService && t.sick(m) != "" {
 			a.Sick++
@@ -223,6 +223,9 @@ func Assess(spec Spec, s Snapshot, target Version) Assessment {
 	// the same as converged: its problems say what it has instead.
 	a.Converged = target.TemplateID != "" && a.Stale == 0 && spec.same(g.Points, target)
 	if a.Converged {
+		if a.Left > 0 {
+			a.Warnings = []string{t.left()}
+		}
 		return a
 	}
 	a.Problems = append(Problems(s), t.setupProblems()...)
@@ -233,7 +236,7 @@ func Assess(spec Spec, s Snapshot, target Version) Assessment {
 	if problem != nil && a.Stale > 0 {
 		a.Problems = append(a.Problems, *problem)
 	}
-	a.Warnings = t.warnings(a)
+	a.Warnings, a.Special = t.warnings(a), t.special()
 	return a
 }
 
@@ -256,30 +259,16 @@ func Problems(s Snapshot) []Problem {
 		add("an instance refresh of the group is running (%s); wait for its end, or cancel it with: "+
 			"aws autoscaling cancel-instance-refresh --auto-scaling-group-name %q", g.Refresh, g.Name)
 	}
-	var protected, other []string
+	var other []string
 	for _, m := range s.Members {
-		if m.Protected && m.State != Terminating {
-			protected = append(protected, m.ID)
-		}
 		if m.State == Other {
 			other = append(other, m.ID+" ("+m.StateText+")")
 		}
-	}
-	if len(protected) > 0 {
-		add("members are protected from scale-in, which this version of Refit does not roll yet: %s; remove the protection first", few(protected))
 	}
 	if len(other) > 0 {
 		add("members are in a state that this version of Refit does not roll yet: %s; put them back in service or end them first", few(other))
 	}
 	return out
-}
-
-// few lists names, three at most.
-func few(names []string) string {
-	if len(names) <= 3 {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:3], ", "), len(names)-3)
 }
 
 func (t *turn) warnings(a Assessment) []string {

@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -151,11 +152,14 @@ func TestAssess(t *testing.T) {
 		{name: "somebody's refresh", high: 150, low: 100, stale: 4, problem: "cancel-instance-refresh", change: func(s *rollout.Snapshot) {
 			s.Group.Refresh = "1234, InProgress"
 		}},
-		{name: "a protected member", high: 150, low: 100, stale: 4, problem: "protected from scale-in", change: func(s *rollout.Snapshot) {
+		{name: "a protected member", high: 150, low: 100, stale: 4, warning: `1 member is protected from scale-in and the roll waits for them`, change: func(s *rollout.Snapshot) {
 			s.Members[0].Protected = true
 		}},
-		{name: "a member in standby", high: 150, low: 100, stale: 3, problem: "(Standby)", change: func(s *rollout.Snapshot) {
-			s.Members[0].State, s.Members[0].StateText = rollout.Other, "Standby"
+		{name: "a member in standby", high: 150, low: 100, stale: 4, warning: "1 member is in standby and the roll waits", change: func(s *rollout.Snapshot) {
+			s.Members[0].State, s.Members[0].StateText = rollout.Standby, "Standby"
+		}},
+		{name: "a state no roll acts on", high: 150, low: 100, stale: 3, problem: "(Quarantined)", change: func(s *rollout.Snapshot) {
+			s.Members[0].State, s.Members[0].StateText = rollout.Other, "Quarantined"
 		}},
 		{name: "no headroom", high: 125, low: 100, stale: 4, problem: "raise max_size of the group to at least 5", change: func(s *rollout.Snapshot) { s.Group.Max = 4 }},
 		{name: "one is sick", high: 150, low: 100, stale: 4, warning: "1 of 4 members to replace are not healthy", change: func(s *rollout.Snapshot) {
@@ -180,7 +184,7 @@ func TestAssess(t *testing.T) {
 			if p := texts(got.Problems); (p == "") != (c.problem == "") || !strings.Contains(p, c.problem) {
 				t.Errorf("problems = %q, want %q", p, c.problem)
 			}
-			if w := strings.Join(got.Warnings, "; "); (w == "") != (c.warning == "") || !strings.Contains(w, c.warning) {
+			if w := strings.Join(slices.Concat(got.Warnings, got.Special), "; "); (w == "") != (c.warning == "") || !strings.Contains(w, c.warning) {
 				t.Errorf("warnings = %q, want %q", w, c.warning)
 			}
 		})

@@ -69,8 +69,11 @@ type turn struct {
 	stale       []Member
 	fresh       []Member // current and launched, announced ones included
 	terminating int
-	other       int
-	aside       []Member // stale members in a state no roll acts on, such as Standby
+	other       int      // running, and neither launched nor terminating
+	standby     int      // of those, in standby
+	kept        []Member // stale, launched, and not ours to end: protected from scale-in
+	aside       []Member // stale and in standby
+	retained    []Member // AWS keeps them for people, whatever they run
 	planned     int      // launches decided in this turn
 	coming      int      // launches whose answer was lost: they may or may not be there
 	healthy     int      // stale healthy now + graduated
@@ -184,6 +187,8 @@ func (t *turn) advance() {
 		t.launch() // into the room that the ends make
 	}
 	t.surplus()
+	t.endAside()
+	t.tellWaiting()
 	t.point()
 	t.finish()
 }
@@ -227,7 +232,12 @@ func (t *turn) token() string {
 }
 
 // launched is how many members are Pending or in service, or may be.
-func (t *turn) launched() int { return len(t.stale) + len(t.fresh) + t.coming + t.planned }
+func (t *turn) launched() int {
+	return len(t.stale) + len(t.kept) + len(t.fresh) + t.coming + t.planned
+}
+
+// old are the launched members that do not run the goal, ours to end or not.
+func (t *turn) old() []Member { return slices.Concat(t.stale, t.kept) }
 
 // committed is what the group will come to without us: AWS launches up to
 // desired by itself, and a launch of ours on top of that would be one too many.

@@ -301,22 +301,6 @@ func TestDecide_safePoint(t *testing.T) {
 	}
 }
 
-func TestDecide_putAside(t *testing.T) {
-	t.Parallel()
-	s := group(0)
-	s.Group.Desired = 1
-	rec := rolling(&s)
-	rec.Suspended, rec.Restoring = nil, true
-	s.Group.Suspended = nil
-	s.Members = []rollout.Member{healthy(0, target), healthy(1, old)}
-	s.Members[1].State, s.Members[1].StateText = rollout.Other, "Standby"
-	d := decide(spec(100, 150), s, rec, rollout.Memory{})
-	d = decide(spec(100, 150), later(s, 2*time.Minute), d.Record, d.Memory)
-	if d.Ending == nil || d.Ending.Outcome != rollout.Partial || !strings.Contains(d.Ending.Reason, "Standby") {
-		t.Errorf("ending = %+v, want partial with the member named", d.Ending)
-	}
-}
-
 // TestRecord_size: a record with 100 ends in flight, and as many answers lost,
 // fits a parameter of Systems Manager, whose envelope leaves 3.5 KB.
 func TestRecord_size(t *testing.T) {
@@ -394,8 +378,9 @@ func anyWorld(t *rapid.T) rollout.Input {
 	for i := range s.Members {
 		m := &s.Members[i]
 		m.Version = rapid.SampledFrom(versions).Draw(t, "version")
-		m.State = rapid.SampledFrom([]rollout.Lifecycle{rollout.Pending, rollout.InService, rollout.InService, rollout.Terminating, rollout.Other}).Draw(t, "state")
+		m.State = rapid.SampledFrom([]rollout.Lifecycle{rollout.Pending, rollout.InService, rollout.InService, rollout.Terminating, rollout.Standby, rollout.Retained, rollout.Other}).Draw(t, "state")
 		m.Healthy = rapid.IntRange(0, 5).Draw(t, "healthy") > 0
+		m.Protected = rapid.IntRange(0, 3).Draw(t, "protected") == 0
 		m.Targets[0].State = rapid.SampledFrom([]string{"healthy", "healthy", "initial", "unhealthy", "unused"}).Draw(t, "target")
 		ago := began.Add(-time.Duration(rapid.IntRange(0, 900).Draw(t, "ago")) * time.Second)
 		switch rapid.IntRange(0, 5).Draw(t, "known") {
@@ -473,7 +458,7 @@ func TestDecide_limits(t *testing.T) {
 		}
 		for _, s := range d.Steps {
 			added += s.Count
-			if s.Kind == rollout.End && in.Memory.Announced[s.Member] == (rollout.Version{}) {
+			if s.Kind == rollout.End && !s.Aside && in.Memory.Announced[s.Member] == (rollout.Version{}) {
 				ended++
 			}
 		}
@@ -506,8 +491,12 @@ func checkEnds(t *rapid.T, in rollout.Input, d rollout.Decision, floor int) {
 		}
 		m, here := byID[s.Member]
 		_, announced := in.Memory.Announced[s.Member] // launched by us a moment ago, not seen yet
-		if !here && !announced || seen[s.Member] || m.State == rollout.Terminating || m.State == rollout.Other {
+		if !here && !announced || seen[s.Member] || m.State == rollout.Terminating || m.State == rollout.Other || m.State == rollout.Retained || misplaced(in, m, s) {
 			t.Errorf("%s is ended, which is not there, ended already, or in a state not to touch: %+v", s.Member, m)
+		}
+		forward := m.Version != target && d.Record.Direction != rollout.Back
+		if m.Protected && forward && in.Spec.Protected != rollout.Refresh {
+			t.Errorf("%s is ended, which is protected from scale-in, and scale_in_protected_instances is %q: %+v", s.Member, in.Spec.Protected, m)
 		}
 		seen[s.Member] = true
 		if !here || !fit(in, m) {
@@ -517,6 +506,13 @@ func checkEnds(t *rapid.T, in rollout.Input, d rollout.Decision, floor int) {
 			t.Errorf("ending %s leaves %d healthy, the floor is %d", s.Member, well, floor)
 		}
 	}
+}
+
+// misplaced says whether an end treats a member in standby as another one, or the
+// other way round.
+func misplaced(in rollout.Input, m rollout.Member, s rollout.Step) bool {
+	aside := m.State == rollout.Standby
+	return aside != s.Aside || aside && (in.Spec.Standby != rollout.Terminate || s.Decrement)
 }
 
 // fit says whether a member is healthy by every signal of the staged group.

@@ -70,7 +70,7 @@ func (t *turn) endStale(most int, byZone bool) {
 	healthy, surge, running, room := t.healthy, t.rec.Surge-decrements(t.out.Steps), t.soon(), t.room()
 	if !t.lim.First {
 		// Members on their way up already take a slot each.
-		room = min(room, t.rec.Base-len(t.fresh))
+		room = min(room, t.rec.Base-len(t.kept)-len(t.fresh))
 	}
 	zones := t.healthyByZone()
 	for _, m := range t.candidates() {
@@ -78,7 +78,7 @@ func (t *turn) endStale(most int, byZone bool) {
 			return
 		}
 		ok := t.sick(m) == ""
-		if ok && (healthy-1 < t.lim.Floor || byZone && !t.zoneSpares(m.Zone, zones)) || m.Protected {
+		if ok && (healthy-1 < t.lim.Floor || byZone && !t.zoneSpares(m.Zone, zones)) {
 			continue
 		}
 		s := Step{Kind: End, Member: m.ID, Zone: m.Zone, Decrement: surge > 0 && !t.replacing(m)}
@@ -109,7 +109,7 @@ func (t *turn) endStale(most int, byZone bool) {
 // first, then from the fullest zone, there the oldest.
 func (t *turn) candidates() []Member {
 	left := slices.Clone(t.stale)
-	full := byZone(append(slices.Clone(t.stale), t.fresh...))
+	full := byZone(append(t.old(), t.fresh...))
 	slices.SortStableFunc(left, func(a, b Member) int {
 		if !a.LaunchedAt.Equal(b.LaunchedAt) {
 			return a.LaunchedAt.Compare(b.LaunchedAt)
@@ -141,7 +141,7 @@ func (t *turn) candidates() []Member {
 
 func (t *turn) healthyByZone() map[string]int {
 	n := map[string]int{}
-	for _, m := range t.stale {
+	for _, m := range t.old() {
 		if t.sick(m) == "" {
 			n[m.Zone]++
 		}
@@ -168,7 +168,7 @@ func (t *turn) zoneSpares(zone string, healthy map[string]int) bool {
 	}
 	// With every successor launched, none is due in this zone: it held more
 	// than its share, or has no capacity.
-	return len(t.fresh) >= t.rec.Base
+	return len(t.fresh)+len(t.kept) >= t.rec.Base
 }
 
 // markEnding takes members that this decision ends out of the counts that
@@ -195,7 +195,7 @@ func (t *turn) surplus() {
 	if !t.known || len(t.stale) > 0 || t.rec.Surge <= 0 || t.deciding(End) > 0 {
 		return // what this turn ends already is not taken off the counts
 	}
-	extra := min(len(t.fresh)-t.rec.Base, t.rec.Surge)
+	extra := min(len(t.fresh)+len(t.kept)-t.rec.Base, t.rec.Surge)
 	for i := len(t.fresh) - 1; i >= 0 && extra > 0; i-- {
 		m := t.fresh[i]
 		if t.replacing(m) {

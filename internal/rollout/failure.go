@@ -49,7 +49,7 @@ func (t *turn) failing() bool {
 // not healthy either: then the environment is at fault.
 func (t *turn) blameless(reason string) bool {
 	well, old := 0, 0
-	for _, m := range t.stale {
+	for _, m := range t.old() {
 		if t.starting(m) {
 			continue // just launched by AWS or others: it tells nothing
 		}
@@ -110,7 +110,7 @@ func (t *turn) turnBack(reason string) {
 		delete(t.mem.Counted, id)
 	}
 	t.goal = t.rec.goal()
-	for _, m := range t.stale {
+	for _, m := range t.old() {
 		// Members of the previous version have been healthy all along: they need
 		// not prove it anew.
 		if t.known && t.spec.same(m.Version, t.goal) && t.sick(m) == "" {
@@ -148,7 +148,11 @@ func (t *turn) stalled() bool {
 	if idle < t.spec.InstanceTimeout || t.unready() > 0 || t.coming > 0 {
 		return false
 	}
-	t.safePoint(Ending{Outcome: Paused, Reason: fmt.Sprintf("no progress for %s: %s", Brief(idle.Round(time.Second)), t.whyIdle())})
+	e := Ending{Outcome: Paused, Reason: fmt.Sprintf("no progress for %s: %s", Brief(idle.Round(time.Second)), t.whyIdle())}
+	if w := slices.Concat(t.waiting(), t.retained); len(w) > 0 {
+		e.Next = release(w) + " Then run terraform apply again to continue."
+	}
+	t.safePoint(e)
 	return true
 }
 
@@ -207,13 +211,16 @@ func (t *turn) whyIdle() string {
 	if _, p := t.spec.Limits(t.rec.Base, t.snap.Group.Max); p != nil {
 		return p.Field + " " + p.Text
 	}
+	if w := t.waiting(); len(w) > 0 && len(t.stale) == 0 {
+		return "the roll waits for members that are kept from it: " + named(w)
+	}
+	if len(t.retained) > 0 {
+		return "EC2 Auto Scaling keeps members whose termination hook was abandoned, and they count as running: " + named(t.retained)
+	}
 	if t.terminating > 0 {
 		return fmt.Sprintf("%d members that were ended are not gone yet", t.terminating)
 	}
 	for _, m := range t.stale {
-		if m.Protected {
-			return "member " + m.ID + " is protected from scale-in"
-		}
 		if why := t.sick(m); why != "" {
 			return "member " + m.ID + " " + why + ", which leaves no member that may be ended"
 		}
@@ -303,7 +310,7 @@ func (t *turn) endSurge() int {
 	}
 	for _, m := range t.candidates() {
 		ok := t.sick(m) == ""
-		if surge <= 0 || !t.known || m.Protected || t.replacing(m) || ok && (min(healthy, well)-1 < t.lim.Floor || !t.zoneSpares(m.Zone, zones)) {
+		if surge <= 0 || !t.known || t.replacing(m) || ok && (min(healthy, well)-1 < t.lim.Floor || !t.zoneSpares(m.Zone, zones)) {
 			continue
 		}
 		if ok {
@@ -319,12 +326,12 @@ func (t *turn) endSurge() int {
 // conclude ends the roll and words the state things are in and what to do.
 func (t *turn) conclude(e Ending) {
 	c := t.rec.Counts
-	parts := []string{fmt.Sprintf("%d of %d members run version %d", len(t.fresh), len(t.fresh)+len(t.stale), t.goal.Number)}
+	parts := []string{fmt.Sprintf("%d of %d members run version %d", len(t.fresh), len(t.fresh)+len(t.stale)+len(t.kept), t.goal.Number)}
 	if t.goal.Image != "" {
 		parts[0] += " (" + t.goal.Image + ")"
 	}
-	if len(t.stale) > 0 {
-		parts = append(parts, fmt.Sprintf("%d do not", len(t.stale)))
+	if n := len(t.stale) + len(t.kept); n > 0 {
+		parts = append(parts, fmt.Sprintf("%d do not", n))
 	}
 	if t.known {
 		parts = append(parts, fmt.Sprintf("%d are healthy", c.Healthy))

@@ -14,7 +14,7 @@ func Predict(spec Spec, s Snapshot, target Version) Forecast {
 		return Forecast{}
 	}
 	spec.Alarms, spec.Checks = nil, nil // they take no time to speak of
-	m := newModel(s, target)
+	m := newModel(spec, s, target)
 	rec := Begin(Opening{Spec: spec, Snapshot: m.observe(s), Target: target, Epoch: 1})
 	var mem Memory
 	f := Forecast{Lowest: m.healthy(), Basis: m.basis}
@@ -58,13 +58,14 @@ type modelMember struct {
 	ended time.Time
 }
 
-func newModel(s Snapshot, target Version) *model {
+func newModel(spec Spec, s Snapshot, target Version) *model {
 	m := &model{now: s.At, target: target, group: s.Group, basis: s.Typical.basis()}
 	m.typical = s.Typical.Or(Typical{usualLaunch, usualHealthy, usualTerminate})
 	for _, x := range s.Members {
-		if x.State == Terminating || x.State == Other {
+		if x.State != InService && x.State != Pending {
 			continue
 		}
+		x.Protected = x.Protected && spec.Protected == Ignore // nobody knows when they are released: at once here
 		x.State, x.StateText, x.Healthy = InService, "InService", true
 		m.members = append(m.members, modelMember{Member: x})
 	}
@@ -117,7 +118,7 @@ func (m *model) observe(s Snapshot) Snapshot {
 	}
 	for _, x := range m.members {
 		state, healthy := m.state(x)
-		x.State, x.StateText = state, [...]string{"Pending", "InService", "Terminating", "Other"}[state]
+		x.State, x.StateText = state, [...]string{"Pending", "InService", "Terminating"}[state]
 		x.Healthy = true
 		x.Targets = nil
 		for _, g := range m.group.TargetGroups {

@@ -88,6 +88,7 @@ func TestPredict_keepsLimits(t *testing.T) {
 			if rapid.IntRange(0, 4).Draw(t, "current") == 0 {
 				g.Members[i].Version = target
 			}
+			g.Members[i].Protected = rapid.IntRange(0, 3).Draw(t, "protected") == 0
 		}
 		g.Group.Max = rapid.IntRange(n, 2*n).Draw(t, "max")
 		g.Group.Pointer, g.Group.Points = "1", old

@@ -40,7 +40,9 @@ func (t *turn) launch() {
 }
 
 // missing is how many new members are still to be launched.
-func (t *turn) missing() int { return t.rec.Base - len(t.fresh) - t.coming - t.planned }
+func (t *turn) missing() int {
+	return t.rec.Base - len(t.kept) - len(t.fresh) - t.coming - t.planned
+}
 
 // together says whether to wait with part of the last batch until members that
 // are being ended have gone. The roll ends with its last member, so the part
@@ -90,7 +92,7 @@ func (t *turn) zones(n int) []share {
 		return []share{{"", n}}
 	}
 	slices.Sort(names)
-	fresh, stale := byZone(t.fresh), byZone(t.stale)
+	fresh, stale := byZone(slices.Concat(t.fresh, t.kept)), byZone(t.stale) // those kept stay as new ones do
 	got := map[string]int{}
 	for range n {
 		best := slices.MinFunc(names, func(a, b string) int {

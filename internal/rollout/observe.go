@@ -25,24 +25,15 @@ func (t *turn) overlay() {
 	for _, m := range t.snap.Members {
 		delete(t.mem.Announced, m.ID)
 		asked := !t.mem.EndedAt[m.ID].IsZero()
-		if asked && (m.State == Pending || m.State == InService) && t.now.Sub(t.mem.EndedAt[m.ID]) > 2*settle {
+		if asked && (m.State == Pending || m.State == InService || m.State == Standby) && t.now.Sub(t.mem.EndedAt[m.ID]) > 2*settle {
 			// AWS said yes and did nothing. It is a member again.
 			delete(t.mem.EndedAt, m.ID)
 			asked = false
 		}
-		switch {
-		case m.State == Terminating || asked || lostEnds[m.ID]:
-			t.terminating++
-		case m.State == Other:
-			t.other++
-			if !t.spec.same(m.Version, t.goal) {
-				t.aside = append(t.aside, m)
-			}
-		case t.spec.same(m.Version, t.goal):
-			t.fresh = append(t.fresh, m)
-		default:
-			t.stale = append(t.stale, m)
+		if m.State != Retained && (asked || lostEnds[m.ID]) {
+			m.State = Terminating
 		}
+		t.sort(m)
 	}
 	for id, v := range t.mem.Announced {
 		if t.now.Sub(t.mem.FirstSeen[id]) > settle {
@@ -59,8 +50,40 @@ func (t *turn) overlay() {
 	byID := func(a, b Member) int { return strings.Compare(a.ID, b.ID) }
 	slices.SortFunc(t.fresh, byID) // maps have no order; decisions must
 	slices.SortFunc(t.stale, byID)
+	for _, members := range [][]Member{t.kept, t.aside, t.retained} {
+		slices.SortFunc(members, byID)
+	}
 	// EndedAt keeps those that have gone: an activity read much later must
 	// still be known for ours.
+}
+
+// sort puts a member where it counts.
+func (t *turn) sort(m Member) {
+	current := t.spec.same(m.Version, t.goal)
+	switch m.State {
+	case Terminating:
+		t.terminating++
+	case Retained:
+		t.other++
+		t.retained = append(t.retained, m)
+	case Standby:
+		t.other++
+		t.standby++
+		if !current {
+			t.aside = append(t.aside, m)
+		}
+	case Other:
+		t.other++
+	case Pending, InService:
+		switch {
+		case current:
+			t.fresh = append(t.fresh, m)
+		case t.keeps(m):
+			t.kept = append(t.kept, m)
+		default:
+			t.stale = append(t.stale, m)
+		}
+	}
 }
 
 // judge learns who is healthy, who graduated and who failed.
@@ -209,7 +232,7 @@ func (t *turn) forget(id string) {
 // count takes stock after judging, and notices progress.
 func (t *turn) count() {
 	t.judgeYoung()
-	for _, m := range t.stale {
+	for _, m := range t.old() {
 		if t.known && t.sick(m) == "" {
 			t.healthy++
 		}
@@ -227,9 +250,13 @@ func (t *turn) count() {
 		}
 	}
 	t.lim, _ = t.spec.Limits(t.rec.Base, t.snap.Group.Max)
+	if t.spec.MaxRunning == 0 {
+		t.lim.Running += t.standby // they were there before, and stay
+	}
+	waiting := len(t.waiting())
 	was := t.rec.Counts
 	c := Counts{
-		Stale: len(t.stale), Current: len(t.fresh), Ready: t.ready, Healthy: was.Healthy, Running: t.running(),
+		Stale: len(t.stale) + waiting, Left: len(t.leftOut()), Current: len(t.fresh), Ready: t.ready, Healthy: was.Healthy, Running: t.running(),
 		Lowest: was.Lowest, Highest: max(was.Highest, t.launched()),
 	}
 	if t.known {

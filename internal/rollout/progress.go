@@ -30,9 +30,10 @@ func (t *turn) checkpoints() {
 }
 
 // checkpointSize is how many new members the next checkpoint asks for: never
-// more than the group has now, when others have scaled in since the start.
+// more than can be new, when others have scaled in since the start or members
+// are kept.
 func (t *turn) checkpointSize() int {
-	return min(t.spec.checkpointSize(t.rec.Checkpoints, t.rec.Size), max(t.rec.Base, 1))
+	return min(t.spec.checkpointSize(t.rec.Checkpoints, t.rec.Size), max(t.rec.Base-len(t.kept), 1))
 }
 
 // baked waits until every new member has been good for d. The bake begins
@@ -63,8 +64,11 @@ func (t *turn) prove() {
 	switch {
 	case t.rec.Direction == Back:
 		t.rec.Proven = true // the previous version has run before
-	case t.rec.Base == 0 && t.launched() == 0:
+	case t.allLeftOut():
 		t.rec.Proven = true // nothing can prove it, and nothing runs on it
+		if len(t.kept) > 0 {
+			t.warnOnce("unproven", "no member proves version %d, because all are left out; the group launches from it from now on", t.rec.Target.Number)
+		}
 	case t.ready > 0 && first:
 		t.rec.Proven = true
 		t.note("version %d is proven; the group launches from it from now on", t.rec.Target.Number)
@@ -137,14 +141,14 @@ func (t *turn) point() {
 // that AWS itself launches from it: it replaces a member, or desired is raised.
 func (t *turn) exposing() bool {
 	return slices.ContainsFunc(t.out.Steps, func(s Step) bool {
-		return s.Kind == Raise || s.Kind == End && !s.Decrement
+		return s.Kind == Raise || s.Kind == End && !s.Decrement && !s.Aside
 	})
 }
 
 // finish bakes once more, puts back what the roll changed, looks at the result
 // and ends the roll.
 func (t *turn) finish() {
-	if !t.known || len(t.stale) > 0 || t.unready() > 0 || len(t.fresh) < t.rec.Base ||
+	if !t.known || len(t.stale)+len(t.waiting()) > 0 || t.unready() > 0 || t.missing() > 0 || len(t.treated(Terminate)) > 0 ||
 		t.coming+t.planned > 0 || len(t.rec.Intents) > 0 || t.rec.Surge > decrements(t.out.Steps) || !t.rec.Proven {
 		return
 	}
@@ -170,10 +174,11 @@ func (t *turn) finish() {
 		t.wentBack()
 		return
 	}
-	if len(t.aside) > 0 {
-		m := t.aside[0]
-		t.conclude(Ending{Outcome: Partial, Reason: fmt.Sprintf("%d of them put aside during the roll, such as %s, which is %s and runs version %d",
-			len(t.aside), m.ID, m.StateText, m.Version.Number), Next: "Put them back in service, or end them, and run terraform apply again."})
+	if left := t.left(); left != "" {
+		if t.replaced() != "" {
+			left += "; " + t.replaced()
+		}
+		t.conclude(Ending{Outcome: Partial, Reason: Clip(left, longestReason), Next: release(t.leftOut())})
 		return
 	}
 	t.conclude(Ending{Outcome: Succeeded, Reason: t.replaced()})

@@ -28,14 +28,15 @@ type Version struct {
 // no finer one.
 type Lifecycle int
 
-// The lifecycle states. Pending covers every Pending:*, Terminating every
-// Terminating:* and Detaching. Other is a state this rule does not act on
-// (Standby, Warmed:*, EnteringStandby, Terminating:Retained).
+// The lifecycle states. Pending covers every Pending:* and members whose root
+// volume is being replaced, Terminating every other Terminating:* and Detaching.
 const (
 	Pending Lifecycle = iota
 	InService
 	Terminating
-	Other
+	Standby  // and EnteringStandby: no part of desired
+	Retained // Terminating:Retained: kept for people when a termination hook was abandoned; no part of desired
+	Other    // a state this rule does not act on (Warmed:*, Quarantined)
 )
 
 // Member is an instance of the group as seen in one observation.
@@ -103,6 +104,8 @@ type Group struct {
 	Refresh string
 	// Deleting: the group is being deleted.
 	Deleting bool
+	// ProtectsNew: the group protects each new member from scale-in.
+	ProtectsNew bool
 }
 
 // Change is one change of the desired capacity as AWS's activities tell it.
@@ -382,6 +385,7 @@ type Step struct {
 	From, To  int    // Raise
 	Processes map[string]string
 	Template  string // Point, Copy, SetDefault: the launch template's id
+	Aside     bool   // End: the member is in standby, so nothing takes its place
 	Why       string // for people
 }
 
@@ -424,7 +428,8 @@ type Failure struct {
 type Counts struct {
 	Stale   int `json:"stale"`
 	Current int `json:"new"`
-	Ready   int `json:"ready"` // graduated
+	Ready   int `json:"ready"`          // graduated
+	Left    int `json:"left,omitempty"` // left out on purpose
 	Healthy int `json:"ok"`
 	Running int `json:"run"`
 	// Lowest and Highest are the extremes of healthy and launched so far.

@@ -101,7 +101,7 @@ func Settle(rec Record, mem Memory, s Step, r Result, now time.Time) (Record, Me
 		if s.Decrement {
 			mem.remember(rec.Base+rec.Surge, now)
 			rec.Surge--
-		} else {
+		} else if !s.Aside {
 			mem.Asked = now
 		}
 		note.Text = "ended " + s.Member

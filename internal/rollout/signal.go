@@ -214,11 +214,11 @@ func (t *turn) starting(m Member) bool {
 func (t *turn) judgeYoung() {
 	if t.mem.Present == nil { // the owner's first look
 		t.mem.Present = map[string]bool{}
-		for _, m := range t.stale {
+		for _, m := range t.old() {
 			t.mem.Present[m.ID] = true
 		}
 	}
-	for _, m := range t.stale {
+	for _, m := range t.old() {
 		if !t.mem.Present[m.ID] && t.mem.Young[m.ID].IsZero() {
 			t.mem.Young[m.ID] = t.now
 		}

@@ -56,6 +56,12 @@ type Spec struct {
 	// third. Those before it are ended and launched anew. 1 to 100.
 	FailureLimit int
 	Match        Match
+	// Protected is how stale members are treated that are protected from
+	// scale-in: Refresh, Ignore or Wait.
+	Protected Treatment
+	// Standby is how stale members in standby are treated: Terminate, Ignore or
+	// Wait.
+	Standby Treatment
 	// Poll is the shortest pause between two observations.
 	Poll time.Duration
 }
@@ -66,6 +72,7 @@ func Defaults() Spec {
 		MinHealthy: 100, MaxHealthy: 110,
 		LoadBalancer: true, MinHealthyTime: 30 * time.Second,
 		InstanceTimeout: 10 * time.Minute, OnFailure: Rollback, FailureLimit: 1, Match: MatchData,
+		Protected: Wait, Standby: Wait,
 		Poll: 5 * time.Second,
 	}
 }
@@ -137,6 +144,12 @@ func (s Spec) choiceProblems() []Problem {
 	}
 	if !slices.Contains([]Match{MatchData, MatchImage}, s.Match) {
 		add("match", "is %q; use \"data\" or \"image\"", s.Match)
+	}
+	if !slices.Contains([]Treatment{Refresh, Ignore, Wait}, s.Protected) {
+		add("scale_in_protected_instances", "is %q; use \"refresh\", \"ignore\" or \"wait\"", s.Protected)
+	}
+	if !slices.Contains([]Treatment{Terminate, Ignore, Wait}, s.Standby) {
+		add("standby_instances", "is %q; use \"terminate\", \"ignore\" or \"wait\"", s.Standby)
 	}
 	return p
 }

@@ -68,9 +68,9 @@ func TestSpec_Validate(t *testing.T) {
 
 func TestSpec_Validate_namesEveryProblem(t *testing.T) {
 	t.Parallel()
-	got := rollout.Spec{MinHealthy: -1, MaxHealthy: 1, MaxRunning: -5, FinalBake: -1, OnFailure: "x", Match: "y"}.Validate()
-	if len(got) != 9 {
-		t.Errorf("%d problems, want 9: %v", len(got), got)
+	got := rollout.Spec{MinHealthy: -1, MaxHealthy: 1, MaxRunning: -5, FinalBake: -1, OnFailure: "x", Match: "y", Protected: "terminate", Standby: "refresh"}.Validate()
+	if len(got) != 11 {
+		t.Errorf("%d problems, want 11: %v", len(got), got)
 	}
 }
 
@@ -136,6 +136,8 @@ func anySpec(t *rapid.T) rollout.Spec {
 		}
 	}
 	s.FinalBake = time.Duration(rapid.IntRange(0, 5).Draw(t, "final bake")) * time.Minute
+	s.Protected = rapid.SampledFrom([]rollout.Treatment{rollout.Refresh, rollout.Ignore, rollout.Wait}).Draw(t, "protected")
+	s.Standby = rapid.SampledFrom([]rollout.Treatment{rollout.Terminate, rollout.Ignore, rollout.Wait}).Draw(t, "standby")
 	return s
 }
 

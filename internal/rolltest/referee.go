@@ -3,6 +3,9 @@ package rolltest
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/fleetrefit/terraform-provider-refit/internal/awssim"
 	"github.com/fleetrefit/terraform-provider-refit/internal/roller"
@@ -15,7 +18,9 @@ type referee struct {
 	q      roller.Request
 	base   int // what others want; moved by Outside
 	broken []string
-	ended  map[string]bool // members that Refit has ended
+	ended  map[string]bool          // members that Refit has ended
+	aside  map[string]bool          // of those, the ones that were in standby
+	kept   map[string]time.Duration // members protected from scale-in → since when
 	// excused: members fail by themselves in this story, so healthy may drop
 	// below the floor, and AWS's replacements add to those running, without
 	// Refit's doing. Its own ends are still checked.
@@ -29,7 +34,7 @@ func (s *Stage) Referee(q roller.Request) {
 	g := s.Group()
 	first := s.referee == nil
 	if first {
-		s.referee = &referee{s: s, base: g.Desired, found: g.Suspended, ended: map[string]bool{}}
+		s.referee = &referee{s: s, base: g.Desired, found: g.Suspended, ended: map[string]bool{}, aside: map[string]bool{}, kept: map[string]time.Duration{}}
 		s.World.OnTick(func() { s.referee.tick() })
 	}
 	s.referee.q = q
@@ -66,10 +71,24 @@ func (r *referee) say(format string, a ...any) {
 	}
 }
 
+// lag is how old an observation may be: what somebody did later than that
+// before a call cannot be known to it.
+const lag = time.Minute
+
 // tick checks what must hold whatever happened: invariant 1 on the limits.
 func (r *referee) tick() {
 	g, ok := r.s.World.Group("web")
-	if !ok || r.quiet {
+	if !ok {
+		return
+	}
+	for _, m := range g.Members {
+		if _, known := r.kept[m.ID]; !m.Protected {
+			delete(r.kept, m.ID)
+		} else if !known {
+			r.kept[m.ID] = r.s.Elapsed()
+		}
+	}
+	if r.quiet {
 		return
 	}
 	lim, _ := r.q.Spec.Limits(r.base, g.Max)
@@ -77,6 +96,9 @@ func (r *referee) tick() {
 	for _, m := range g.Members {
 		if m.Lifecycle != "Terminated" {
 			running++
+		}
+		if r.q.Spec.MaxRunning == 0 && (strings.HasSuffix(m.Lifecycle, "Standby") || r.aside[m.ID]) {
+			lim.Running++ // those do not take the room of others, also while they go
 		}
 	}
 	if healthy < lim.Floor && !r.excused {
@@ -128,6 +150,13 @@ func (r *referee) checkEnd(group string, step rollout.Step) {
 		if m.Healthy() && g.Healthy()-1 < lim.Floor {
 			r.say("ending %s leaves %d healthy members, the floor is %d", m.ID, g.Healthy()-1, lim.Floor)
 		}
+		if since, ok := r.kept[m.ID]; ok && r.s.Elapsed()-since > lag && r.q.Spec.Protected != rollout.Refresh && strconv.FormatInt(m.Version, 10) != r.q.Version {
+			r.say("%s is ended, which is protected from scale-in", m.ID)
+		}
+		if strings.HasSuffix(m.Lifecycle, "Standby") && r.q.Spec.Standby != rollout.Terminate {
+			r.say("%s is ended, which is in standby", m.ID)
+		}
+		r.aside[m.ID] = r.aside[m.ID] || strings.HasSuffix(m.Lifecycle, "Standby")
 		if r.ended[m.ID] && !m.Launched() {
 			r.say("%s is ended again", m.ID)
 		}
@@ -169,12 +198,18 @@ func outcome(r rollout.Result) string {
 // but what was found, everybody healthy on the version wanted.
 func (s *Stage) Settled(version int64) {
 	s.tb.Helper()
+	s.SettledBut(version, 0)
+}
+
+// SettledBut is Settled where so many launched members were left out.
+func (s *Stage) SettledBut(version int64, left int) {
+	s.tb.Helper()
 	g := s.Group()
 	if g.Desired != s.referee.base {
 		s.tb.Errorf("desired capacity is %d at the end, want %d", g.Desired, s.referee.base)
 	}
-	if n := On(g, version); n != s.referee.base {
-		s.tb.Errorf("%d members run version %d at the end, want %d", n, version, s.referee.base)
+	if n := On(g, version); n != s.referee.base-left {
+		s.tb.Errorf("%d members run version %d at the end, want %d", n, version, s.referee.base-left)
 	}
 	for p, reason := range g.Suspended {
 		if s.referee.found[p] != reason {

@@ -217,6 +217,9 @@ func On(g awssim.Group, version int64) int {
 	return n
 }
 
+// AutoScaling is somebody else's way to AWS, such as a person's.
+func (s *Stage) AutoScaling() *autoscaling.Client { return autoscaling.NewFromConfig(s.World.Config()) }
+
 // Elapsed is the simulated time since the start.
 func (s *Stage) Elapsed() time.Duration { return s.World.Clock().Now().Sub(s.start) }
 
