@@ -70,8 +70,9 @@ const flapPeriod = time.Minute
 // Action is something that somebody other than the caller under test does.
 type Action struct {
 	// Do is one of set_desired, scale, set_limits, terminate, kill, break,
-	// interrupt, recommend, suspend, resume, start_refresh, end_refresh,
-	// set_pointer, delete_group, tag, flap; and set_alarm, which has no group.
+	// impair, mend, interrupt, recommend, suspend, resume, start_refresh,
+	// end_refresh, set_pointer, delete_group, tag, flap; and set_alarm, which
+	// has no group.
 	Do    string `hcl:"do" json:"do"`
 	Group string `hcl:"group,optional" json:"group"`
 	// Value is the desired capacity of set_desired, and what scale adds to it,
@@ -81,10 +82,11 @@ type Action struct {
 	// Min and Max are the limits of set_limits; what is not given stays.
 	Min *int `hcl:"min,optional" json:"min"`
 	Max *int `hcl:"max,optional" json:"max"`
-	// Instance is the one of terminate, kill (in EC2, behind the group's back)
-	// and break (it stops working), or the Spot Instance that EC2 will interrupt
-	// in two minutes (interrupt) or recommends to replace (recommend); empty:
-	// the oldest in service.
+	// Instance is the one of terminate, kill (in EC2, behind the group's back),
+	// break (it stops working), impair (it works, but fails the status check
+	// that Text names: instance, system or ebs) and mend (which undoes that), or
+	// the Spot Instance that EC2 will interrupt in two minutes (interrupt) or
+	// recommends to replace (recommend); empty: the oldest in service.
 	Instance string `hcl:"instance,optional" json:"instance"`
 	// Decrement makes terminate lower the desired capacity.
 	Decrement bool `hcl:"decrement,optional" json:"decrement"`
@@ -217,6 +219,12 @@ func (w *World) actOnMember(g *group, a Action) error {
 		return w.interrupt(g, g.byID[id])
 	case "recommend":
 		return w.recommend(g, g.byID[id])
+	case "impair":
+		check := a.Text
+		setDefault(&check, "instance")
+		return w.impairInstance(id, check)
+	case "mend":
+		return w.impairInstance(id, "")
 	default:
 		return errors.New("no such action")
 	}

@@ -89,7 +89,7 @@ func (w *World) sickness(g *group, m *member) string {
 	if m.lifecycle != types.LifecycleStateInService || w.inGrace(g, m) {
 		return ""
 	}
-	if i.impaired {
+	if w.fails(i, "instance") || w.fails(i, "system") { // the volumes' check is another health check type, not modelled
 		return causeImpaired
 	}
 	if strings.Contains(aws.ToString(g.as.HealthCheckType), "ELB") {

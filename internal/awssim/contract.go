@@ -53,6 +53,9 @@ type ImageBehaviour struct {
 	// LaunchError is the EC2 error code that launches of the image fail
 	// with. Empty means they succeed.
 	LaunchError string
+	// StatusImpaired makes its instances fail the instance status check when
+	// it is first made, while they serve all the same.
+	StatusImpaired bool
 	// HTTP is what an instance answers once it serves, which is the time to
 	// healthy after it runs. Empty: "OK" on every path. On paths without an
 	// answer it is 404.

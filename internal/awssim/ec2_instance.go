@@ -1,6 +1,7 @@
 package awssim
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"net/netip"
@@ -27,7 +28,8 @@ type instance struct {
 	securityGroups               []string
 	keyName                      string
 	launchedAt, runningAt        time.Time // running is zero until then
-	impaired                     bool      // fails its status checks
+	impaired                     bool      // it stopped working, and fails its status checks
+	failing                      string    // the check that fails although it works: instance, system or ebs
 	reason                       string    // why it changed state last
 	endedBy                      string    // code of the reason it ends for
 }
@@ -56,6 +58,9 @@ func (w *World) runInstance(r runRequest) (*instance, error) {
 			w.instanceChanged(i.id)
 			// Nothing happens when it begins to serve, but what looks at the truth should see it.
 			w.after(w.bootTime(i), func() {})
+			if w.imageBehaviour(i.imageID).StatusImpaired {
+				w.after(w.latencyFor(i.group).StatusCheck, func() { w.instanceChanged(i.id) })
+			}
 		}
 	})
 	if after := w.imageBehaviour(i.imageID).DiesAfter; after > 0 {
@@ -248,6 +253,21 @@ func (w *World) breakInstance(id string) {
 	i.impaired = true
 	w.elbInstanceChanged(i)
 	w.instanceChanged(id)
+}
+
+// impairInstance makes an instance that works fail one of its status checks,
+// or with an empty name none.
+func (w *World) impairInstance(id, check string) error {
+	i := w.ec2.instances[id]
+	switch {
+	case i == nil:
+		return fmt.Errorf("no instance %q", id)
+	case !slices.Contains([]string{"", "instance", "system", "ebs"}, check):
+		return fmt.Errorf("%q is not one of the status checks instance, system and ebs", check)
+	}
+	i.failing = check
+	w.instanceChanged(id)
+	return nil
 }
 
 // BreakInstance makes an instance fail its status checks and its load

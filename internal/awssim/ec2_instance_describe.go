@@ -165,6 +165,7 @@ func describeInstanceStatus(w *World, in *ec2.DescribeInstanceStatusInput) (*ec2
 		"instance-state-code":          func(i *instance) []string { return one(itoa(int64(stateCodes[i.state]))) },
 		"instance-status.status":       status,
 		"instance-status.reachability": func(i *instance) []string { return reached(w.statusOf(i)) },
+		"attached-ebs-status.status":   func(i *instance) []string { return one(string(w.volumeStatusOf(i).Status)) },
 		"system-status.status":         func(i *instance) []string { return one(string(w.systemStatusOf(i).Status)) },
 		"system-status.reachability":   func(i *instance) []string { return reached(w.systemStatusOf(i)) },
 	})
@@ -179,7 +180,8 @@ func describeInstanceStatus(w *World, in *ec2.DescribeInstanceStatusInput) (*ec2
 	for _, i := range all {
 		out.InstanceStatuses = append(out.InstanceStatuses, types.InstanceStatus{
 			InstanceId: &i.id, AvailabilityZone: &i.zone, InstanceState: stateAnswer(i.state),
-			InstanceStatus: w.statusOf(i), SystemStatus: w.systemStatusOf(i),
+			InstanceStatus: w.statusOf(i), SystemStatus: w.systemStatusOf(i), AttachedEbsStatus: w.volumeStatusOf(i),
+			Operator: &types.OperatorResponse{Managed: ptr(false)},
 		})
 	}
 	return out, nil
@@ -190,22 +192,42 @@ func (w *World) checksPassed(i *instance) bool {
 	return !i.runningAt.IsZero() && !w.now.Before(i.runningAt.Add(w.latencyFor(i.group).StatusCheck))
 }
 
-func (w *World) statusOf(i *instance) *types.InstanceStatusSummary {
-	if i.state == "running" && i.impaired {
-		return statusSummary(types.SummaryStatusImpaired, types.StatusTypeFailed)
+// fails says whether an instance fails one of its status checks: instance,
+// system or ebs. A check says nothing before it was made once.
+func (w *World) fails(i *instance, check string) bool {
+	if i.state != "running" {
+		return false
 	}
-	return w.systemStatusOf(i)
+	own := i.impaired || w.imageBehaviour(i.imageID).StatusImpaired && w.checksPassed(i)
+	return check == "instance" && own || check == i.failing
 }
 
-// systemStatusOf is the state of the machine below, which never breaks here.
+func (w *World) statusOf(i *instance) *types.InstanceStatusSummary { return w.checkOf(i, "instance") }
+
 func (w *World) systemStatusOf(i *instance) *types.InstanceStatusSummary {
+	return w.checkOf(i, "system")
+}
+
+func (w *World) checkOf(i *instance, check string) *types.InstanceStatusSummary {
 	switch {
 	case i.state != "running":
 		return &types.InstanceStatusSummary{Status: types.SummaryStatusNotApplicable}
+	case w.fails(i, check):
+		return statusSummary(types.SummaryStatusImpaired, types.StatusTypeFailed)
 	case w.checksPassed(i):
 		return statusSummary(types.SummaryStatusOk, types.StatusTypePassed)
 	}
 	return statusSummary(types.SummaryStatusInitializing, types.StatusTypeInitializing)
+}
+
+// volumeStatusOf is the check of the attached volumes, in a shape of its own.
+func (w *World) volumeStatusOf(i *instance) *types.EbsStatusSummary {
+	s := w.checkOf(i, "ebs")
+	out := &types.EbsStatusSummary{Status: s.Status}
+	for _, d := range s.Details {
+		out.Details = append(out.Details, types.EbsStatusDetails{Name: d.Name, Status: d.Status})
+	}
+	return out
 }
 
 func statusSummary(status types.SummaryStatus, reached types.StatusType) *types.InstanceStatusSummary {

@@ -61,6 +61,8 @@ type ImageSpec struct {
 	DiesAfter    string            `hcl:"dies_after,optional" json:"dies_after"`
 	LaunchError  string            `hcl:"launch_error,optional" json:"launch_error"`
 
+	StatusImpaired bool `hcl:"status_impaired,optional" json:"status_impaired"`
+
 	HTTP            []HTTPSpec         `hcl:"http,block" json:"http"`
 	HTTPPort        int                `hcl:"http_port,optional" json:"http_port"`
 	UnhealthyStatus int                `hcl:"unhealthy_status,optional" json:"unhealthy_status"`
@@ -278,7 +280,7 @@ func (s ImageSpec) behaviour() (ImageBehaviour, error) {
 	}
 	out := ImageBehaviour{
 		NeverHealthy: s.NeverHealthy, BootFactor: s.BootFactor, DiesAfter: dies, LaunchError: s.LaunchError,
-		HTTPPort: s.HTTPPort, UnhealthyStatus: s.UnhealthyStatus, Counts: s.Counts, CountsAfter: counts,
+		StatusImpaired: s.StatusImpaired, HTTPPort: s.HTTPPort, UnhealthyStatus: s.UnhealthyStatus, Counts: s.Counts, CountsAfter: counts,
 	}
 	for _, h := range s.HTTP {
 		a, err := h.answer(what)

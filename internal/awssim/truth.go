@@ -144,7 +144,7 @@ func (w *World) truth(g *group) Group {
 			LaunchedAt: m.launchedAt, InServiceAt: m.inServiceAt, Targets: make(map[string]string, len(g.as.TargetGroupARNs)),
 		}
 		if i := w.ec2.instances[m.id]; i != nil {
-			t.State, t.Impaired = i.state, i.impaired
+			t.State, t.Impaired = i.state, i.impaired || w.fails(i, "instance") || w.fails(i, "system") || w.fails(i, "ebs")
 			t.PrivateIP, t.PublicIP = i.privateIP, i.publicIP
 			_, t.Serves = w.servingSince(i)
 		}
