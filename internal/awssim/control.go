@@ -91,6 +91,10 @@ func (w *World) control(route string, r *http.Request) (any, error) {
 		return w.publishImage(s)
 	case "POST alarms":
 		return decodeThen(r, w.SetAlarm)
+	case "POST functions":
+		return decodeThen(r, w.SetFunction)
+	case "GET invocations":
+		return w.Invocations(r.URL.Query().Get("function")), nil
 	case "POST staleness":
 		return decodeThen(r, func(s struct{ Service, Max string }) error {
 			d, err := duration(s.Max, "max")

@@ -173,6 +173,8 @@ func throttled(service string) *Error {
 		return &Error{Status: http.StatusServiceUnavailable, Code: "RequestLimitExceeded", Message: "Request limit exceeded."}
 	case "ssm":
 		return &Error{Code: "ThrottlingException", Message: "Rate exceeded"}
+	case "lambda":
+		return &Error{Status: http.StatusTooManyRequests, Code: "TooManyRequestsException", Message: "Rate Exceeded."}
 	case "s3":
 		return &Error{Status: http.StatusServiceUnavailable, Code: "SlowDown", Message: "Please reduce your request rate."}
 	default:
@@ -186,6 +188,8 @@ func expired(service string) *Error {
 		return &Error{Code: "RequestExpired", Message: "Request has expired."}
 	case "ssm":
 		return &Error{Code: "ExpiredTokenException", Message: "The security token included in the request is expired"}
+	case "lambda":
+		return &Error{Status: http.StatusForbidden, Code: "ExpiredTokenException", Message: "The security token included in the request is expired"}
 	case "s3":
 		return &Error{Code: "ExpiredToken", Message: "The provided token has expired."}
 	default:
@@ -200,6 +204,8 @@ func serverError(service string) *Error {
 		code, message = "InternalError", "An internal error has occurred"
 	case "ssm":
 		code, message = "InternalServerError", "An error occurred on the server side."
+	case "lambda":
+		code, message = "ServiceException", "An error occurred and the request cannot be processed."
 	case "s3":
 		code, message = "InternalError", "We encountered an internal error. Please try again."
 	default:
@@ -210,6 +216,9 @@ func serverError(service string) *Error {
 // denied is the answer to a caller without permission.
 func (w *World) denied(c *Call) *Error {
 	action := c.Service + ":" + c.Operation
+	if action == "lambda:Invoke" { // the one action that is not called as its operation
+		action = "lambda:InvokeFunction"
+	}
 	text := fmt.Sprintf("User: arn:aws:iam::%s:user/refit is not authorized to perform: %s because no identity-based policy allows the %s action",
 		w.account, action, action)
 	switch c.Service {
@@ -217,6 +226,8 @@ func (w *World) denied(c *Call) *Error {
 		return &Error{Status: http.StatusForbidden, Code: "UnauthorizedOperation", Message: "You are not authorized to perform this operation. " + text}
 	case "ssm":
 		return &Error{Code: "AccessDeniedException", Message: text}
+	case "lambda":
+		return &Error{Status: http.StatusForbidden, Code: "AccessDeniedException", Message: text}
 	default:
 		return &Error{Status: http.StatusForbidden, Code: "AccessDenied", Message: text}
 	}

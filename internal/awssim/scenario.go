@@ -29,6 +29,7 @@ type Scenario struct {
 	TargetGroups []TargetGroupSpec `hcl:"target_group,block"`
 	Groups       []GroupSpec       `hcl:"group,block"`
 	Alarms       []AlarmSpec       `hcl:"alarm,block"`
+	Functions    []FunctionSpec    `hcl:"function,block"`
 	Parameters   []ParameterSpec   `hcl:"parameter,block"`
 	Buckets      []BucketSpec      `hcl:"bucket,block"`
 	Faults       []FaultSpec       `hcl:"fault,block"`

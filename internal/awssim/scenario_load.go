@@ -353,6 +353,9 @@ func (w *World) plan(s *Scenario) error {
 	for _, a := range s.Alarms {
 		errs = append(errs, w.SetAlarm(a))
 	}
+	for _, f := range s.Functions {
+		errs = append(errs, w.SetFunction(f))
+	}
 	for _, f := range s.Faults {
 		errs = append(errs, w.planFault(f))
 	}

@@ -77,6 +77,8 @@ type World struct {
 	s3  *s3State
 	sts *stsState
 	cw  *cloudwatchState
+
+	lambda *lambdaState
 }
 
 // New makes a world. [World.Close] ends the goroutine of one whose speed is
