@@ -72,27 +72,15 @@ func (w *World) control(route string, r *http.Request) (any, error) {
 		return w.Events(since), nil
 	case "GET time":
 		return map[string]any{"now": w.Clock().Now(), "speed": w.speed}, nil
-	case "POST faults":
-		return decodeThen(r, w.planFault)
-	case "POST launch-faults":
-		return decodeThen(r, w.planLaunchFault)
 	case "DELETE faults":
 		w.ClearFaults()
 		return done, nil
-	case "POST actions":
-		return decodeThen(r, w.Act)
-	case "POST actors":
-		return decodeThen(r, w.planActor)
 	case "POST images":
 		var s ImageSpec
 		if err := decodeBody(r, &s); err != nil {
 			return nil, err
 		}
 		return w.publishImage(s)
-	case "POST alarms":
-		return decodeThen(r, w.SetAlarm)
-	case "POST functions":
-		return decodeThen(r, w.SetFunction)
 	case "GET invocations":
 		return w.Invocations(r.URL.Query().Get("function")), nil
 	case "POST staleness":
@@ -115,6 +103,26 @@ func (w *World) control(route string, r *http.Request) (any, error) {
 			w.Advance(d)
 			return nil
 		})
+	default:
+		return w.controlSpec(route, r)
+	}
+}
+
+// controlSpec answers the requests whose body is a block of a scenario.
+func (w *World) controlSpec(route string, r *http.Request) (any, error) {
+	switch route {
+	case "POST faults":
+		return decodeThen(r, w.planFault)
+	case "POST launch-faults":
+		return decodeThen(r, w.planLaunchFault)
+	case "POST actions":
+		return decodeThen(r, w.Act)
+	case "POST actors":
+		return decodeThen(r, w.planActor)
+	case "POST alarms":
+		return decodeThen(r, w.SetAlarm)
+	case "POST functions":
+		return decodeThen(r, w.SetFunction)
 	default:
 		return nil, errNoRoute
 	}
