@@ -50,9 +50,14 @@ func (c *Client) Do(ctx context.Context, group string, s rollout.Step) rollout.R
 		_, err = c.o.EC2.ModifyLaunchTemplate(ctx, &ec2.ModifyLaunchTemplateInput{
 			LaunchTemplateId: aws.String(s.Template), DefaultVersion: aws.String(s.Version),
 		}, onceEC2)
+	case rollout.StepRefresh:
+		r.Refresh, err = c.drive(ctx, group, s)
 	}
 	if err != nil {
 		r.Failure = failure(s, err)
+	}
+	if kind, ok := refreshRefusals[code(err)]; ok && s.Kind == rollout.StepRefresh {
+		r.Failure.Kind = kind
 	}
 	return r
 }
@@ -117,7 +122,7 @@ func (c *Client) raise(ctx context.Context, group string, s rollout.Step) error 
 		return err
 	}
 	if got := int(aws.ToInt32(now.DesiredCapacity)); got != s.From || s.To <= s.From {
-		return &againError{fmt.Sprintf("desired capacity is %d, not %d as a moment ago", got, s.From)}
+		return &knownError{rollout.Again, fmt.Sprintf("desired capacity is %d, not %d as a moment ago", got, s.From)}
 	}
 	_, err = c.o.AutoScaling.SetDesiredCapacity(ctx, &autoscaling.SetDesiredCapacityInput{
 		AutoScalingGroupName: aws.String(group), DesiredCapacity: aws.Int32(int32(s.To)), //nolint:gosec // a group's size
@@ -126,11 +131,14 @@ func (c *Client) raise(ctx context.Context, group string, s rollout.Step) error 
 	return err
 }
 
-// againError says that a step was not made and may be decided again.
-type againError struct{ text string }
+// knownError says why a step was not made, before AWS was asked.
+type knownError struct {
+	kind rollout.FailureKind
+	text string
+}
 
 // Error implements error.
-func (e *againError) Error() string { return e.text }
+func (e *knownError) Error() string { return e.text }
 
 // copyVersion publishes a copy of a version and reads it back: what it made
 // must be equal to the source, or the rollback would roll to something else.
@@ -208,11 +216,11 @@ func code(err error) string {
 // failure says what an error of a step means.
 func failure(s rollout.Step, err error) *rollout.Failure {
 	f := &rollout.Failure{Code: code(err), Text: text(err)}
-	var again *againError
+	var known *knownError
 	var version *VersionError
 	switch {
-	case errors.As(err, &again):
-		f.Kind = rollout.Again
+	case errors.As(err, &known):
+		f.Kind = known.kind
 	case errors.As(err, &version), errors.Is(err, ErrNotFound):
 		f.Kind = rollout.Fatal
 	case f.Code == "":

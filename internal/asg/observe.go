@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	astypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
@@ -49,7 +48,8 @@ func (c *Client) Observe(ctx context.Context, name string, look rollout.Look) (r
 		}
 	}
 	if look.Refreshes {
-		s.Group.Refresh, err = c.refresh(ctx, name)
+		s.Refreshes, err = c.refreshes(ctx, name)
+		s.RefreshesSeen = err == nil
 	}
 	return s, err
 }
@@ -62,6 +62,8 @@ func group(g astypes.AutoScalingGroup) rollout.Group {
 		Grace:       time.Duration(aws.ToInt32(g.HealthCheckGracePeriod)) * time.Second,
 		HealthCheck: aws.ToString(g.HealthCheckType), Refused: refused(g),
 		Deleting: aws.ToString(g.Status) != "", ProtectsNew: aws.ToBool(g.NewInstancesProtectedFromScaleIn),
+		Warmup:   time.Duration(max(aws.ToInt32(g.DefaultInstanceWarmup), 0)) * time.Second,
+		WarmPool: g.WarmPoolConfiguration != nil,
 	}
 	slices.Sort(out.Zones)
 	for _, p := range g.SuspendedProcesses {
@@ -83,7 +85,6 @@ func refused(g astypes.AutoScalingGroup) []string {
 	}
 	add(aws.ToString(g.LaunchConfigurationName) != "", "a launch configuration instead of a launch template")
 	add(g.MixedInstancesPolicy != nil, "a mixed instances policy")
-	add(g.WarmPoolConfiguration != nil, "a warm pool")
 	add(len(g.LoadBalancerNames) > 0, "classic load balancers")
 	add(slices.ContainsFunc(g.TrafficSources, func(t astypes.TrafficSourceIdentifier) bool { return aws.ToString(t.Type) == "vpc-lattice" }),
 		"VPC Lattice target groups")
@@ -258,25 +259,4 @@ func (c *Client) targets(ctx context.Context, g astypes.AutoScalingGroup, s *rol
 	}
 	s.TargetsSeen = true
 	return nil
-}
-
-// refresh describes a running instance refresh of the group, empty when none is.
-func (c *Client) refresh(ctx context.Context, name string) (string, error) {
-	out, err := c.o.AutoScaling.DescribeInstanceRefreshes(ctx, &autoscaling.DescribeInstanceRefreshesInput{
-		AutoScalingGroupName: aws.String(name), MaxRecords: aws.Int32(1),
-	}, c.reads()...)
-	if err != nil {
-		return "", fmt.Errorf("read instance refreshes of group %s: %w", name, err)
-	}
-	for _, r := range out.InstanceRefreshes {
-		switch r.Status {
-		case astypes.InstanceRefreshStatusPending, astypes.InstanceRefreshStatusInProgress, astypes.InstanceRefreshStatusCancelling,
-			astypes.InstanceRefreshStatusRollbackInProgress, astypes.InstanceRefreshStatusBaking:
-			return fmt.Sprintf("%s, %s since %s, %d %% done", aws.ToString(r.InstanceRefreshId), r.Status,
-				aws.ToTime(r.StartTime).UTC().Format(time.RFC3339), aws.ToInt32(r.PercentageComplete)), nil
-		case astypes.InstanceRefreshStatusSuccessful, astypes.InstanceRefreshStatusFailed, astypes.InstanceRefreshStatusCancelled,
-			astypes.InstanceRefreshStatusRollbackFailed, astypes.InstanceRefreshStatusRollbackSuccessful:
-		}
-	}
-	return "", nil
 }

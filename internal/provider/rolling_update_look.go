@@ -32,7 +32,7 @@ func (b *backend) survey(ctx context.Context, c *clients, r *roller.Roller, q ro
 		Desired: snap.Group.Desired, Max: snap.Group.Max, Targets: len(snap.Group.TargetGroups) > 0,
 	}}
 	// Everything that keeps any roll of this group from starting, whatever to.
-	for _, p := range rollout.Problems(snap) {
+	for _, p := range rollout.Problems(q.Spec, snap, rollout.Version{}) {
 		if len(s.seen.Problems) < 2 {
 			s.seen.Problems = append(s.seen.Problems, clip(p.Text, mostWarning))
 		}

@@ -25,13 +25,13 @@ func (r *Roller) Assess(ctx context.Context, q Request) (rollout.Assessment, err
 	if err != nil {
 		return rollout.Assessment{}, err
 	}
-	wants := func(desired int) int {
+	theirs := func(s rollout.Snapshot) rollout.Snapshot {
 		if !found || entry.State == journal.Settled {
-			return desired
+			return s
 		}
-		return wanted(entry, desired) // an unfinished roll's surge is not what others want
+		return others(entry, s) // an unfinished roll's surge is not what others want
 	}
-	snap.Group.Desired = wants(snap.Group.Desired)
+	snap = theirs(snap)
 	var last rollout.Record
 	if found {
 		_ = json.Unmarshal(entry.Record, &last) // else there is nothing to learn from it
@@ -52,7 +52,17 @@ func (r *Roller) Assess(ctx context.Context, q Request) (rollout.Assessment, err
 	if a.Held = h.why; err != nil || a.Held != "" {
 		return a, err
 	}
-	return r.forecast(ctx, q, a, wants)
+	return r.forecast(ctx, q, a, theirs)
+}
+
+// others is a snapshot without what an unfinished roll has added, or has AWS do.
+func others(entry journal.Entry, s rollout.Snapshot) rollout.Snapshot {
+	s.Group.Desired = wanted(entry, s.Group.Desired)
+	var rec rollout.Record
+	if err := json.Unmarshal(entry.Record, &rec); err != nil || !begun(rec) {
+		return s
+	}
+	return s.WithoutOwn(rec)
 }
 
 // wanted is the part of desired that others want, as far as the record of an
@@ -67,14 +77,14 @@ func wanted(entry journal.Entry, desired int) int {
 }
 
 // forecast looks at the rest that only a roll needs.
-func (r *Roller) forecast(ctx context.Context, q Request, before rollout.Assessment, wants func(int) int) (rollout.Assessment, error) {
+func (r *Roller) forecast(ctx context.Context, q Request, before rollout.Assessment, theirs func(rollout.Snapshot) rollout.Snapshot) (rollout.Assessment, error) {
 	look := rollout.Everything(q.Spec)
 	look.Probe = nil // members are asked by rolls only: a plan may be made anywhere
 	snap, err := r.Groups.Observe(ctx, q.Group, look)
 	if err != nil {
 		return rollout.Assessment{}, err
 	}
-	snap.Group.Desired = wants(snap.Group.Desired)
+	snap = theirs(snap)
 	snap.Typical = snap.Typical.Or(before.Known)
 	a := rollout.Assess(q.Spec, snap, before.Target)
 	a.Known = before.Known

@@ -124,7 +124,8 @@ func (o *owner) lockGone() string {
 // launch or take members beside a group that rolls now. What only shrinks our
 // surge or puts things back is allowed.
 func (o *owner) barred(s rollout.Step) bool {
-	grows := s.Kind == rollout.Launch || s.Kind == rollout.Raise || s.Kind == rollout.End && !s.Decrement
+	grows := s.Kind == rollout.Launch || s.Kind == rollout.Raise || s.Kind == rollout.End && !s.Decrement ||
+		s.Kind == rollout.StepRefresh && s.Refresh.Op == rollout.StartRefresh
 	return grows && o.lockGone() != ""
 }
 

@@ -108,6 +108,9 @@ func (o *owner) owed() []string {
 	if o.rec.Surge > 0 {
 		out = append(out, fmt.Sprintf("members more than the group wants: %d", o.rec.Surge))
 	}
+	if r := o.rec.Refresh; r.Running() {
+		out = append(out, fmt.Sprintf("instance refresh %s: %s", r.ID, r.Status))
+	}
 	if n := len(o.rec.Intents); n > 0 {
 		out = append(out, fmt.Sprintf("calls that have not shown an effect yet: %d", n))
 	}

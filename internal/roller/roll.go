@@ -107,14 +107,13 @@ func (o *owner) run() (Report, error) {
 }
 
 // withoutSurge assesses the group again as it is without what an unfinished
-// roll has added.
+// roll has added, or has AWS do.
 func (o *owner) withoutSurge(snap rollout.Snapshot, a rollout.Assessment) (rollout.Assessment, error) {
 	entry, found, err := o.Journal.Peek(o.ctx, snap.Group.ARN)
 	if err != nil || !found || entry.State == journal.Settled {
 		return a, err
 	}
-	snap.Group.Desired = wanted(entry, snap.Group.Desired)
-	a = rollout.Assess(o.q.Spec, snap, o.target)
+	a = rollout.Assess(o.q.Spec, others(entry, snap), o.target)
 	a.Alarms = nil // they went off since it began: the rule of the roll says what that means
 	return a, nil
 }
@@ -336,7 +335,11 @@ func (o *owner) pause(until time.Time) error {
 		if last := o.lastCall(); last.After(now) && last.Before(wake) {
 			wake = last
 		}
-		if err := o.Clock.Sleep(o.stop, wake.Sub(now)); err != nil {
+		sleep := o.stop
+		if o.deadline != "" {
+			sleep = o.ctx // it is on its way to a safe point already
+		}
+		if err := o.Clock.Sleep(sleep, wake.Sub(now)); err != nil {
 			return nil // asked to stop: decide so at once
 		}
 		if !o.Clock.Now().Before(o.due()) {
@@ -447,7 +450,8 @@ func (o *owner) end(e rollout.Ending) (Report, error) {
 
 // left says whether a successor has something to finish.
 func (o *owner) left(e rollout.Ending) bool {
-	return e.Outcome == rollout.Paused || len(o.rec.Suspended) > 0 || o.rec.Surge > 0 && e.Outcome != rollout.Succeeded && e.Outcome != rollout.Partial || len(o.rec.Intents) > 0
+	return e.Outcome == rollout.Paused || len(o.rec.Suspended) > 0 || o.rec.Surge > 0 && e.Outcome != rollout.Succeeded && e.Outcome != rollout.Partial || len(o.rec.Intents) > 0 ||
+		o.rec.Refresh.Running()
 }
 
 func (o *owner) report() Report {

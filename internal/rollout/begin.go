@@ -98,6 +98,7 @@ func resumed(o Opening) Record {
 		}
 	}
 	rec.Suspended = maps.Clone(rec.Suspended)
+	rec.Refresh = rec.Refresh.resumed(o.Inherited.Outcome)
 	rec.Intents = slices.Clone(rec.Intents)
 	for i := range rec.Intents {
 		rec.Intents[i].Lost, rec.Intents[i].Since = true, o.sent()
@@ -135,6 +136,7 @@ func (r *Record) inherit(in Record, o Opening) {
 		r.Pointer = in.Pointer // what the first roll found is what is put back
 		r.Pointed = g.Pointer  // and what it wrote is ours
 	}
+	r.Refresh = in.Refresh.resumed(Paused) // to be cancelled: it goes elsewhere
 	// What others wanted and what was ours goes on as it was on record; what
 	// has changed since, and calls without an answer, are found out by looking.
 	r.Base, r.Surge, r.Changed = in.Base, in.Surge, in.Changed
@@ -228,7 +230,7 @@ func Assess(spec Spec, s Snapshot, target Version) Assessment {
 		}
 		return a
 	}
-	a.Problems = append(Problems(s), t.setupProblems()...)
+	a.Problems = append(Problems(spec, s, target), t.setupProblems()...)
 	if a.Stale > 0 && spec.OnFailure == Rollback {
 		o := Opening{Spec: spec, Snapshot: s, Target: target}
 		a.NoReturn = noReturn(o, previous(o))
@@ -237,27 +239,36 @@ func Assess(spec Spec, s Snapshot, target Version) Assessment {
 		a.Problems = append(a.Problems, *problem)
 	}
 	a.Warnings, a.Special = t.warnings(a), t.special()
+	if spec.Engine == EngineRefresh && a.Stale > 0 {
+		a.Warnings = append(a.Warnings, t.refreshWarnings(target)...)
+	}
 	return a
 }
 
-// Problems names everything about the group as it is that no roll can
-// work with.
-func Problems(s Snapshot) []Problem {
+// Problems names everything about the group as it is that no roll to target
+// can work with.
+func Problems(spec Spec, s Snapshot, target Version) []Problem {
 	var out []Problem
 	add := func(format string, a ...any) { out = append(out, Problem{Text: fmt.Sprintf(format, a...)}) }
 	g := s.Group
 	for _, f := range g.Refused {
 		add("the group has %s, which this version of Refit cannot roll yet; use instance refresh for it until then", f)
 	}
-	for _, p := range blocking {
+	needed := blocking
+	if spec.Engine == EngineRefresh {
+		needed = append(slices.Clone(blocking), "InstanceRefresh")
+	} else if g.WarmPool {
+		add("the group has a warm pool, and no call of EC2 Auto Scaling replaces its members but an instance refresh; set engine = \"instance_refresh\"")
+	}
+	for _, p := range needed {
 		if reason, ok := g.Suspended[p]; ok {
 			add("the process %s of the group is suspended (%s), and no roll works without it; resume it with: "+
 				"aws autoscaling resume-processes --auto-scaling-group-name %q --scaling-processes %s", p, reason, g.Name, p)
 		}
 	}
-	if g.Refresh != "" {
+	if r := s.active(); r != nil && !spec.adoptable(r, g, target) {
 		add("an instance refresh of the group is running (%s); wait for its end, or cancel it with: "+
-			"aws autoscaling cancel-instance-refresh --auto-scaling-group-name %q", g.Refresh, g.Name)
+			"aws autoscaling cancel-instance-refresh --auto-scaling-group-name %q", r, g.Name)
 	}
 	var other []string
 	for _, m := range s.Members {

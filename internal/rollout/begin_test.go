@@ -140,8 +140,8 @@ func TestAssess(t *testing.T) {
 				s.Members[i].Version = target
 			}
 		}},
-		{name: "a refused feature", high: 150, low: 100, stale: 4, problem: "a warm pool, which this version of Refit cannot roll", change: func(s *rollout.Snapshot) {
-			s.Group.Refused = []string{"a warm pool"}
+		{name: "a refused feature", high: 150, low: 100, stale: 4, problem: "classic load balancers, which this version of Refit cannot roll", change: func(s *rollout.Snapshot) {
+			s.Group.Refused = []string{"classic load balancers"}
 		}},
 		{name: "a process it cannot do without", high: 150, low: 100, stale: 4, problem: "resume-processes --auto-scaling-group-name \"web\" --scaling-processes Launch", change: func(s *rollout.Snapshot) {
 			s.Group.Suspended = map[string]string{"Launch": "User suspended"}
@@ -150,7 +150,7 @@ func TestAssess(t *testing.T) {
 			s.Group.Suspended = map[string]string{"AZRebalance": "", "AlarmNotification": ""}
 		}},
 		{name: "somebody's refresh", high: 150, low: 100, stale: 4, problem: "cancel-instance-refresh", change: func(s *rollout.Snapshot) {
-			s.Group.Refresh = "1234, InProgress"
+			s.Refreshes = []rollout.InstanceRefresh{{ID: "1234", Status: rollout.RefreshInProgress}}
 		}},
 		{name: "a protected member", high: 150, low: 100, stale: 4, warning: `1 member is protected from scale-in and the roll waits for them`, change: func(s *rollout.Snapshot) {
 			s.Members[0].Protected = true

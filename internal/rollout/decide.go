@@ -31,6 +31,9 @@ type Input struct {
 func Decide(in Input) Decision {
 	t := newTurn(in)
 	t.overlay()
+	if t.awsDrives() {
+		return t.decideRefresh(in.Stop)
+	}
 	t.account()
 	t.clamp()
 	t.judge()
@@ -81,12 +84,13 @@ type turn struct {
 	ready       int      // graduated
 	lame        int      // old members that a rollback found sick and does not wait for
 	failures    []failed
-	bound       bool            // launches wait for members that are being ended to be gone
-	skipped     map[string]bool // target groups left out: all their targets are unused
-	condemned   bool            // a check of the group has failed for good in this decision
-	accused     string          // what speaks against the image beyond its members; empty: nothing
-	held        string          // why nothing may be launched or ended now; empty: it may
-	asking      bool            // checks of the group are to be run at once
+	bound       bool             // launches wait for members that are being ended to be gone
+	skipped     map[string]bool  // target groups left out: all their targets are unused
+	condemned   bool             // a check of the group has failed for good in this decision
+	accused     string           // what speaks against the image beyond its members; empty: nothing
+	held        string           // why nothing may be launched or ended now; empty: it may
+	asking      bool             // checks of the group are to be run at once
+	own         *InstanceRefresh // this roll's instance refresh, where the snapshot has it
 }
 
 func newTurn(in Input) *turn {
@@ -140,6 +144,8 @@ func (m Memory) clone() Memory {
 	m.Young = cloneMap(m.Young)
 	m.Present = maps.Clone(m.Present)
 	m.Failing = cloneMap(m.Failing)
+	m.Tallied = cloneMap(m.Tallied)
+	m.Brought = cloneMap(m.Brought)
 	m.Recent = slices.Clone(m.Recent)
 	m.Verify = slices.Clone(m.Verify)
 	m.Strays = slices.Clone(m.Strays)

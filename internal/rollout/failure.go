@@ -48,7 +48,16 @@ func (t *turn) failing() bool {
 // blameless comes to a safe point where more than one in ten old members are
 // not healthy either: then the environment is at fault.
 func (t *turn) blameless(reason string) bool {
-	well, old := 0, 0
+	well, old := t.oldMembers()
+	if well*10 >= old*9 {
+		return false
+	}
+	t.safePoint(Ending{Outcome: Paused, Reason: fmt.Sprintf("%s, but only %d of %d old members are healthy too, so the image is not to blame", reason, well, old)})
+	return true
+}
+
+// oldMembers counts the members to replace, and how many of them are healthy.
+func (t *turn) oldMembers() (well, old int) {
 	for _, m := range t.old() {
 		if t.starting(m) {
 			continue // just launched by AWS or others: it tells nothing
@@ -58,22 +67,17 @@ func (t *turn) blameless(reason string) bool {
 			well++
 		}
 	}
-	if well*10 >= old*9 {
-		return false
-	}
-	t.safePoint(Ending{Outcome: Paused, Reason: fmt.Sprintf("%s, but only %d of %d old members are healthy too, so the image is not to blame", reason, well, old)})
-	return true
+	return well, old
 }
 
 // rollbackFailed ends a roll whose rollback does not work either: every
 // member of either version stays, nothing stays suspended, and the pointer is
 // kept off a target that was never proven.
 func (t *turn) rollbackFailed(reason string) {
-	if t.rec.Copy == 0 && t.rec.Launched > 0 && t.pointer() != number(t.rec.Previous.Number) {
+	if t.rec.Copy == 0 && t.rec.Launched > 0 && t.pointer() != number(t.rec.Previous.Number) && !t.own.running() {
 		t.step(Step{Kind: Point, Version: number(t.rec.Previous.Number), Why: "launch from the version before the roll"})
 	}
-	t.resume()
-	t.conclude(Ending{Outcome: FailedRoll, Reason: t.rec.Reason + "; then the rollback failed: " + reason, Quarantine: t.rec.Blame})
+	t.halt(Ending{Outcome: FailedRoll, Reason: t.rec.Reason + "; then the rollback failed: " + reason, Quarantine: t.rec.Blame})
 }
 
 // giveUp follows on_failure.
@@ -86,11 +90,20 @@ func (t *turn) giveUp(reason string) {
 	case onFailure == Rollback && t.rec.NoReturn == "" && t.rec.Previous.Number != 0:
 		t.turnBack(reason)
 	case onFailure == LeaveAsIs:
-		t.resume()
-		t.conclude(Ending{Outcome: FailedRoll, Reason: reason, Quarantine: t.rec.Blame})
+		t.halt(Ending{Outcome: FailedRoll, Reason: reason, Quarantine: t.rec.Blame})
 	default:
 		t.safePoint(Ending{Outcome: Paused, Reason: reason, Quarantine: t.rec.Blame})
 	}
+}
+
+// halt ends a roll that leaves its members as they are.
+func (t *turn) halt(e Ending) {
+	if t.awsDrives() {
+		t.haltRefresh(e)
+		return
+	}
+	t.resume()
+	t.conclude(e)
 }
 
 // turnBack makes the previous version the goal. Members of the target are the
@@ -264,6 +277,10 @@ func (t *turn) doubtful(seen string) bool {
 // launching, pointer, suspensions, then as much of our surge as can go now.
 // The order is by what the first five seconds must suffice for.
 func (t *turn) safePoint(e Ending) {
+	if t.awsDrives() {
+		t.haltRefresh(e)
+		return
+	}
 	if e.Outcome != Superseded {
 		t.pointBack()
 	}

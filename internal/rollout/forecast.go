@@ -177,7 +177,7 @@ func (m *model) do(s Step) Result {
 		}
 	case SetDefault:
 		m.group.Default = m.target.Number
-	case Suspend, Resume, Raise, Copy:
+	case Suspend, Resume, Raise, Copy, StepRefresh:
 	}
 	return Result{}
 }

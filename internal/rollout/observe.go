@@ -153,9 +153,9 @@ const mostFalls = 3
 func (t *turn) judgeSick(m Member, first time.Time, why string) {
 	late, wasReady := t.mem.SickSince[m.ID]
 	over := t.now.Sub(first) >= t.spec.InstanceTimeout
-	if t.rec.Direction == Back && m.Version.Number != t.rec.Copy && !wasReady && (over || !t.starting(m)) {
+	if t.rec.Direction == Back && m.Version.Number != t.rec.Copy && !t.mem.Brought[m.ID] && !wasReady && (over || !t.starting(m)) {
 		// An old member that was sick when the rollback began is not its failure.
-		// What it launches itself has the copy's number.
+		// What it launches itself has the copy's number, or was seen to come.
 		t.mem.Ailing[m.ID] = true
 		t.lame++
 		return

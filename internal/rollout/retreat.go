@@ -13,6 +13,8 @@ func noReturn(o Opening, to Version) string {
 		return "the old members come from no version of a launch template"
 	case to.TemplateID != o.Target.TemplateID:
 		return fmt.Sprintf("the old members come from another launch template, %s", to.TemplateID)
+	case to.Number == o.Target.Number:
+		return fmt.Sprintf("the old members come from version %d, too", to.Number)
 	case to.Data == "":
 		return fmt.Sprintf("version %d of the launch template, which old members run, was deleted", to.Number)
 	case o.Snapshot.Unusable[to.Image] != "":

@@ -99,9 +99,8 @@ type Group struct {
 	// Refused names each feature this version of Refit cannot roll yet, in
 	// words for people ("a warm pool"). Empty: none.
 	Refused []string
-	// Refresh describes somebody's running instance refresh; empty: none, or
-	// not looked up in this observation.
-	Refresh string
+	// WarmPool: the group has a warm pool.
+	WarmPool bool
 	// Deleting: the group is being deleted.
 	Deleting bool
 	// ProtectsNew: the group protects each new member from scale-in.
@@ -141,7 +140,7 @@ type Look struct {
 	Inquiry    *Inquiry
 	Activities bool // changes of desired and reasons of recent launches and terminations
 	Versions   bool // the template's latest and default version, where the pointer alone does not need them
-	Refreshes  bool // a running instance refresh
+	Refreshes  bool // the newest instance refreshes
 	Images     bool // whether the members' images could be launched now
 }
 
@@ -181,6 +180,9 @@ type Snapshot struct {
 	// image, why it cannot be launched any more; others can.
 	ImagesSeen bool
 	Unusable   map[string]string
+	// RefreshesSeen: Refreshes were looked up: the group's newest, newest first.
+	RefreshesSeen bool
+	Refreshes     []InstanceRefresh
 	// Typical are durations learnt from the group's history; zero: unknown.
 	Typical Typical
 }
@@ -284,7 +286,9 @@ type Record struct {
 	// 0: it made none. Stops and waits between owners are not in it.
 	Foreseen time.Duration `json:"fc,omitempty"`
 	Outcome  Outcome       `json:"end,omitempty"` // empty while it goes on
-	Intents  []Intent      `json:"in,omitempty"`
+	// Refresh is the instance refresh that works for this roll; nil: none.
+	Refresh *RefreshRecord `json:"ir,omitempty"`
+	Intents []Intent       `json:"in,omitempty"`
 }
 
 // Memory is what an owner remembers between its looks and a successor rebuilds
@@ -328,8 +332,19 @@ type Memory struct {
 	Present     map[string]bool      // stale members that were there at the first look, or healthy since; nil: no look yet
 	Failing     map[string]time.Time // checks of the group that do not pass, at this moment: since when
 	// Setup is what is set up for the attached target groups; nil: not seen yet.
-	Setup   *Setup
-	Unclear bool // the last decision was taken on a lagging observation
+	Setup *Setup
+	// Of an instance refresh: what was asked of it last, and when; since when its
+	// status is what it is; what was told of it last.
+	RefreshOp     RefreshOp
+	RefreshOpAt   time.Time
+	RefreshSeen   time.Time // first look of this owner
+	RefreshSince  time.Time
+	RefreshTold   string
+	RefreshToldAt time.Time
+	Tallied       map[string]bool // new members counted as launched
+	Brought       map[string]bool // of those, true: launched by a rollback
+	StoppedAt     time.Time       // when it was first asked to stop
+	Unclear       bool            // the last decision was taken on a lagging observation
 }
 
 // Blind is the memory of an owner that could not look for d: what is bounded by
@@ -369,6 +384,8 @@ const (
 	End        StepKind = "end"         // end Member, with or without decrement
 	Copy       StepKind = "copy"        // publish a copy of version Source
 	SetDefault StepKind = "set-default" // move the template's default version
+	// StepRefresh is about an instance refresh: start, cancel, roll back.
+	StepRefresh StepKind = "refresh"
 )
 
 // Step is one change to make, in order. A step that fails does not keep the
@@ -384,15 +401,26 @@ type Step struct {
 	Source    int64  // Copy
 	From, To  int    // Raise
 	Processes map[string]string
-	Template  string // Point, Copy, SetDefault: the launch template's id
+	Template  string // Point, Copy, SetDefault, StepRefresh: the launch template's id
+	Refresh   *RefreshCall
 	Aside     bool   // End: the member is in standby, so nothing takes its place
 	Why       string // for people
+}
+
+// RefreshCall is what a step asks of an instance refresh.
+type RefreshCall struct {
+	Op RefreshOp
+	// ID is the refresh to cancel or roll back. AWS's calls do not name it: it is
+	// left alone when another one is running.
+	ID          string
+	Preferences RefreshPreferences // StartRefresh
 }
 
 // Result is what came of a step.
 type Result struct {
 	IDs     []string // Launch: the members
 	Version int64    // Copy: the number made
+	Refresh string   // StepRefresh: the id of the refresh
 	Failure *Failure // nil: done
 }
 

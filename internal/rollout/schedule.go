@@ -172,7 +172,7 @@ func (t *turn) wakeForSteps(typical Typical) {
 			if t.rec.Restoring {
 				t.wake(t.now)
 			}
-		case Raise, End, Suspend:
+		case Raise, End, Suspend, StepRefresh:
 		}
 	}
 }

@@ -26,7 +26,7 @@ func Intend(rec Record, steps []Step) Record {
 			in.Names = slices.Sorted(maps.Keys(s.Processes))
 		case Point:
 			rec.Pointed = s.Version // a successor must know it for ours
-		case Launch, Raise, Copy, SetDefault:
+		case Launch, Raise, Copy, SetDefault, StepRefresh:
 		}
 		rec.Intents = append(rec.Intents, in)
 	}
@@ -50,7 +50,7 @@ func Skip(step, failed Step) bool {
 		return !step.Decrement
 	case Point:
 		return failed.Kind == SetDefault
-	case Suspend, Resume, Copy, SetDefault:
+	case Suspend, Resume, Copy, SetDefault, StepRefresh:
 	}
 	return false
 }
@@ -62,6 +62,9 @@ func Settle(rec Record, mem Memory, s Step, r Result, now time.Time) (Record, Me
 	rec.Suspended = maps.Clone(rec.Suspended)
 	lost := r.Failure != nil && r.Failure.Kind == Lost
 	rec.Intents = settleIntent(rec.Intents, s, lost, now)
+	if s.Kind == StepRefresh {
+		return settledRefresh(rec, mem, s, r, now)
+	}
 	if r.Failure != nil {
 		return settleFailure(rec, mem, s, r, now)
 	}
@@ -110,6 +113,7 @@ func Settle(rec Record, mem Memory, s Step, r Result, now time.Time) (Record, Me
 		note.Text = fmt.Sprintf("published version %d, a copy of version %d", r.Version, s.Source)
 	case SetDefault:
 		note.Text = "version " + s.Version + " is the template's default now"
+	case StepRefresh: // above
 	}
 	return rec, mem, note
 }
@@ -155,7 +159,7 @@ func settleIntent(intents []Intent, s Step, lost bool, now time.Time) []Intent {
 			if in.Token != s.Token {
 				continue
 			}
-		case Suspend, Resume, Point, Raise, Copy, SetDefault:
+		case Suspend, Resume, Point, Raise, Copy, SetDefault, StepRefresh:
 		}
 		if lost && (s.Kind == Launch || s.Kind == Raise || s.Kind == Suspend) {
 			out[i].Lost, out[i].Since = true, now

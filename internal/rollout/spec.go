@@ -62,6 +62,11 @@ type Spec struct {
 	// Standby is how stale members in standby are treated: Terminate, Ignore or
 	// Wait.
 	Standby Treatment
+	// Engine is who replaces the members; empty: [EngineManaged].
+	Engine Engine
+	// AdoptRefresh lets a roll by EngineRefresh attach to an instance refresh to
+	// the same target that somebody else has started.
+	AdoptRefresh bool
 	// Poll is the shortest pause between two observations.
 	Poll time.Duration
 }
@@ -71,7 +76,7 @@ func Defaults() Spec {
 	return Spec{
 		MinHealthy: 100, MaxHealthy: 110,
 		LoadBalancer: true, MinHealthyTime: 30 * time.Second,
-		InstanceTimeout: 10 * time.Minute, OnFailure: Rollback, FailureLimit: 1, Match: MatchData,
+		InstanceTimeout: 10 * time.Minute, OnFailure: Rollback, FailureLimit: 1, Match: MatchData, Engine: EngineManaged,
 		Protected: Wait, Standby: Wait,
 		Poll: 5 * time.Second,
 	}
@@ -141,6 +146,15 @@ func (s Spec) choiceProblems() []Problem {
 	}
 	if s.FailureLimit < 1 || s.FailureLimit > 100 {
 		add("failure_limit", "is %d; give a whole number from 1 (the first failed member fails the roll) to 100", s.FailureLimit)
+	}
+	if !slices.Contains([]Engine{"", EngineManaged, EngineRefresh}, s.Engine) {
+		add("engine", "is %q; use \"managed\" or \"instance_refresh\"", s.Engine)
+	}
+	if s.AdoptRefresh && s.Engine != EngineRefresh {
+		add("adopt_instance_refresh", "is true, which only engine = \"instance_refresh\" can do; leave it out, or set that engine")
+	}
+	if s.Engine == EngineRefresh {
+		p = append(p, s.refreshProblems()...)
 	}
 	if !slices.Contains([]Match{MatchData, MatchImage}, s.Match) {
 		add("match", "is %q; use \"data\" or \"image\"", s.Match)

@@ -182,6 +182,8 @@ func describe(s rollout.Step) string {
 		return fmt.Sprintf("copy version %d", s.Source)
 	case rollout.SetDefault:
 		return "set default version " + s.Version
+	case rollout.StepRefresh:
+		return string(s.Refresh.Op) + " instance refresh"
 	case rollout.Suspend, rollout.Resume:
 	}
 	return string(s.Kind) + " processes"
