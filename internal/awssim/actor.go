@@ -71,8 +71,8 @@ const flapPeriod = time.Minute
 type Action struct {
 	// Do is one of set_desired, scale, set_limits, terminate, kill, break,
 	// impair, mend, interrupt, recommend, suspend, resume, start_refresh,
-	// end_refresh, set_pointer, delete_group, tag, flap; and set_alarm, which
-	// has no group.
+	// cancel_refresh, rollback_refresh, set_pointer, delete_group, tag, flap;
+	// and set_alarm, which has no group.
 	Do    string `hcl:"do" json:"do"`
 	Group string `hcl:"group,optional" json:"group"`
 	// Value is the desired capacity of set_desired, and what scale adds to it,
@@ -92,10 +92,13 @@ type Action struct {
 	Decrement bool `hcl:"decrement,optional" json:"decrement"`
 	// Processes are those of suspend and resume; none: all.
 	Processes []string `hcl:"processes,optional" json:"processes"`
-	// Version is the text that set_pointer points at.
+	// Version is the text that set_pointer points at, and the version of the
+	// desired configuration of start_refresh, which has none where this is empty.
 	Version string `hcl:"version,optional" json:"version"`
 	// Alarm is that of set_alarm, and Text its new state.
 	Alarm string `hcl:"alarm,optional" json:"alarm"`
+	// Refresh are the preferences of start_refresh; AWS's defaults when nil.
+	Refresh *RefreshSpec `hcl:"refresh,block" json:"refresh"`
 	// Key and Text are a tag's key and value.
 	Key  string `hcl:"key,optional" json:"key"`
 	Text string `hcl:"text,optional" json:"text"`
@@ -143,11 +146,11 @@ func (w *World) act(g *group, a Action) (err error) {
 	case "resume":
 		_, err = resumeProcesses(w, &autoscaling.ResumeProcessesInput{AutoScalingGroupName: name, ScalingProcesses: a.Processes})
 	case "start_refresh":
-		w.plantRefresh(g, types.InstanceRefreshStatusInProgress)
-	case "end_refresh":
-		if len(g.refreshes) > 0 {
-			g.refreshes[0].Status, g.refreshes[0].EndTime = types.InstanceRefreshStatusSuccessful, aws.Time(w.now)
-		}
+		_, err = startInstanceRefresh(w, a.startRefresh(g))
+	case "cancel_refresh":
+		_, err = cancelInstanceRefresh(w, &autoscaling.CancelInstanceRefreshInput{AutoScalingGroupName: name})
+	case "rollback_refresh":
+		_, err = rollbackInstanceRefresh(w, &autoscaling.RollbackInstanceRefreshInput{AutoScalingGroupName: name})
 	case "set_pointer":
 		_, err = updateAutoScalingGroup(w, g.repoint(a.Version))
 	case "delete_group":

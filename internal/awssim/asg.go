@@ -33,6 +33,8 @@ type asgState struct {
 	// withoutLaunchInstances makes the endpoint answer as one that does not
 	// know LaunchInstances.
 	withoutLaunchInstances bool
+	// scaleOutOld is set by [World.SetRefreshScaleOut].
+	scaleOutOld bool
 	// deleted holds the activities of groups that are gone, newest first.
 	deleted []*activity
 }
@@ -52,6 +54,7 @@ type group struct {
 	members   []*member         // in order of launch
 	byID      map[string]*member
 	refreshes []types.InstanceRefresh // newest first
+	refresh   *refresh                // the first of these, until it ends
 	tokens    map[string]launchAnswer // LaunchInstances by client token
 
 	activities []*activity // oldest first

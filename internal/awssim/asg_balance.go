@@ -24,9 +24,11 @@ func (g *group) zoneCounts() map[string]int {
 
 // zonesByMembers are the group's zones, the emptiest first.
 func (g *group) zonesByMembers() []string {
-	counts := g.zoneCounts()
+	counts, staying := g.zoneCounts(), g.stayingCounts()
 	zones := slices.Clone(g.as.AvailabilityZones)
-	slices.SortStableFunc(zones, func(a, b string) int { return cmp.Compare(counts[a], counts[b]) })
+	slices.SortStableFunc(zones, func(a, b string) int {
+		return cmp.Or(cmp.Compare(staying[a], staying[b]), cmp.Compare(counts[a], counts[b]))
+	})
 	return zones
 }
 

@@ -46,8 +46,9 @@ func (w *World) look(g *group) {
 	}
 	w.replaceUnhealthy(g)
 	w.followRisk(g)
+	w.stepRefresh(g)
 	actual := g.actual()
-	wanted := g.desired() + g.early()
+	wanted := g.desired() + g.early() + g.surge()
 	if m := g.rebalancing; m != nil {
 		if m.lifecycle == types.LifecycleStatePending {
 			wanted += m.weight // it is one too many until it serves
@@ -79,14 +80,20 @@ func (w *World) scaleOut(g *group, actual, wanted int32) {
 		w.lookIn(g, g.retryAt.Sub(w.now))
 		return
 	}
+	defer w.launchAside(g, false)
 	causes := slices.Clone(g.causes)
 	started := w.at("an instance was started in response to a difference between desired and actual capacity, increasing the capacity from %d to %d", actual, wanted)
 	replaced := w.at("an instance was launched in response to an unhealthy instance needing to be replaced")
 	for actual < wanted {
 		why := append(slices.Clone(causes), started)
-		if g.replacing > 0 {
+		owes := g.refreshOwes()
+		w.launchAside(g, g.replacing == 0 && !owes)
+		switch {
+		case g.replacing > 0:
 			g.replacing--
 			why = []string{replaced}
+		case owes:
+			why = []string{w.at(causeRefreshed)}
 		}
 		m := w.launchSomewhere(g, why)
 		if m == nil {
@@ -98,6 +105,9 @@ func (w *World) scaleOut(g *group, actual, wanted int32) {
 		}
 		g.failures = 0
 		actual += m.weight
+		if owes {
+			g.refresh.launching -= m.weight
+		}
 	}
 	g.causes = nil
 }
@@ -130,6 +140,7 @@ func (e *Error) otherType() bool {
 // launchMember launches one member, with its activity, which fails when the
 // launch does: where the group has several types, when it does with each.
 func (w *World) launchMember(g *group, zone, subnet string, causes ...string) (*member, *Error) {
+	defer g.underRefresh()()
 	m := &member{
 		zone: zone, subnet: subnet, lifecycle: types.LifecycleStatePending, health: "Healthy",
 		protected: aws.ToBool(g.as.NewInstancesProtectedFromScaleIn), launchedAt: w.now,

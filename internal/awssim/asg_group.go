@@ -164,6 +164,9 @@ func updateAutoScalingGroup(w *World, in *autoscaling.UpdateAutoScalingGroupInpu
 	if err := refuseUpdate(in); err != nil {
 		return nil, err
 	}
+	if err := g.refuseWhileRefreshing(in); err != nil {
+		return nil, err
+	}
 	least, most, desired := g.min(), g.max(), g.desired()
 	if in.MinSize != nil {
 		least = *in.MinSize

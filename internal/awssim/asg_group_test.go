@@ -254,6 +254,4 @@ func TestReadsOfWhatIsNotThere(t *testing.T) {
 	}
 	_, err := f.client.PutScalingPolicy(ctx, &autoscaling.PutScalingPolicyInput{AutoScalingGroupName: web, PolicyName: aws.String("p"), AdjustmentType: aws.String("ChangeInCapacity")})
 	wantCode(t, err, "InvalidAction", "PutScalingPolicy")
-	_, err = f.client.StartInstanceRefresh(ctx, &autoscaling.StartInstanceRefreshInput{AutoScalingGroupName: web})
-	wantCode(t, err, "InvalidAction", "StartInstanceRefresh")
 }

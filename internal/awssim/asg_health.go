@@ -50,7 +50,7 @@ func (w *World) targetChanged(tgARN, instanceID string) {
 		return
 	}
 	w.checkHealth(g, m)
-	if g.early() > 0 { // a successor may be healthy now
+	if g.early() > 0 || g.refresh != nil { // a successor may be healthy now
 		w.lookSoon(g)
 	}
 }

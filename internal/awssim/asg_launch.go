@@ -137,6 +137,8 @@ func (w *World) launchNow(g *group, zone, subnet string, in *autoscaling.LaunchI
 	var units int32
 	var failed *Error
 	cause := w.at("an instance was launched in response to a LaunchInstances request")
+	w.launchAside(g, true)
+	defer w.launchAside(g, false)
 	for units < asked && len(launched) < maxLaunch {
 		m, err := w.launchMember(g, zone, subnet, cause)
 		if err != nil {

@@ -14,6 +14,7 @@ func autoscalingOperations() map[string]operation {
 	return map[string]operation{
 		"AttachLoadBalancerTargetGroups":      typed(attachLoadBalancerTargetGroups),
 		"AttachTrafficSources":                typed(attachTrafficSources),
+		"CancelInstanceRefresh":               typed(cancelInstanceRefresh),
 		"CreateAutoScalingGroup":              typed(createAutoScalingGroup),
 		"CreateOrUpdateTags":                  typed(asgCreateOrUpdateTags),
 		"DeleteAutoScalingGroup":              typed(deleteAutoScalingGroup),
@@ -43,9 +44,11 @@ func autoscalingOperations() map[string]operation {
 		"ExitStandby":                         typed(exitStandby),
 		"LaunchInstances":                     typed(launchInstances),
 		"ResumeProcesses":                     typed(resumeProcesses),
+		"RollbackInstanceRefresh":             typed(rollbackInstanceRefresh),
 		"SetDesiredCapacity":                  typed(setDesiredCapacity),
 		"SetInstanceHealth":                   typed(setInstanceHealth),
 		"SetInstanceProtection":               typed(setInstanceProtection),
+		"StartInstanceRefresh":                typed(startInstanceRefresh),
 		"SuspendProcesses":                    typed(suspendProcesses),
 		"TerminateInstanceInAutoScalingGroup": typed(terminateInstance),
 		"UpdateAutoScalingGroup":              typed(updateAutoScalingGroup),
@@ -62,41 +65,6 @@ func asgDescribeAccountLimits(w *World, _ *autoscaling.DescribeAccountLimitsInpu
 		MaxNumberOfAutoScalingGroups: aws.Int32(maxGroups), MaxNumberOfLaunchConfigurations: aws.Int32(maxLaunchConfigurations),
 		NumberOfAutoScalingGroups: aws.Int32(int32(len(w.asg.groups))), NumberOfLaunchConfigurations: aws.Int32(0), //nolint:gosec // a handful
 	}, nil
-}
-
-func describeInstanceRefreshes(w *World, in *autoscaling.DescribeInstanceRefreshesInput) (*autoscaling.DescribeInstanceRefreshesOutput, error) {
-	g, err := w.findGroup(in.AutoScalingGroupName)
-	if err != nil {
-		return nil, err
-	}
-	all := slices.Clone(g.refreshes)
-	if len(in.InstanceRefreshIds) > 0 {
-		all = slices.DeleteFunc(all, func(r types.InstanceRefresh) bool {
-			return !slices.Contains(in.InstanceRefreshIds, *r.InstanceRefreshId)
-		})
-	}
-	page, next, err := paged(all, in.MaxRecords, in.NextToken, pageSize{50, 100})
-	if err != nil {
-		return nil, err
-	}
-	return &autoscaling.DescribeInstanceRefreshesOutput{InstanceRefreshes: append([]types.InstanceRefresh{}, page...), NextToken: next}, nil
-}
-
-// plantRefresh records an instance refresh that somebody else started. It
-// does nothing but be there.
-func (w *World) plantRefresh(g *group, status types.InstanceRefreshStatus) {
-	r := types.InstanceRefresh{
-		AutoScalingGroupName: g.as.AutoScalingGroupName, InstanceRefreshId: aws.String(w.newUUID()), Status: status,
-		StartTime: aws.Time(w.now), PercentageComplete: aws.Int32(0), InstancesToUpdate: aws.Int32(g.actual()),
-		Strategy: types.RefreshStrategyRolling,
-		Preferences: &types.RefreshPreferences{
-			MinHealthyPercentage: aws.Int32(90), MaxHealthyPercentage: aws.Int32(100), InstanceWarmup: aws.Int32(300),
-			SkipMatching: aws.Bool(false), AutoRollback: aws.Bool(false),
-			ScaleInProtectedInstances: types.ScaleInProtectedInstancesWait, StandbyInstances: types.StandbyInstancesWait,
-		},
-	}
-	g.refreshes = append([]types.InstanceRefresh{r}, g.refreshes...)
-	w.event(g.name(), "somebody started an instance refresh")
 }
 
 // What follows are reads of things that cannot be made in this world, so

