@@ -1,0 +1,4 @@
+package calendar
+
+// WindowsZones is the table of names, for checking that it is sound.
+var WindowsZones = windowsZones
