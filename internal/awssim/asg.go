@@ -56,6 +56,7 @@ type group struct {
 	refreshes []types.InstanceRefresh // newest first
 	refresh   *refresh                // the first of these, until it ends
 	tokens    map[string]launchAnswer // LaunchInstances by client token
+	hooks     []*hook
 
 	activities []*activity // oldest first
 
@@ -98,13 +99,21 @@ type member struct {
 	unhealthyCause          string
 	protected               bool
 	launchedAt, inServiceAt time.Time
+	wait                    *hooksWait      // set while it waits for lifecycle hooks
 	draining                map[string]bool // target groups that still drain it
 	launch, end, standby    *activity
 }
 
 // alive says whether a member counts towards the group's actual capacity.
 func (m *member) alive() bool {
-	return m.lifecycle == types.LifecycleStatePending || m.lifecycle == types.LifecycleStateInService
+	return m.pending() || m.lifecycle == types.LifecycleStateInService
+}
+
+// pending says whether a member is on its way into service.
+func (m *member) pending() bool {
+	return slices.Contains([]types.LifecycleState{
+		types.LifecycleStatePending, types.LifecycleStatePendingWait, types.LifecycleStatePendingProceed,
+	}, m.lifecycle)
 }
 
 func (g *group) name() string   { return aws.ToString(g.as.AutoScalingGroupName) }
@@ -136,7 +145,7 @@ func (s *asgState) copy() *asgState {
 	for name, g := range s.groups {
 		c := &group{
 			as: g.as, subnets: g.subnets, tags: slices.Clone(g.tags), suspended: maps.Clone(g.suspended),
-			refreshes: slices.Clone(g.refreshes), byID: make(map[string]*member, len(g.members)),
+			refreshes: slices.Clone(g.refreshes), hooks: g.hooks, byID: make(map[string]*member, len(g.members)),
 		}
 		for _, m := range g.members {
 			past := *m

@@ -253,6 +253,8 @@ func (g *group) canRebalance() bool {
 	}
 	// While members come or go the spread is not settled.
 	return !slices.ContainsFunc(g.members, func(m *member) bool {
-		return m.lifecycle != types.LifecycleStateInService && m.lifecycle != types.LifecycleStateStandby
+		return !slices.Contains([]types.LifecycleState{
+			types.LifecycleStateInService, types.LifecycleStateStandby, types.LifecycleStateTerminatingRetained,
+		}, m.lifecycle)
 	})
 }

@@ -50,7 +50,7 @@ func (w *World) look(g *group) {
 	actual := g.actual()
 	wanted := g.desired() + g.early() + g.surge()
 	if m := g.rebalancing; m != nil {
-		if m.lifecycle == types.LifecycleStatePending {
+		if m.pending() {
 			wanted += m.weight // it is one too many until it serves
 		} else {
 			g.rebalancing = nil
@@ -229,16 +229,20 @@ func (w *World) enterService(g *group, m *member) {
 // terminate begins the end of a member: its load balancers let go of it, then
 // its instance ends. A member that is ending already gets no second activity.
 func (w *World) terminate(g *group, m *member, causes ...string) {
-	if m.end != nil {
+	retained := m.lifecycle == types.LifecycleStateTerminatingRetained
+	if m.end != nil && !retained {
 		return
 	}
 	served := m.lifecycle == types.LifecycleStateInService
-	m.lifecycle = types.LifecycleStateTerminating
+	m.lifecycle, m.wait = types.LifecycleStateTerminating, nil
 	w.endActivity(m.launch, types.ScalingActivityStatusCodeCancelled, "")
 	w.endActivity(m.standby, types.ScalingActivityStatusCodeCancelled, "")
 	m.end = w.startActivity(g, terminating+m.id, m, causes...)
 	w.event(g.name(), "%s terminating", m.id)
 	switch {
+	case retained: // its hooks are over
+		w.endForGood(g, m)
+		return
 	case m.draining != nil: // it was on its way into standby
 	case served:
 		if len(g.as.TargetGroupARNs) > 0 {
@@ -288,12 +292,7 @@ func (w *World) endWhenDrained(g *group, m *member) {
 		return
 	}
 	m.draining = nil // so that this happens once
-	m.end.status, m.end.progress = types.ScalingActivityStatusCodeInProgress, 60
-	m.end.description = terminating + m.id
-	w.endInstance(m.id)
-	if i := w.ec2.instances[m.id]; i == nil || i.state == "terminated" {
-		w.remove(g, m)
-	}
+	w.endAfterHooks(g, m)
 }
 
 // remove takes a member whose instance is terminated off its group.

@@ -38,6 +38,7 @@ func createAutoScalingGroup(w *World, in *autoscaling.CreateAutoScalingGroupInpu
 		DefaultInstanceWarmup: in.DefaultInstanceWarmup, DeletionProtection: in.DeletionProtection, DesiredCapacityType: in.DesiredCapacityType,
 		HealthCheckGracePeriod: in.HealthCheckGracePeriod, HealthCheckType: in.HealthCheckType, LaunchTemplate: in.LaunchTemplate,
 		MixedInstancesPolicy:             in.MixedInstancesPolicy,
+		InstanceLifecyclePolicy:          in.InstanceLifecyclePolicy,
 		NewInstancesProtectedFromScaleIn: in.NewInstancesProtectedFromScaleIn, PlacementGroup: in.PlacementGroup,
 		ServiceLinkedRoleARN: in.ServiceLinkedRoleARN, TerminationPolicies: in.TerminationPolicies, VPCZoneIdentifier: in.VPCZoneIdentifier,
 	})
@@ -58,21 +59,34 @@ func createAutoScalingGroup(w *World, in *autoscaling.CreateAutoScalingGroupInpu
 		return nil, err
 	}
 	g.as.MinSize, g.as.MaxSize = in.MinSize, in.MaxSize
-	for _, t := range in.Tags {
-		if err := g.setTag(t); err != nil {
-			return nil, err
-		}
-	}
-	sources, err := trafficARNs(in.TrafficSources)
-	if err != nil {
-		return nil, err
-	}
-	if err := w.attachTargetGroups(g, slices.Concat(in.TargetGroupARNs, sources)); err != nil {
+	if err := w.furnish(g, in); err != nil {
 		return nil, err
 	}
 	w.asg.groups[name] = g
 	w.changeDesired(g, desired, "a user request created an AutoScalingGroup")
 	return &autoscaling.CreateAutoScalingGroupOutput{}, nil
+}
+
+// furnish gives a new group what has operations of its own later: tags, hooks
+// and target groups.
+func (w *World) furnish(g *group, in *autoscaling.CreateAutoScalingGroupInput) error {
+	for _, t := range in.Tags {
+		if err := g.setTag(t); err != nil {
+			return err
+		}
+	}
+	for _, s := range in.LifecycleHookSpecificationList {
+		h, err := g.newHook(s)
+		if err != nil {
+			return err
+		}
+		g.hooks = append(g.hooks, h)
+	}
+	sources, err := trafficARNs(in.TrafficSources)
+	if err != nil {
+		return err
+	}
+	return w.attachTargetGroups(g, slices.Concat(in.TargetGroupARNs, sources))
 }
 
 func (w *World) newGroup(name string) *group {
@@ -101,8 +115,6 @@ func refuseCreate(in *autoscaling.CreateAutoScalingGroupInput) error {
 		return unmodelled("launch configurations")
 	case in.InstanceId != nil:
 		return unmodelled("groups made from an instance")
-	case len(in.LifecycleHookSpecificationList) > 0:
-		return unmodelled("lifecycle hooks")
 	case len(in.LoadBalancerNames) > 0:
 		return unmodelled("classic load balancers of groups")
 	case in.Operator != nil:
@@ -110,8 +122,8 @@ func refuseCreate(in *autoscaling.CreateAutoScalingGroupInput) error {
 	}
 	return refuseUpdate(&autoscaling.UpdateAutoScalingGroupInput{
 		AvailabilityZoneDistribution: in.AvailabilityZoneDistribution, AvailabilityZoneImpairmentPolicy: in.AvailabilityZoneImpairmentPolicy,
-		CapacityReservationSpecification: in.CapacityReservationSpecification, InstanceLifecyclePolicy: in.InstanceLifecyclePolicy,
-		InstanceMaintenancePolicy: in.InstanceMaintenancePolicy, MaxInstanceLifetime: in.MaxInstanceLifetime, DesiredCapacityType: in.DesiredCapacityType,
+		CapacityReservationSpecification: in.CapacityReservationSpecification,
+		InstanceMaintenancePolicy:        in.InstanceMaintenancePolicy, MaxInstanceLifetime: in.MaxInstanceLifetime, DesiredCapacityType: in.DesiredCapacityType,
 	})
 }
 
@@ -128,8 +140,6 @@ func refuseUpdate(in *autoscaling.UpdateAutoScalingGroupInput) error {
 		return unmodelled("zonal shift")
 	case reservation != nil && reservation.CapacityReservationPreference != types.CapacityReservationPreferenceDefault:
 		return unmodelled("capacity reservations")
-	case in.InstanceLifecyclePolicy != nil:
-		return unmodelled("instance lifecycle policies")
 	// -1 for both is how a policy is taken off, which changes nothing here.
 	case policy != nil && (aws.ToInt32(policy.MinHealthyPercentage) != -1 || aws.ToInt32(policy.MaxHealthyPercentage) != -1):
 		return unmodelled("instance maintenance policies")
@@ -230,6 +240,7 @@ func (w *World) configure(g *group, in *autoscaling.UpdateAutoScalingGroupInput)
 		as.DeletionProtection = in.DeletionProtection
 	}
 	replace(&as.CapacityRebalance, in.CapacityRebalance)
+	replace(&as.InstanceLifecyclePolicy, in.InstanceLifecyclePolicy)
 	replace(&as.Context, in.Context)
 	replace(&as.DefaultCooldown, in.DefaultCooldown)
 	replace(&as.DesiredCapacityType, in.DesiredCapacityType)
@@ -270,6 +281,11 @@ func (w *World) configureLaunch(as *types.AutoScalingGroup, in *autoscaling.Upda
 
 // checkWords checks the settings that are words of a list.
 func checkWords(in *autoscaling.UpdateAutoScalingGroupInput) error {
+	if p := in.InstanceLifecyclePolicy; p != nil && p.RetentionTriggers != nil {
+		if a := p.RetentionTriggers.TerminateHookAbandon; !slices.Contains(a.Values(), a) {
+			return invalidf("1 validation error detected: Value '%s' at 'instanceLifecyclePolicy.retentionTriggers.terminateHookAbandon' failed to satisfy constraint: Member must satisfy enum value set: [retain, terminate]", a)
+		}
+	}
 	for _, p := range in.TerminationPolicies {
 		if !slices.Contains(validPolicies, p) {
 			return invalidf("Invalid termination policy: %s. Valid termination policies are %v.", p, validPolicies)
@@ -375,6 +391,7 @@ func deleteAutoScalingGroup(w *World, in *autoscaling.DeleteAutoScalingGroupInpu
 	g.as.Status = aws.String("Delete in progress")
 	g.as.MinSize, g.as.DesiredCapacity = aws.Int32(0), aws.Int32(0)
 	for _, m := range slices.Clone(g.members) {
+		w.cutHooks(m)
 		w.terminate(g, m, w.at("instance %s was taken out of service in response to a user request to delete the AutoScalingGroup", m.id))
 	}
 	w.event(g.name(), "group is being deleted")

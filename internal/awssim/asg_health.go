@@ -19,13 +19,16 @@ func (w *World) instanceChanged(id string) {
 	m, i := g.byID[id], w.ec2.instances[id]
 	switch {
 	case i == nil || i.state == "terminated":
+		if m.wait != nil && m.end != nil {
+			return // its termination hooks have to be completed all the same
+		}
 		if m.draining == nil && (m.end != nil || m.lifecycle == types.LifecycleStateStandby) {
 			w.remove(g, m)
 			return
 		}
 		w.checkHealth(g, m)
 	case i.state == "running" && m.lifecycle == types.LifecycleStatePending:
-		w.enterService(g, m)
+		w.launched(g, m)
 	default:
 		w.checkHealth(g, m)
 	}
@@ -165,7 +168,7 @@ func setInstanceProtection(w *World, in *autoscaling.SetInstanceProtectionInput)
 		if m == nil {
 			return nil, invalidf("The instance %s is not part of Auto Scaling group %s.", id, g.name())
 		}
-		if m.lifecycle == types.LifecycleStatePending || m.end != nil {
+		if m.pending() || m.end != nil {
 			return nil, invalidf("The instance %s is not in InService or EnteringStandby or Standby.", id)
 		}
 	}

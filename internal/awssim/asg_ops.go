@@ -15,15 +15,18 @@ func autoscalingOperations() map[string]operation {
 		"AttachLoadBalancerTargetGroups":      typed(attachLoadBalancerTargetGroups),
 		"AttachTrafficSources":                typed(attachTrafficSources),
 		"CancelInstanceRefresh":               typed(cancelInstanceRefresh),
+		"CompleteLifecycleAction":             typed(completeLifecycleAction),
 		"CreateAutoScalingGroup":              typed(createAutoScalingGroup),
 		"CreateOrUpdateTags":                  typed(asgCreateOrUpdateTags),
 		"DeleteAutoScalingGroup":              typed(deleteAutoScalingGroup),
+		"DeleteLifecycleHook":                 typed(deleteLifecycleHook),
 		"DeleteTags":                          typed(asgDeleteTags),
 		"DescribeAccountLimits":               typed(asgDescribeAccountLimits),
 		"DescribeAutoScalingGroups":           typed(describeAutoScalingGroups),
 		"DescribeAutoScalingInstances":        typed(describeAutoScalingInstances),
 		"DescribeInstanceRefreshes":           typed(describeInstanceRefreshes),
 		"DescribeLaunchConfigurations":        typed(describeLaunchConfigurations),
+		"DescribeLifecycleHookTypes":          typed(describeLifecycleHookTypes),
 		"DescribeLifecycleHooks":              typed(describeLifecycleHooks),
 		"DescribeLoadBalancerTargetGroups":    typed(describeLoadBalancerTargetGroups),
 		"DescribeLoadBalancers":               typed(asgDescribeLoadBalancers),
@@ -43,6 +46,8 @@ func autoscalingOperations() map[string]operation {
 		"EnterStandby":                        typed(enterStandby),
 		"ExitStandby":                         typed(exitStandby),
 		"LaunchInstances":                     typed(launchInstances),
+		"PutLifecycleHook":                    typed(putLifecycleHook),
+		"RecordLifecycleActionHeartbeat":      typed(recordLifecycleActionHeartbeat),
 		"ResumeProcesses":                     typed(resumeProcesses),
 		"RollbackInstanceRefresh":             typed(rollbackInstanceRefresh),
 		"SetDesiredCapacity":                  typed(setDesiredCapacity),
@@ -72,11 +77,6 @@ func asgDescribeAccountLimits(w *World, _ *autoscaling.DescribeAccountLimitsInpu
 
 func describeLaunchConfigurations(_ *World, _ *autoscaling.DescribeLaunchConfigurationsInput) (*autoscaling.DescribeLaunchConfigurationsOutput, error) {
 	return &autoscaling.DescribeLaunchConfigurationsOutput{LaunchConfigurations: []types.LaunchConfiguration{}}, nil
-}
-
-func describeLifecycleHooks(w *World, in *autoscaling.DescribeLifecycleHooksInput) (*autoscaling.DescribeLifecycleHooksOutput, error) {
-	_, err := w.findGroup(in.AutoScalingGroupName)
-	return &autoscaling.DescribeLifecycleHooksOutput{LifecycleHooks: []types.LifecycleHook{}}, err
 }
 
 func asgDescribeLoadBalancers(w *World, in *autoscaling.DescribeLoadBalancersInput) (*autoscaling.DescribeLoadBalancersOutput, error) {

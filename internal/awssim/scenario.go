@@ -130,7 +130,10 @@ type GroupSpec struct {
 	Latencies           *LatencySpec      `hcl:"latencies,block"`
 	Overrides           []OverrideSpec    `hcl:"override,block"`
 	Distribution        *DistributionSpec `hcl:"distribution,block"`
-	CapacityRebalance   bool              `hcl:"capacity_rebalance,optional"`
+	Hooks               []HookSpec        `hcl:"hook,block"`
+	// RetainOnAbandon keeps instances whose termination hook was abandoned.
+	RetainOnAbandon   bool `hcl:"retain_on_abandon,optional"`
+	CapacityRebalance bool `hcl:"capacity_rebalance,optional"`
 }
 
 // ParameterSpec is a parameter of SSM. Its value may be the name of an image.

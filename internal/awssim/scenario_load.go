@@ -266,6 +266,9 @@ func (l *loader) group(g GroupSpec) error {
 	if in.MixedInstancesPolicy == nil {
 		in.LaunchTemplate = pointer
 	}
+	if g.RetainOnAbandon {
+		in.InstanceLifecyclePolicy = &astypes.InstanceLifecyclePolicy{RetentionTriggers: &astypes.RetentionTriggers{TerminateHookAbandon: astypes.RetentionActionRetain}}
+	}
 	if g.CapacityRebalance {
 		in.CapacityRebalance = aws.Bool(true)
 	}
@@ -309,7 +312,7 @@ func (l *loader) point(g GroupSpec) error {
 // present changes what changed at the start, and plans what comes later.
 func (l *loader) present(s *Scenario) error {
 	for _, g := range s.Groups {
-		if err := l.point(g); err != nil {
+		if err := errors.Join(l.point(g), l.hooks(g)); err != nil {
 			return fmt.Errorf("group %q: %w", g.Name, err)
 		}
 		if len(g.Suspended) > 0 {

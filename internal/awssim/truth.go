@@ -38,7 +38,7 @@ type Member struct {
 	AtRisk       bool      `json:"at_risk"`   // EC2 recommended to replace it, or will interrupt it
 	Template     string    `json:"template"`  // name of the one it was launched from
 	Version      int64     `json:"version"`   // of the template, at launch
-	Lifecycle    string    `json:"lifecycle"` // Pending, InService, Terminating, EnteringStandby, Standby
+	Lifecycle    string    `json:"lifecycle"` // AWS's states, such as Pending:Wait or Terminating:Retained
 	Health       string    `json:"health"`    // Healthy or Unhealthy, as Auto Scaling sees it
 	State        string    `json:"state"`     // of the instance: pending, running, shutting-down, terminated
 	Impaired     bool      `json:"impaired"`  // fails its status checks
@@ -54,7 +54,9 @@ type Member struct {
 }
 
 // Launched says whether the member is launched and not on its way out.
-func (m Member) Launched() bool { return m.Lifecycle == "Pending" || m.Lifecycle == "InService" }
+func (m Member) Launched() bool {
+	return m.Lifecycle == "InService" || strings.HasPrefix(m.Lifecycle, "Pending")
+}
 
 // Healthy says whether the member serves: in service, healthy to Auto Scaling,
 // passing its status checks, and healthy in every target group.
