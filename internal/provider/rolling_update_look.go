@@ -32,7 +32,7 @@ func (b *backend) survey(ctx context.Context, c *clients, r *roller.Roller, q ro
 		Desired: snap.Group.Desired, Max: snap.Group.Max, Targets: len(snap.Group.TargetGroups) > 0,
 	}}
 	// Everything that keeps any roll of this group from starting, whatever to.
-	for _, p := range rollout.Problems(q.Spec, snap, rollout.Version{}) {
+	for _, p := range rollout.Problems(snap) {
 		if len(s.seen.Problems) < 2 {
 			s.seen.Problems = append(s.seen.Problems, clip(p.Text, mostWarning))
 		}
@@ -159,6 +159,7 @@ func (m *rollingUpdateModel) fill(s survey) {
 		"load_balancer": types.BoolValue(d.LoadBalancer), "min_healthy_time": types.StringValue(rollout.Brief(d.MinHealthyTime)),
 	})
 	m.OnFailure, m.Match = types.StringValue(string(d.OnFailure)), types.StringValue(string(d.Match))
+	m.Engine, m.AdoptRefresh = types.StringValue(string(d.Engine)), types.BoolValue(d.AdoptRefresh)
 	m.FailureLimit = types.Int64Value(int64(d.FailureLimit))
 	m.Protected, m.Standby = types.StringValue(string(d.Protected)), types.StringValue(string(d.Standby))
 	m.LockTimeout = types.StringValue(defaultLockTimeout)

@@ -32,6 +32,8 @@ type rollingUpdateModel struct {
 	OnFailure             types.String   `tfsdk:"on_failure"`
 	FailureLimit          types.Int64    `tfsdk:"failure_limit"`
 	Match                 types.String   `tfsdk:"match"`
+	Engine                types.String   `tfsdk:"engine"`
+	AdoptRefresh          types.Bool     `tfsdk:"adopt_instance_refresh"`
 	Protected             types.String   `tfsdk:"scale_in_protected_instances"`
 	Standby               types.String   `tfsdk:"standby_instances"`
 	Lock                  types.Object   `tfsdk:"lock"`
@@ -83,6 +85,8 @@ func (m rollingUpdateModel) spec(ctx context.Context, poll time.Duration) (s rol
 	span("instance_timeout", m.InstanceTimeout, 1, &s.InstanceTimeout)
 	set("on_failure", m.OnFailure, func() { s.OnFailure = rollout.OnFailure(m.OnFailure.ValueString()) })
 	set("failure_limit", m.FailureLimit, func() { s.FailureLimit = int(m.FailureLimit.ValueInt64()) })
+	set("engine", m.Engine, func() { s.Engine = rollout.Engine(m.Engine.ValueString()) })
+	set("adopt_instance_refresh", m.AdoptRefresh, func() { s.AdoptRefresh = m.AdoptRefresh.ValueBool() })
 	set("match", m.Match, func() { s.Match = rollout.Match(m.Match.ValueString()) })
 	set("scale_in_protected_instances", m.Protected, func() { s.Protected = rollout.Treatment(m.Protected.ValueString()) })
 	set("standby_instances", m.Standby, func() { s.Standby = rollout.Treatment(m.Standby.ValueString()) })
@@ -132,6 +136,7 @@ var together = [][]string{
 	{"min_healthy_percentage", "max_healthy_percentage", "max_running_percentage"},
 	{"instance_timeout", "health", "health.min_healthy_time"},
 	{"checkpoints"},
+	{"engine", "adopt_instance_refresh"},
 }
 
 // certain leaves out problems that an unknown value may still solve.

@@ -367,7 +367,10 @@ func (r *rollingUpdate) preflight(ctx context.Context, group string, roll planne
 	c, err := r.backend.clients(ctx)
 	var snap rollout.Snapshot
 	if err == nil {
-		snap, err = c.looks.Observe(ctx, group, rollout.Look{})
+		snap, err = c.looks.Observe(ctx, group, rollout.Look{Refreshes: true, Activities: true})
+	}
+	if err == nil {
+		snap, err = r.backend.looker(c).Others(ctx, snap)
 	}
 	if isGone(err) {
 		return nil
@@ -375,6 +378,7 @@ func (r *rollingUpdate) preflight(ctx context.Context, group string, roll planne
 	if err != nil {
 		return diag.Diagnostics{unable(what, err, unchanged)}
 	}
+	roll.assessment.Target = snap.Version(roll.version, roll.image)
 	facts := c.preflight.Observe(ctx, preflight.Ask{Group: group, Version: roll.version, Image: roll.image})
 	found, warnings := rollout.Preflight(roll.spec, snap, facts, roll.assessment)
 	diags := problems("Unable to "+what, found)

@@ -75,6 +75,16 @@ func rollingUpdateSchema(ctx context.Context) schema.Schema {
 				"replaced. A wait without progress for `instance_timeout` pauses the roll. Default: `wait`. A change rolls the group where members " +
 				"were left out before.",
 		},
+		"engine": schema.StringAttribute{
+			Optional: true, Computed: true, Default: stringdefault.StaticString(string(d.Engine)),
+			MarkdownDescription: "Who replaces the members: `managed`, Refit itself, or `instance_refresh`, an instance refresh of EC2 Auto Scaling that Refit " +
+				"starts, watches and judges. Outcomes are the same; see the guide \"Engines\" for what differs. Default: `managed`. A change alone rolls nothing.",
+		},
+		"adopt_instance_refresh": schema.BoolAttribute{
+			Optional: true, Computed: true, Default: booldefault.StaticBool(d.AdoptRefresh),
+			MarkdownDescription: "With `engine = \"instance_refresh\"`: attach to an instance refresh that somebody else has started where it goes to this " +
+				"version, instead of refusing to roll beside it. It may then be cancelled or rolled back, too. Default: `false`. A change alone rolls nothing.",
+		},
 		"lock": lockAttribute(),
 		"lock_timeout": durationAttribute(defaultLockTimeout, true,
 			"How long to wait for somebody else's roll of this group to end, and for the `lock`, together. With a `lock`, allow for the rolls before "+

@@ -55,6 +55,22 @@ func (r *Roller) Assess(ctx context.Context, q Request) (rollout.Assessment, err
 	return r.forecast(ctx, q, a, theirs)
 }
 
+// Others is a snapshot without an instance refresh that an unfinished roll on
+// record has started. It costs a call only where one is running.
+func (r *Roller) Others(ctx context.Context, s rollout.Snapshot) (rollout.Snapshot, error) {
+	if !s.Refreshing() {
+		return s, nil
+	}
+	entry, found, err := r.Journal.Peek(ctx, s.Group.ARN)
+	if err != nil || !found || entry.State == journal.Settled {
+		return s, err
+	}
+	desired := s.Group.Desired
+	s = others(entry, s)
+	s.Group.Desired = desired
+	return s, nil
+}
+
 // others is a snapshot without what an unfinished roll has added, or has AWS do.
 func others(entry journal.Entry, s rollout.Snapshot) rollout.Snapshot {
 	s.Group.Desired = wanted(entry, s.Group.Desired)

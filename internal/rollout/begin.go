@@ -230,7 +230,7 @@ func Assess(spec Spec, s Snapshot, target Version) Assessment {
 		}
 		return a
 	}
-	a.Problems = append(Problems(spec, s, target), t.setupProblems()...)
+	a.Problems = slices.Concat(Problems(s), engineProblems(spec, s, target), t.setupProblems())
 	if a.Stale > 0 && spec.OnFailure == Rollback {
 		o := Opening{Spec: spec, Snapshot: s, Target: target}
 		a.NoReturn = noReturn(o, previous(o))
@@ -239,36 +239,23 @@ func Assess(spec Spec, s Snapshot, target Version) Assessment {
 		a.Problems = append(a.Problems, *problem)
 	}
 	a.Warnings, a.Special = t.warnings(a), t.special()
-	if spec.Engine == EngineRefresh && a.Stale > 0 {
-		a.Warnings = append(a.Warnings, t.refreshWarnings(target)...)
-	}
 	return a
 }
 
-// Problems names everything about the group as it is that no roll to target
-// can work with.
-func Problems(spec Spec, s Snapshot, target Version) []Problem {
+// Problems names everything about the group as it is that no roll can
+// work with. What only one engine cannot work with is not among it.
+func Problems(s Snapshot) []Problem {
 	var out []Problem
 	add := func(format string, a ...any) { out = append(out, Problem{Text: fmt.Sprintf(format, a...)}) }
 	g := s.Group
 	for _, f := range g.Refused {
 		add("the group has %s, which this version of Refit cannot roll yet; use instance refresh for it until then", f)
 	}
-	needed := blocking
-	if spec.Engine == EngineRefresh {
-		needed = append(slices.Clone(blocking), "InstanceRefresh")
-	} else if g.WarmPool {
-		add("the group has a warm pool, and no call of EC2 Auto Scaling replaces its members but an instance refresh; set engine = \"instance_refresh\"")
-	}
-	for _, p := range needed {
+	for _, p := range blocking {
 		if reason, ok := g.Suspended[p]; ok {
 			add("the process %s of the group is suspended (%s), and no roll works without it; resume it with: "+
 				"aws autoscaling resume-processes --auto-scaling-group-name %q --scaling-processes %s", p, reason, g.Name, p)
 		}
-	}
-	if r := s.active(); r != nil && !spec.adoptable(r, g, target) {
-		add("an instance refresh of the group is running (%s); wait for its end, or cancel it with: "+
-			"aws autoscaling cancel-instance-refresh --auto-scaling-group-name %q", r, g.Name)
 	}
 	var other []string
 	for _, m := range s.Members {

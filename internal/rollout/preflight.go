@@ -97,6 +97,7 @@ func Preflight(spec Spec, s Snapshot, f Facts, a Assessment) (problems []Problem
 	p.access()
 	p.others()
 	p.around()
+	p.engine()
 	if len(f.Unread) > 0 {
 		p.warn("not everything could be checked beforehand: %s", strings.Join(f.Unread, "; "))
 	}
@@ -271,6 +272,18 @@ func (p *preflight) others() {
 			names = append(names, f.Group+" ("+f.Pointer+")")
 		}
 		p.warn("other groups follow the same launch template and launch from its new version without a roll: %s", few(names))
+	}
+}
+
+// engine says what the chosen engine cannot do with the group, what it does
+// differently, and where the other one would be better.
+func (p *preflight) engine() {
+	p.problems = append(p.problems, engineProblems(p.spec, p.snap, p.a.Target)...)
+	if p.spec.Engine == EngineRefresh {
+		p.warnings = append(p.warnings, refreshWarnings(p.spec, p.snap, p.a.Target)...)
+	}
+	if better, why := Advise(p.spec, p.snap, p.facts); why != "" && len(p.problems) == 0 {
+		p.warn("engine = %q would suit this group better: %s", better, why)
 	}
 }
 

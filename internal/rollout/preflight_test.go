@@ -63,7 +63,7 @@ func TestPreflight(t *testing.T) {
 		{name: "scheduled later", facts: rollout.Facts{Due: []rollout.ScheduledAction{{Name: "night", At: now.Add(time.Hour), Desired: 2}}}},
 		{name: "followers", facts: rollout.Facts{Followers: []rollout.Follower{{"api", "$Latest"}}}, warning: "other groups follow the same launch template and launch from its new version without a roll: api ($Latest)"},
 		{name: "zonal shift", facts: rollout.Facts{Shift: "away from a"}, problem: "a zonal shift is in effect (away from a)"},
-		{name: "rebalance", facts: rollout.Facts{Rebalance: true}, warning: "capacity rebalancing is on"},
+		{name: "rebalance", endFirst: true, facts: rollout.Facts{Rebalance: true}, warning: "capacity rebalancing is on"},
 		{name: "lifetime", facts: rollout.Facts{MaxLifetime: 24 * time.Hour}, warning: "EC2 Auto Scaling replaces members older than 24h"},
 		{name: "no replacing", group: func(g *rollout.Group) { g.Suspended = map[string]string{"ReplaceUnhealthy": "x"} }, warning: "the process ReplaceUnhealthy of the group is suspended"},
 		{name: "unread", facts: rollout.Facts{Unread: []string{"subnets (UnauthorizedOperation)"}}, warning: "not everything could be checked beforehand: subnets (UnauthorizedOperation)"},

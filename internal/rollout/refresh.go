@@ -161,6 +161,29 @@ func (s Snapshot) active() *InstanceRefresh {
 	return nil
 }
 
+// Refreshing says whether an instance refresh of the group is running.
+func (s Snapshot) Refreshing() bool { return s.active() != nil }
+
+// Version is a version of the group's launch template by its number, as far as
+// the snapshot knows it: another one is equal to none that is seen. 0 is a
+// version that is not made yet.
+func (s Snapshot) Version(n int64, image string) Version {
+	for _, v := range append([]Version{s.Group.Points}, versions(s.Members)...) {
+		if v.Number == n && n != 0 && v.TemplateID == s.Group.Points.TemplateID {
+			return v
+		}
+	}
+	return Version{TemplateID: s.Group.Points.TemplateID, Number: n, Data: "unseen", Image: image}
+}
+
+func versions(members []Member) []Version {
+	var out []Version
+	for _, m := range members {
+		out = append(out, m.Version)
+	}
+	return out
+}
+
 // adoptable says whether a roll may attach to a refresh that somebody else has
 // started: it was told to, and the refresh goes to the roll's target.
 func (s Spec) adoptable(r *InstanceRefresh, g Group, target Version) bool {

@@ -142,25 +142,57 @@ func (s Spec) pin(g Group, rec Record) int64 {
 	return 0
 }
 
+// engineProblems names what of the group the chosen engine cannot work with.
+func engineProblems(spec Spec, s Snapshot, target Version) []Problem {
+	var p []Problem
+	g := s.Group
+	add := func(field, format string, a ...any) {
+		p = append(p, Problem{Field: field, Text: fmt.Sprintf(format, a...)})
+	}
+	if r := s.active(); r != nil && !spec.adoptable(r, g, target) {
+		cure := ""
+		if r.TemplateID == target.TemplateID && r.Version == number(target.Number) {
+			cure = "; it goes to the same version, and engine = \"instance_refresh\" with adopt_instance_refresh = true would attach to it"
+		}
+		add("", "an instance refresh of the group is running that this roll has not started (%s); wait for its end, or cancel it with: "+
+			"aws autoscaling cancel-instance-refresh --auto-scaling-group-name %q%s", r, g.Name, cure)
+	}
+	if spec.Engine != EngineRefresh {
+		if g.WarmPool {
+			add("engine", "is \"managed\", and the group has a warm pool, whose members no call of EC2 Auto Scaling replaces but an instance refresh; use \"instance_refresh\"")
+		}
+		return p
+	}
+	if reason, ok := g.Suspended["InstanceRefresh"]; ok {
+		add("", "the process InstanceRefresh of the group is suspended (%s), and an instance refresh does nothing without it; resume it with: "+
+			"aws autoscaling resume-processes --auto-scaling-group-name %q --scaling-processes InstanceRefresh", reason, g.Name)
+	}
+	if spec.LoadBalancer && len(g.TargetGroups)+len(g.Balancers) > 0 && g.HealthCheck != "" && !strings.Contains(g.HealthCheck, "ELB") {
+		add("health.load_balancer", "is true, and the group's health check type is %s, by which an instance refresh would go on while new members get no traffic "+
+			"yet; set health_check_type of the group to \"ELB\", or load_balancer to false, or use engine = \"managed\"", g.HealthCheck)
+	}
+	return p
+}
+
 // refreshWarnings tells at plan what is worth knowing about a roll by an
 // instance refresh of this group.
-func (t *turn) refreshWarnings(target Version) []string {
+func refreshWarnings(spec Spec, s Snapshot, target Version) []string {
 	var out []string
-	s, g := t.snap, t.snap.Group
-	o := Opening{Spec: t.spec, Snapshot: s, Target: target}
+	g := s.Group
+	o := Opening{Spec: spec, Snapshot: s, Target: target}
 	to := previous(o)
-	if t.spec.OnFailure == Rollback && noReturn(o, to) == "" && to.Number != 0 {
+	if spec.OnFailure == Rollback && noReturn(o, to) == "" && to.Number != 0 {
 		why := noRefreshReturn(to)
 		switch {
 		case why != "":
 			out = append(out, fmt.Sprintf("EC2 Auto Scaling cannot roll this instance refresh back by itself, because %s; if it fails, Refit cancels it and starts "+
 				"a second one to version %d", why, to.Number))
-		case floating(g.Pointer) || !t.spec.same(g.Points, to):
+		case floating(g.Pointer) || !spec.same(g.Points, to):
 			out = append(out, fmt.Sprintf("the group points at %s, from which EC2 Auto Scaling would not roll back to what the old members run; it is put on version %d "+
 				"while the instance refresh runs", g.Pointer, to.Number))
 		}
 	}
-	if n := len(needless(t.spec, s, target)); n > 0 {
+	if n := len(needless(spec, s, target)); n > 0 {
 		out = append(out, fmt.Sprintf("%d members that need no replacement are replaced too, because an instance refresh compares the number of the version", n))
 	}
 	return out
