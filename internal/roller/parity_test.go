@@ -45,8 +45,7 @@ var scenarios = []parity{
 	{name: "a broken image on $Latest", shape: broken("$Latest"), outcome: rollout.RolledBack, version: 1, pointer: "$Latest", held: true},
 	{name: "a broken image on $Default", shape: broken("$Default"), outcome: rollout.RolledBack, version: 1, pointer: "$Default", held: true},
 	{name: "a broken image, the pointer on it already", shape: broken("2"), outcome: rollout.RolledBack, version: 1, pointer: "3", held: true},
-	{name: "a late failure", shape: rolltest.Shape{Image: `dies_after = "4m"`}, spec: func(s *rollout.Spec) { s.FinalBake = 10 * time.Minute },
-		outcome: rollout.RolledBack, version: 1, pointer: "3", held: true},
+	{name: "a late failure", shape: rolltest.Shape{Image: `dies_after = "4m"`}, spec: bakes(10 * time.Minute), outcome: rollout.RolledBack, version: 1, pointer: "3", held: true},
 	{name: "others scale out", meet: func(t *testing.T, s *rolltest.Stage) {
 		s.Outside(6)
 		act(t, s, time.Minute, awssim.Action{Do: "scale", Value: 2})
@@ -74,6 +73,10 @@ var scenarios = []parity{
 
 func percent(low, high int) func(*rollout.Spec) {
 	return func(s *rollout.Spec) { s.MinHealthy, s.MaxHealthy = low, high }
+}
+
+func bakes(d time.Duration) func(*rollout.Spec) {
+	return func(s *rollout.Spec) { s.FinalBake = d }
 }
 
 // broken is a group whose newer image never becomes healthy.
