@@ -138,7 +138,7 @@ func startInstanceRefresh(w *World, in *autoscaling.StartInstanceRefreshInput) (
 	if err := checkStrategy(in.Strategy); err != nil {
 		return nil, err
 	}
-	desired, err := w.desiredConfiguration(g, in.DesiredConfiguration)
+	desired, err := w.desiredConfiguration(in.DesiredConfiguration)
 	if err != nil {
 		return nil, err
 	}

@@ -10,16 +10,17 @@ import (
 // starts, by AWS's names. What is not given takes AWS's default. Times are in
 // seconds.
 type RefreshSpec struct {
-	MinHealthyPercentage      *int   `hcl:"min_healthy_percentage,optional" json:"min_healthy_percentage"`
-	MaxHealthyPercentage      *int   `hcl:"max_healthy_percentage,optional" json:"max_healthy_percentage"`
-	InstanceWarmup            *int   `hcl:"instance_warmup,optional" json:"instance_warmup"`
-	BakeTime                  *int   `hcl:"bake_time,optional" json:"bake_time"`
-	CheckpointDelay           *int   `hcl:"checkpoint_delay,optional" json:"checkpoint_delay"`
-	CheckpointPercentages     []int  `hcl:"checkpoint_percentages,optional" json:"checkpoint_percentages"`
-	SkipMatching              bool   `hcl:"skip_matching,optional" json:"skip_matching"`
-	AutoRollback              bool   `hcl:"auto_rollback,optional" json:"auto_rollback"`
-	ScaleInProtectedInstances string `hcl:"scale_in_protected_instances,optional" json:"scale_in_protected_instances"`
-	StandbyInstances          string `hcl:"standby_instances,optional" json:"standby_instances"`
+	MinHealthyPercentage      *int     `hcl:"min_healthy_percentage,optional" json:"min_healthy_percentage"`
+	MaxHealthyPercentage      *int     `hcl:"max_healthy_percentage,optional" json:"max_healthy_percentage"`
+	InstanceWarmup            *int     `hcl:"instance_warmup,optional" json:"instance_warmup"`
+	BakeTime                  *int     `hcl:"bake_time,optional" json:"bake_time"`
+	CheckpointDelay           *int     `hcl:"checkpoint_delay,optional" json:"checkpoint_delay"`
+	CheckpointPercentages     []int    `hcl:"checkpoint_percentages,optional" json:"checkpoint_percentages"`
+	SkipMatching              bool     `hcl:"skip_matching,optional" json:"skip_matching"`
+	AutoRollback              bool     `hcl:"auto_rollback,optional" json:"auto_rollback"`
+	Alarms                    []string `hcl:"alarms,optional" json:"alarms"`
+	ScaleInProtectedInstances string   `hcl:"scale_in_protected_instances,optional" json:"scale_in_protected_instances"`
+	StandbyInstances          string   `hcl:"standby_instances,optional" json:"standby_instances"`
 }
 
 // startRefresh is the request that an action makes.
@@ -37,6 +38,9 @@ func (a Action) startRefresh(g *group) *autoscaling.StartInstanceRefreshInput {
 			SkipMatching: aws.Bool(s.SkipMatching), AutoRollback: aws.Bool(s.AutoRollback),
 			ScaleInProtectedInstances: types.ScaleInProtectedInstances(s.ScaleInProtectedInstances),
 			StandbyInstances:          types.StandbyInstances(s.StandbyInstances),
+		}
+		if len(s.Alarms) > 0 {
+			in.Preferences.AlarmSpecification = &types.AlarmSpecification{Alarms: s.Alarms}
 		}
 		for _, n := range s.CheckpointPercentages {
 			in.Preferences.CheckpointPercentages = append(in.Preferences.CheckpointPercentages, *int32Of(&n))

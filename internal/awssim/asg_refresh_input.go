@@ -28,8 +28,10 @@ func checkStrategy(s types.RefreshStrategy) error {
 }
 
 // desiredConfiguration checks a desired configuration, as a change of the
-// group's pointer is checked, and completes it.
-func (w *World) desiredConfiguration(_ *group, in *types.DesiredConfiguration) (*types.DesiredConfiguration, error) {
+// group's pointer is checked, and completes it. A mixed instances policy takes
+// nothing over from the group's: what is left out is reset. A launch template
+// alone takes the policy off a group that has one.
+func (w *World) desiredConfiguration(in *types.DesiredConfiguration) (*types.DesiredConfiguration, error) {
 	if in == nil {
 		return nil, nil
 	}
@@ -37,7 +39,11 @@ func (w *World) desiredConfiguration(_ *group, in *types.DesiredConfiguration) (
 	case in.LaunchTemplate != nil && in.MixedInstancesPolicy != nil:
 		return nil, invalid("The desired configuration must contain either LaunchTemplate or MixedInstancesPolicy, not both.")
 	case in.MixedInstancesPolicy != nil:
-		return nil, unmodelled("mixed instances policies of instance refreshes")
+		policy, err := w.mixedPolicy(in.MixedInstancesPolicy, nil)
+		if err != nil {
+			return nil, err
+		}
+		return &types.DesiredConfiguration{MixedInstancesPolicy: policy}, nil
 	case in.LaunchTemplate == nil:
 		return nil, invalid("The desired configuration must contain either LaunchTemplate or MixedInstancesPolicy.")
 	}
@@ -74,8 +80,8 @@ func (w *World) refreshPreferences(g *group, in *types.RefreshPreferences, desir
 	if p.AlarmSpecification == nil {
 		p.AlarmSpecification = &types.AlarmSpecification{}
 	}
-	if len(p.AlarmSpecification.Alarms) > 0 {
-		return nil, unmodelled("CloudWatch alarms of instance refreshes")
+	if err := w.checkRefreshAlarms(p.AlarmSpecification.Alarms); err != nil {
+		return nil, err
 	}
 	if *p.AutoRollback {
 		if desired == nil {
@@ -94,13 +100,20 @@ func (w *World) irreversible(g *group, desired *types.DesiredConfiguration) stri
 	if desired == nil {
 		return "No desired configuration was specified."
 	}
-	spec := g.pointer()
-	version := aws.ToString(spec.Version)
-	if _, err := strconv.Atoi(version); err != nil {
-		return "The Auto Scaling group uses the launch template version " + version + ". Only a numbered version can be rolled back to."
+	specs := []*types.LaunchTemplateSpecification{g.pointer()}
+	for _, o := range g.overrides() {
+		if o.LaunchTemplateSpecification != nil {
+			specs = append(specs, o.LaunchTemplateSpecification)
+		}
 	}
-	if t, err := w.resolveTemplate(*spec.LaunchTemplateId, version); err == nil && strings.HasPrefix(t.data.ImageID, ssmAlias) {
-		return "The launch template of the Auto Scaling group uses a Systems Manager parameter instead of an AMI ID."
+	for _, spec := range specs {
+		version := aws.ToString(spec.Version)
+		if _, err := strconv.Atoi(version); err != nil {
+			return "The Auto Scaling group uses the launch template version " + version + ". Only a numbered version can be rolled back to."
+		}
+		if t, err := w.resolveTemplate(*spec.LaunchTemplateId, version); err == nil && strings.HasPrefix(t.data.ImageID, ssmAlias) {
+			return "The launch template of the Auto Scaling group uses a Systems Manager parameter instead of an AMI ID."
+		}
 	}
 	return ""
 }

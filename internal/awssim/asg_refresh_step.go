@@ -36,6 +36,8 @@ func (w *World) stepRefresh(g *group) {
 	switch {
 	case r.rolling():
 		w.roll(g, r)
+	case r.status == types.InstanceRefreshStatusBaking && w.refreshAlarm(r).state == alarmed:
+		w.failRefresh(g, "The CloudWatch alarm "+w.refreshAlarm(r).name+" is in ALARM state.")
 	case r.status == types.InstanceRefreshStatusBaking && !w.now.Before(r.waitUntil):
 		// AWS does not say that it looks at the members again. Here it does not.
 		w.succeedRefresh(g, r)
@@ -71,11 +73,24 @@ func (w *World) beginRefresh(g *group, r *refresh) {
 }
 
 // matchesRefresh says whether skip matching spares a member: it compares the
-// launch template, its version and the instance type, and nothing else.
+// launch template, its version and the instance type, and nothing else. An
+// override's own image is no difference.
 func (w *World) matchesRefresh(g *group, m *member) bool {
 	defer g.underRefresh()()
-	t, err := w.resolveTemplate(aws.ToString(g.pointer().LaunchTemplateId), aws.ToString(g.pointer().Version))
-	return err == nil && m.templateID == t.templateID && m.version == t.number && m.instanceType == t.data.InstanceType
+	spec, typed := g.pointer(), false
+	for _, o := range g.overrides() {
+		if aws.ToString(o.InstanceType) != m.instanceType {
+			continue
+		}
+		if typed = true; o.LaunchTemplateSpecification != nil {
+			spec = o.LaunchTemplateSpecification
+		}
+	}
+	t, err := w.resolveTemplate(aws.ToString(spec.LaunchTemplateId), aws.ToString(spec.Version))
+	if err != nil || m.templateID != t.templateID || m.version != t.number {
+		return false
+	}
+	return typed || len(g.overrides()) == 0 && m.instanceType == t.data.InstanceType
 }
 
 // refreshTally is what counts for a refresh's next step, in units of capacity.
@@ -177,22 +192,14 @@ func (r *refresh) warmAt(m *member) time.Time {
 // take a while to have data, and its target groups' where the group uses them.
 // A group whose type is EC2 does not ask them, so a refresh of it succeeds with
 // members that get no traffic.
-func (w *World) fit(g *group, m *member) bool {
-	return m.lifecycle == types.LifecycleStateInService && m.health == "Healthy" && w.unfitBy(g, m) == ""
-}
+func (w *World) fit(g *group, m *member) bool { return w.serves(g, m) && w.unfitBy(m) == "" }
 
-// unfitBy is the service without good news of a member in service, or empty.
-func (w *World) unfitBy(g *group, m *member) string {
+// unfitBy is the service without good news of a member in service that is not
+// marked unhealthy, or empty when EC2 has good news.
+func (w *World) unfitBy(m *member) string {
 	i := w.ec2.instances[m.id]
-	if i == nil || i.state != "running" || i.impaired || !w.checksPassed(i) {
+	if i == nil || i.state != "running" || !w.checksPassed(i) || w.fails(i, "instance") || w.fails(i, "system") {
 		return "Amazon EC2"
-	}
-	if aws.ToString(g.as.HealthCheckType) != "EC2" {
-		for _, arn := range g.as.TargetGroupARNs {
-			if state, reason := w.targetState(arn, m.id); state != "healthy" && reason != "Target.NotInUse" {
-				return "Elastic Load Balancing"
-			}
-		}
 	}
 	return ""
 }
@@ -205,6 +212,11 @@ func (w *World) roll(g *group, r *refresh) {
 	r.surge = min(r.surge, t.leftUnits)
 	t.owed = max(0, g.desired()+g.early()+r.surge-g.actual())
 	r.launching = min(r.launching, t.owed)
+	alarm := w.refreshAlarm(r)
+	if alarm.state == alarmed {
+		w.failRefresh(g, "The CloudWatch alarm "+alarm.name+" is in ALARM state.")
+		return
+	}
 	moved := false
 	if w.refreshMayReplace(g, r) {
 		moved = w.replaceStale(g, r, &t)
@@ -224,9 +236,10 @@ func (w *World) roll(g *group, r *refresh) {
 }
 
 // refreshMayReplace says whether members may be replaced now. With Launch or
-// Terminate suspended nothing happens, and nothing is said.
+// Terminate suspended nothing happens, and nothing is said. An alarm without
+// data holds up replacements as well.
 func (w *World) refreshMayReplace(g *group, r *refresh) bool {
-	return g.runs("Launch") && g.runs("Terminate") && !w.now.Before(r.waitUntil)
+	return g.runs("Launch") && g.runs("Terminate") && !w.now.Before(r.waitUntil) && w.refreshAlarm(r).state == ""
 }
 
 // replaceStale launches and ends within the limits, and says whether it did
@@ -375,7 +388,8 @@ func (w *World) finishRolling(g *group, r *refresh) {
 
 // outOfPatience says whether a refresh went without progress for too long.
 // Time does not count while it waits as it should: at a checkpoint, for a sound
-// member to warm up, or for a process to be resumed, which AWS leaves open.
+// member to warm up, for an alarm's data, or for a process to be resumed. AWS
+// leaves the last two open.
 func (w *World) outOfPatience(g *group, r *refresh, t *refreshTally, moved bool) bool {
 	r.holdPatience(w.now)
 	if moved {
@@ -465,6 +479,7 @@ func (w *World) failRefresh(g *group, reason string) {
 func (w *World) succeedRefresh(g *group, r *refresh) {
 	if r.desired != nil {
 		g.as.LaunchTemplate, g.as.MixedInstancesPolicy = r.desired.LaunchTemplate, r.desired.MixedInstancesPolicy
+		g.reweigh()
 		w.event(g.name(), "template pointer is now %s of %s", *g.pointer().Version, *g.pointer().LaunchTemplateName)
 	}
 	w.endRefresh(g, types.InstanceRefreshStatusSuccessful, "")

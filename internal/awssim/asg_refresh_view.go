@@ -49,14 +49,16 @@ func (w *World) refreshReason(g *group, r *refresh, t *refreshTally) string {
 	switch {
 	case w.now.Before(r.waitUntil):
 		return "Waiting at a checkpoint until " + r.waitUntil.UTC().Format(time.RFC3339) + " before continuing."
+	case w.refreshAlarm(r).state != "":
+		return "Waiting for the CloudWatch alarm " + w.refreshAlarm(r).name + " to have sufficient data."
 	case t.unfit != nil && !r.stale[t.unfit.id]:
-		return waiting + w.unfitReason(g, t.unfit)
+		return waiting + w.unfitReason(t.unfit)
 	case t.warming != nil:
 		return "Waiting for instances to warm up before continuing. For example: " + t.warming.id + " is warming up."
 	case t.owed > 0 && g.failures > 0:
 		return "Waiting for instances to launch. See the scaling activities for the reason of the last failure."
 	case t.unfit != nil:
-		return waiting + w.unfitReason(g, t.unfit)
+		return waiting + w.unfitReason(t.unfit)
 	case len(t.left) == 0 && len(t.waiting) > 0 && t.waiting[0].lifecycle == types.LifecycleStateStandby:
 		return waiting + t.waiting[0].id + " is in Standby. Return it to service to continue."
 	case len(t.left) == 0 && len(t.waiting) > 0:
@@ -66,16 +68,17 @@ func (w *World) refreshReason(g *group, r *refresh, t *refreshTally) string {
 	}
 }
 
-func (w *World) unfitReason(g *group, m *member) string {
-	by := w.unfitBy(g, m)
+func (w *World) unfitReason(m *member) string {
+	by := w.unfitBy(m)
 	switch {
 	case m.lifecycle != types.LifecycleStateInService:
 		return m.id + " is " + string(m.lifecycle) + "."
-	case by == "":
+	case m.health != "Healthy":
 		return m.id + " is unhealthy."
-	default:
-		return m.id + " has insufficient data to evaluate its health with " + by + "."
+	case by == "":
+		by = "Elastic Load Balancing"
 	}
+	return m.id + " has insufficient data to evaluate its health with " + by + "."
 }
 
 // endRefresh ends a refresh. Members it kept beyond the desired capacity are

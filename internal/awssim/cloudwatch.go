@@ -185,6 +185,7 @@ func (w *World) moveAlarm(a *alarm, state types.StateValue, why string) {
 		a.metric.StateTransitionedTimestamp = ptr(w.now)
 	}
 	a.metric.StateValue, a.metric.StateReason, a.metric.StateUpdatedTimestamp = state, &why, ptr(w.now)
+	w.alarmMoved(*a.metric.AlarmName)
 }
 
 // followTruth lets alarms follow their conditions.
