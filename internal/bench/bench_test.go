@@ -27,6 +27,9 @@ var (
 	quick = physics{20 * time.Second, 10 * time.Second, 5 * time.Second, 10 * time.Second}
 )
 
+// reaction is how long the simulated Auto Scaling takes to replace a member.
+const reaction = 2 * time.Second
+
 func (p physics) hcl() string {
 	return fmt.Sprintf("latencies {\n  launch = %q\n  healthy = %q\n  terminate = %q\n}\n", p.launch, p.healthy, p.terminate)
 }
@@ -43,11 +46,12 @@ func floor(p physics, n int, spec rollout.Spec, targets bool) time.Duration {
 		gone += p.drain
 	}
 	if !lim.First {
-		// One single-slot cycle is the proof, then ⌈stale ÷ slots⌉ cycles
+		// The first member alone is the proof, then ⌈the others ÷ slots⌉ cycles
 		// (rollouts.md, Counting). Where running binds, a slot is free only when
-		// the member before is gone.
+		// the member before is gone. AWS launches the replacements by itself.
+		cycle += reaction
 		slots := min(lim.Slots, lim.Running-n)
-		rounds := (n + slots - 1) / slots
+		rounds := (n - 1 + slots - 1) / slots
 		return time.Duration(rounds)*max(cycle, time.Duration(slots/max(lim.Running-n, 1))*gone) + cycle
 	}
 	return launchingFirst(lim, n, cycle, gone)

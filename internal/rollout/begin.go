@@ -53,9 +53,13 @@ func Begin(o Opening) Record {
 		Target: o.Target, Pointer: g.Pointer, Base: g.Desired, Size: g.Desired, Changed: newestChange(o.Snapshot),
 		Counts: Counts{Lowest: g.Desired, Healthy: inService(o.Snapshot)},
 	}
-	// A tenth less than last time: an estimate that is too long would never be
-	// found out, one that is too short costs a look.
-	rec.Typical.Healthy = o.Known.Healthy * 9 / 10
+	rec.Typical.Healthy = o.Known.Healthy
+	if !o.Known.Sharp {
+		// A tenth less than last time, and as much as a look later makes up for: an
+		// estimate that is too long would never be found out, one that is too short
+		// costs a look.
+		rec.Typical.Healthy = max(o.Known.Healthy-max(o.Known.Healthy/10, o.Spec.Poll), 0)
+	}
 	rec.Previous = previous(o)
 	rec.NoReturn = noReturn(o, rec.Previous)
 	if !o.Spec.same(g.Points, o.Target) {

@@ -60,7 +60,7 @@ type modelMember struct {
 
 func newModel(spec Spec, s Snapshot, target Version) *model {
 	m := &model{now: s.At, target: target, group: s.Group, basis: s.Typical.basis()}
-	m.typical = s.Typical.Or(Typical{usualLaunch, usualHealthy, usualTerminate})
+	m.typical = s.Typical.Or(Typical{Launch: usualLaunch, Healthy: usualHealthy, Terminate: usualTerminate})
 	for _, x := range s.Members {
 		if x.State != InService && x.State != Pending {
 			continue

@@ -97,6 +97,9 @@ func (t *turn) judge() {
 		t.judgeMember(m)
 	}
 	t.judgeDepartures()
+	if t.known {
+		t.mem.KnownAt = t.now
+	}
 }
 
 // judgeMember follows one current member from launch to graduation, and after.
@@ -126,6 +129,8 @@ func (t *turn) judgeMember(m Member) {
 				// it should be there.
 				launch := t.mem.Learnt.Or(Typical{Launch: usualLaunch}).Launch
 				t.mem.Learnt.Healthy = max(t.mem.Learnt.Healthy, t.now.Sub(first)-launch)
+				late := t.now.Sub(t.mem.KnownAt) > max(2*t.spec.Poll, t.now.Sub(first)/5)
+				t.mem.Learnt.Sharp = t.mem.Learnt.Sharp || !late && t.mem.KnownAt.After(first.Add(launch))
 			}
 		}
 		if !t.mem.Graduated[m.ID] && t.now.Sub(t.mem.HealthySince[m.ID]) >= t.minHealthy() {

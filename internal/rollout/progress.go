@@ -148,7 +148,7 @@ func (t *turn) exposing() bool {
 // finish bakes once more, puts back what the roll changed, looks at the result
 // and ends the roll.
 func (t *turn) finish() {
-	if !t.known || len(t.stale)+len(t.waiting()) > 0 || t.unready() > 0 || t.missing() > 0 || len(t.treated(Terminate)) > 0 ||
+	if !t.known && !t.justKnown(t.now) || len(t.stale)+len(t.waiting()) > 0 || t.unready() > 0 || t.missing() > 0 || len(t.treated(Terminate)) > 0 ||
 		t.coming+t.planned > 0 || len(t.rec.Intents) > 0 || t.rec.Surge > decrements(t.out.Steps) || !t.rec.Proven {
 		return
 	}
@@ -182,6 +182,16 @@ func (t *turn) finish() {
 		return
 	}
 	t.conclude(Ending{Outcome: Succeeded, Reason: t.replaced()})
+}
+
+// lastLook is how old what is known of health may be when a roll has only put
+// back what it had found since: those looks need not ask for it again.
+const lastLook = 15 * time.Second
+
+// justKnown says whether at the instant at everybody's health has only just been
+// seen, while what the roll found is put back.
+func (t *turn) justKnown(at time.Time) bool {
+	return t.rec.Restoring && t.rec.Direction != Back && !t.mem.KnownAt.IsZero() && at.Sub(t.mem.KnownAt) <= lastLook
 }
 
 // wentBack ends a rollback that is where it was to go.

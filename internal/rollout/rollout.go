@@ -192,6 +192,9 @@ type Typical struct {
 	Launch    time.Duration `json:"l,omitempty"` // asked for → in service
 	Healthy   time.Duration `json:"h,omitempty"` // in service → healthy by every chosen signal
 	Terminate time.Duration `json:"t,omitempty"` // asked to end → gone
+	// Sharp: a look shortly before Healthy had passed found it too early, so
+	// Healthy is not too long.
+	Sharp bool `json:"s,omitempty"`
 }
 
 // Direction is where a roll is going.
@@ -321,6 +324,7 @@ type Memory struct {
 	// PointDoubt: since when a write of the pointer that did not work leaves
 	// open which of our texts it holds; zero: it is known.
 	PointDoubt  time.Time
+	KnownAt     time.Time // the last look that told everybody's health
 	Unexplained time.Time // since when desired is not what is expected
 	Strays      []Change  // launches by LaunchInstances that nothing on record stands for
 	Verify      []Intent  // raises whose cause has not been seen yet

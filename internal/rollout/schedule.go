@@ -35,7 +35,7 @@ func (t *turn) schedule() {
 		return
 	}
 	// What is not known is looked for early, at the cost of some more looks.
-	typical := t.mem.Learnt.Or(Typical{usualLaunch, earliest, earliest})
+	typical := t.mem.Learnt.Or(Typical{Launch: usualLaunch, Healthy: earliest, Terminate: earliest})
 	for _, m := range t.fresh {
 		t.dueMember(m, typical)
 	}
@@ -50,7 +50,11 @@ func (t *turn) schedule() {
 	if !t.known && t.planned == 0 && len(t.fresh) == 0 && len(t.stale) > 0 {
 		t.wake(t.now) // nothing can be ended before old members' health is known
 	}
-	if floor := t.now.Add(t.spec.Poll); t.out.Next.Before(floor) && !t.atOnce() {
+	pause := t.spec.Poll
+	if t.rec.Restoring && len(t.out.Steps) > 0 {
+		pause = min(pause, reaction) // the last look, unless something is wrong
+	}
+	if floor := t.now.Add(pause); t.out.Next.Before(floor) && !t.atOnce() {
 		t.out.Next = floor
 	}
 	t.out.Look.Targets = t.out.Look.Targets || t.wantTargets(typical)
@@ -86,8 +90,11 @@ func (t *turn) atOnce() bool {
 // It is not while a roll forward only waits for members that cannot be in
 // service by then, or for ended ones to be gone.
 func (t *turn) wantTargets(typical Typical) bool {
-	if len(t.failures) > 0 || t.rec.Restoring || t.rec.Direction == Back || t.baking() {
+	if len(t.failures) > 0 || t.rec.Direction == Back || t.baking() {
 		return true
+	}
+	if t.rec.Restoring {
+		return !t.justKnown(t.out.Next)
 	}
 	waiting := t.bound
 	for _, m := range t.fresh {
@@ -145,7 +152,13 @@ func (t *turn) dueCapacity(typical Typical) {
 		t.wake(t.now.Add(wait))
 	}
 	if t.bound && t.terminating > 0 {
-		t.due(t.oldestEnd(), typical.Terminate)
+		if t.mem.Learnt.Terminate == 0 {
+			// Seconds or many minutes: nobody knows. Each pause is half as long as
+			// it has taken so far.
+			t.wake(t.now.Add(min(max(earliest-t.now.Sub(t.oldestEnd()), t.now.Sub(t.oldestEnd())/2, t.spec.Poll), 30*time.Second)))
+		} else {
+			t.due(t.oldestEnd(), typical.Terminate)
+		}
 	}
 }
 
