@@ -145,11 +145,17 @@ func (t *turn) exposing() bool {
 	})
 }
 
+// arrived says whether every member is as it should be, and nothing is under way.
+func (t *turn) arrived() bool {
+	return (t.known || t.justKnown(t.now)) && len(t.stale)+len(t.waiting()) == 0 && t.unready() <= 0 && t.missing() <= 0 &&
+		len(t.treated(Terminate)) == 0 && t.coming+t.planned <= 0 && len(t.rec.Intents) == 0 &&
+		t.rec.Surge <= decrements(t.out.Steps) && t.rec.Proven
+}
+
 // finish bakes once more, puts back what the roll changed, looks at the result
 // and ends the roll.
 func (t *turn) finish() {
-	if !t.known && !t.justKnown(t.now) || len(t.stale)+len(t.waiting()) > 0 || t.unready() > 0 || t.missing() > 0 || len(t.treated(Terminate)) > 0 ||
-		t.coming+t.planned > 0 || len(t.rec.Intents) > 0 || t.rec.Surge > decrements(t.out.Steps) || !t.rec.Proven {
+	if !t.arrived() {
 		return
 	}
 	if t.rec.Direction != Back && !t.rec.Restoring && !t.baked(t.spec.FinalBake, "final bake") {

@@ -513,7 +513,7 @@ func (t *turn) scheduleRefresh() {
 	if t.out.Ending != nil {
 		return
 	}
-	typical := t.mem.Learnt.Or(Typical{usualLaunch, earliest, earliest})
+	typical := t.mem.Learnt.Or(Typical{Launch: usualLaunch, Healthy: earliest, Terminate: earliest})
 	for _, m := range t.fresh {
 		switch {
 		case t.mem.Graduated[m.ID]:
