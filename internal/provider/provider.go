@@ -16,6 +16,7 @@ import (
 	"os"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/function"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 
@@ -44,6 +45,7 @@ type refit struct{ options Options }
 var (
 	_ provider.Provider                   = (*refit)(nil)
 	_ provider.ProviderWithValidateConfig = (*refit)(nil)
+	_ provider.ProviderWithFunctions      = (*refit)(nil)
 )
 
 // Metadata implements provider.Provider.
@@ -98,3 +100,9 @@ func (p *refit) Resources(context.Context) []func() resource.Resource {
 
 // DataSources implements provider.Provider. There are none.
 func (p *refit) DataSources(context.Context) []func() datasource.DataSource { return nil }
+
+// Functions implements provider.ProviderWithFunctions. They need no
+// configuration and no account.
+func (p *refit) Functions(context.Context) []func() function.Function {
+	return []func() function.Function{newNextWindows, newInWindow, newDescribeWindow, newScheduleTags}
+}
