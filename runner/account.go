@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -90,7 +91,7 @@ func (a *account) roller(tell func(roller.Event)) *roller.Roller {
 	return &roller.Roller{
 		Groups: asg.New(asg.Options{
 			AutoScaling: autoscaling.NewFromConfig(a.config), EC2: ec2.NewFromConfig(a.config),
-			ELB: elb.NewFromConfig(a.config), Clock: a.clock,
+			ELB: elb.NewFromConfig(a.config), Classic: elasticloadbalancing.NewFromConfig(a.config), Clock: a.clock,
 		}),
 		Journal: a.journal(), Docs: a.documents(), Clock: a.clock, Progress: tell, // no Images: it settles, and rolls to nothing
 	}

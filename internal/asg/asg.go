@@ -1,7 +1,7 @@
 // Package asg observes one Auto Scaling group and makes single changes to it.
 //
-// It owns the SDK calls for both: Auto Scaling, target health, launch template
-// versions; and what AWS's error codes and activity texts mean. It holds no
+// It owns the SDK calls for both: Auto Scaling, target health, status checks,
+// alarms, launch template versions; and what AWS's error codes and activity texts mean. It holds no
 // rules of rolls: it answers what it is asked and does what it is told, once.
 package asg
 
@@ -17,7 +17,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	astypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
 	"github.com/fleetrefit/terraform-provider-refit/internal/clock"
@@ -29,6 +31,8 @@ type Options struct {
 	AutoScaling *autoscaling.Client
 	EC2         *ec2.Client
 	ELB         *elb.Client
+	Classic     *elasticloadbalancing.Client
+	CloudWatch  *cloudwatch.Client
 	Clock       clock.Clock
 	// Patient lets the SDK retry reads by itself, for one-off looks. A roll
 	// leaves it off: its loop comes back by its own clock.
@@ -44,6 +48,7 @@ type Client struct {
 	versions versionCache
 	groups   sharedGroups
 	recent   recentTemplates
+	found    foundAddresses
 }
 
 // New returns a client.
@@ -93,6 +98,20 @@ func (c *Client) readsELB() []func(*elb.Options) {
 // Describe is a group as the API tells it. Errors: [ErrNotFound], what the call gave.
 func (c *Client) Describe(ctx context.Context, name string) (astypes.AutoScalingGroup, error) {
 	return c.describe(ctx, name)
+}
+
+func (c *Client) readsClassic() []func(*elasticloadbalancing.Options) {
+	if c.o.Patient {
+		return nil
+	}
+	return []func(*elasticloadbalancing.Options){func(o *elasticloadbalancing.Options) { o.Retryer = aws.NopRetryer{} }}
+}
+
+func (c *Client) readsCloudWatch() []func(*cloudwatch.Options) {
+	if c.o.Patient {
+		return nil
+	}
+	return []func(*cloudwatch.Options){func(o *cloudwatch.Options) { o.Retryer = aws.NopRetryer{} }}
 }
 
 // describe reads one group. The error is [ErrNotFound] when there is none.

@@ -32,7 +32,6 @@ func TestGroup_refused(t *testing.T) {
 		{astypes.AutoScalingGroup{}, ""},
 		{astypes.AutoScalingGroup{LaunchConfigurationName: aws.String("old")}, "a launch configuration instead of a launch template"},
 		{astypes.AutoScalingGroup{MixedInstancesPolicy: &astypes.MixedInstancesPolicy{}}, "a mixed instances policy"},
-		{astypes.AutoScalingGroup{LoadBalancerNames: []string{"classic"}}, "classic load balancers"},
 		{astypes.AutoScalingGroup{TrafficSources: []astypes.TrafficSourceIdentifier{{Type: aws.String("vpc-lattice")}}}, "VPC Lattice target groups"},
 	} {
 		got := strings.Join(asg.GroupOf(c.group).Refused, "; ")

@@ -16,8 +16,9 @@ import (
 )
 
 // Observe looks at a group: one call for the group, one per attached target
-// group where targets are asked for, one each for activities and images where
-// asked for, and one for launch template versions that were never read before.
+// group and classic load balancer where targets are asked for, one each for
+// activities, images and alarms where asked for, one per 100 members where their
+// status is, and one for launch template versions that were never read before.
 // Errors: [ErrNotFound], what a call gave.
 func (c *Client) Observe(ctx context.Context, name string, look rollout.Look) (rollout.Snapshot, error) {
 	s := rollout.Snapshot{At: c.o.Clock.Now()}
@@ -37,10 +38,8 @@ func (c *Client) Observe(ctx context.Context, name string, look rollout.Look) (r
 			return s, err
 		}
 	}
-	if look.Targets {
-		if err := c.targets(ctx, g, &s); err != nil {
-			return s, err
-		}
+	if err := c.signals(ctx, g, look, &s); err != nil {
+		return s, err
 	}
 	if look.Activities {
 		if err := c.activities(ctx, name, &s); err != nil {
@@ -62,7 +61,7 @@ func group(g astypes.AutoScalingGroup) rollout.Group {
 		Grace:       time.Duration(aws.ToInt32(g.HealthCheckGracePeriod)) * time.Second,
 		HealthCheck: aws.ToString(g.HealthCheckType), Refused: refused(g),
 		Deleting: aws.ToString(g.Status) != "", ProtectsNew: aws.ToBool(g.NewInstancesProtectedFromScaleIn),
-		Warmup:   time.Duration(max(aws.ToInt32(g.DefaultInstanceWarmup), 0)) * time.Second,
+		Warmup:   time.Duration(max(aws.ToInt32(g.DefaultInstanceWarmup), 0)) * time.Second, // -1: none
 		WarmPool: g.WarmPoolConfiguration != nil,
 	}
 	slices.Sort(out.Zones)
@@ -72,6 +71,7 @@ func group(g astypes.AutoScalingGroup) rollout.Group {
 	for _, arn := range targetGroups(g) {
 		out.TargetGroups = append(out.TargetGroups, targetGroupName(arn))
 	}
+	out.Balancers = balancers(g)
 	return out
 }
 
@@ -85,7 +85,6 @@ func refused(g astypes.AutoScalingGroup) []string {
 	}
 	add(aws.ToString(g.LaunchConfigurationName) != "", "a launch configuration instead of a launch template")
 	add(g.MixedInstancesPolicy != nil, "a mixed instances policy")
-	add(len(g.LoadBalancerNames) > 0, "classic load balancers")
 	add(slices.ContainsFunc(g.TrafficSources, func(t astypes.TrafficSourceIdentifier) bool { return aws.ToString(t.Type) == "vpc-lattice" }),
 		"VPC Lattice target groups")
 	return out
@@ -235,10 +234,7 @@ func lifecycle(s astypes.LifecycleState) rollout.Lifecycle {
 
 // targets reads the health of the members in every attached target group.
 func (c *Client) targets(ctx context.Context, g astypes.AutoScalingGroup, s *rollout.Snapshot) error {
-	at := make(map[string]int, len(s.Members))
-	for i, m := range s.Members {
-		at[m.ID] = i
-	}
+	at := places(s)
 	for _, arn := range targetGroups(g) {
 		out, err := c.o.ELB.DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: aws.String(arn)}, c.readsELB()...)
 		if err != nil {
@@ -257,6 +253,5 @@ func (c *Client) targets(ctx context.Context, g astypes.AutoScalingGroup, s *rol
 			})
 		}
 	}
-	s.TargetsSeen = true
 	return nil
 }

@@ -38,8 +38,8 @@ type Settings struct {
 	// MaxRetries is how often one call is tried; 0: AWS_MAX_ATTEMPTS, or 25.
 	MaxRetries int
 	RetryMode  string // standard or adaptive; empty: AWS_RETRY_MODE, or standard
-	// Endpoints are base URLs by service: autoscaling, ec2,
-	// elasticloadbalancing, s3, servicequotas, ssm, sts. A missing one is taken from
+	// Endpoints are base URLs by service: autoscaling, cloudwatch, ec2,
+	// elasticloadbalancing, lambda, s3, servicequotas, ssm, sts. A missing one is taken from
 	// AWS_ENDPOINT_URL_<SERVICE> or AWS_ENDPOINT_URL, else it is AWS's own.
 	Endpoints map[string]string
 	// SkipMetadata keeps from asking the EC2 metadata service for credentials,

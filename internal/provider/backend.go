@@ -3,13 +3,17 @@ package provider
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -23,6 +27,7 @@ import (
 	"github.com/fleetrefit/terraform-provider-refit/internal/image"
 	"github.com/fleetrefit/terraform-provider-refit/internal/journal"
 	"github.com/fleetrefit/terraform-provider-refit/internal/preflight"
+	"github.com/fleetrefit/terraform-provider-refit/internal/probe"
 	"github.com/fleetrefit/terraform-provider-refit/internal/roller"
 )
 
@@ -32,7 +37,9 @@ type backendOptions struct {
 	poll     time.Duration
 	clock    clock.Clock
 	activity *Activity
-	progress string // file to append progress to; empty: none
+	// transport makes the requests of probes and checks; nil: the network.
+	transport http.RoundTripper
+	progress  string // file to append progress to; empty: none
 }
 
 // backend is what one configured provider gives its resources. It makes
@@ -58,10 +65,12 @@ func newBackend(o backendOptions) *backend {
 type clients struct {
 	images *ami.Client
 	// looks shares describes between the Reads of one plan; rolls never does.
-	looks, rolls *asg.Client
-	journal      *journal.Journal
-	docs         *journal.Documents
-	preflight    *preflight.Client
+	looks *asg.Client
+	// rolls asks members and checks too; plans ask nobody but AWS.
+	rolls     *probe.Watcher
+	journal   *journal.Journal
+	docs      *journal.Documents
+	preflight *preflight.Client
 }
 
 // clients resolves credentials and makes the adapters, once.
@@ -79,8 +88,13 @@ func (b *backend) clients(ctx context.Context) (*clients, error) {
 		AutoScaling: autoscaling.NewFromConfig(config, func(o *autoscaling.Options) { override(&o.BaseEndpoint, b.source.Endpoint("autoscaling")) }),
 		EC2:         ec2.NewFromConfig(config, func(o *ec2.Options) { override(&o.BaseEndpoint, b.source.Endpoint("ec2")) }),
 		ELB:         elb.NewFromConfig(config, func(o *elb.Options) { override(&o.BaseEndpoint, b.source.Endpoint("elasticloadbalancing")) }),
-		Clock:       b.clock,
+		Classic: elasticloadbalancing.NewFromConfig(config, func(o *elasticloadbalancing.Options) {
+			override(&o.BaseEndpoint, b.source.Endpoint("elasticloadbalancing"))
+		}),
+		CloudWatch: cloudwatch.NewFromConfig(config, func(o *cloudwatch.Options) { override(&o.BaseEndpoint, b.source.Endpoint("cloudwatch")) }),
+		Clock:      b.clock,
 	}
+	functions := lambda.NewFromConfig(config, func(o *lambda.Options) { override(&o.BaseEndpoint, b.source.Endpoint("lambda")) })
 	var store *journal.Store
 	if b.journal.bucket != "" {
 		store = journal.NewS3(s3.NewFromConfig(config, func(o *s3.Options) {
@@ -95,7 +109,7 @@ func (b *backend) clients(ctx context.Context) (*clients, error) {
 	shared := groups
 	shared.Shared, shared.Patient = true, true
 	made := &clients{
-		looks: asg.New(shared), rolls: asg.New(groups),
+		looks: asg.New(shared), rolls: probe.New(asg.New(groups), probe.Options{Transport: b.transport, Lambda: functions}),
 		journal: journal.New(store, journal.Options{}), docs: journal.NewDocuments(store),
 	}
 	made.images = ami.New(ami.Options{EC2: groups.EC2, Docs: made.docs, Clock: b.clock, Hash: asg.DataHash})

@@ -117,6 +117,7 @@ func permission(err error) string {
 	}
 	prefix := map[string]string{
 		"Auto Scaling": "autoscaling", "EC2": "ec2", "Elastic Load Balancing v2": "elasticloadbalancing", "Service Quotas": "servicequotas",
+		"Elastic Load Balancing": "elasticloadbalancing", "CloudWatch": "cloudwatch",
 		"SSM": "ssm", "S3": "s3", "STS": "sts",
 	}[op.ServiceID]
 	if prefix == "" {

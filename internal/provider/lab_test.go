@@ -103,14 +103,14 @@ func (l *lab) ec2() *ec2.Client { return ec2.NewFromConfig(l.world.Config()) }
 // factories serve the provider in this process.
 func (l *lab) factories() map[string]func() (tfprotov6.ProviderServer, error) {
 	return map[string]func() (tfprotov6.ProviderServer, error){
-		"refit": providerserver.NewProtocol6WithError(provider.New(provider.Options{Version: "test", Clock: l.world.Clock()})()),
+		"refit": providerserver.NewProtocol6WithError(provider.New(provider.Options{Version: "test", Clock: l.world.Clock(), Transport: l.world.RoundTripper()})()),
 	}
 }
 
 // config is a provider block for the simulator, and more. $LT is the template.
 func (l *lab) config(more string) string {
 	var endpoints strings.Builder
-	for _, s := range []string{"autoscaling", "ec2", "elasticloadbalancing", "s3", "ssm", "sts"} {
+	for _, s := range []string{"autoscaling", "cloudwatch", "ec2", "elasticloadbalancing", "lambda", "s3", "servicequotas", "ssm", "sts"} {
 		fmt.Fprintf(&endpoints, "    %s = %q\n", s, l.url)
 	}
 	return fmt.Sprintf(`

@@ -13,6 +13,7 @@ package provider
 
 import (
 	"context"
+	"net/http"
 	"os"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
@@ -30,6 +31,9 @@ type Options struct {
 	// Clock is what rolls run on; nil: the machine's, or that of the simulator
 	// where one is used.
 	Clock clock.Clock
+	// Transport makes the HTTP requests of probes and checks; nil: the network, by
+	// the environment's proxy settings.
+	Transport http.RoundTripper
 	// Activity is told of changes under way; nil: nobody is.
 	Activity *Activity
 }
@@ -89,7 +93,7 @@ func (p *refit) Configure(ctx context.Context, req provider.ConfigureRequest, re
 	}
 	resp.ResourceData = newBackend(backendOptions{
 		source: source, journal: journal, poll: poll,
-		clock: clk, activity: p.options.Activity, progress: os.Getenv("REFIT_PROGRESS"),
+		clock: clk, activity: p.options.Activity, progress: os.Getenv("REFIT_PROGRESS"), transport: p.options.Transport,
 	})
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/fleetrefit/terraform-provider-refit/internal/ami"
@@ -23,6 +22,7 @@ type survey struct {
 // r and groups look through the same client. Errors: [asg.ErrNotFound], what a
 // call gave. A version that does not exist is noted in what was seen.
 func (b *backend) survey(ctx context.Context, c *clients, r *roller.Roller, q roller.Request, look rollout.Look) (survey, error) {
+	look = q.Spec.Complete(look)
 	snap, err := r.Groups.Observe(ctx, q.Group, look)
 	if err != nil {
 		return survey{}, err
@@ -30,6 +30,7 @@ func (b *backend) survey(ctx context.Context, c *clients, r *roller.Roller, q ro
 	s := survey{seen: &groupSeen{
 		Points:  snap.Group.Points.Number,
 		Desired: snap.Group.Desired, Max: snap.Group.Max, Targets: len(snap.Group.TargetGroups) > 0,
+		Warmup: int(snap.Group.Warmup.Seconds()), Slow: int(snap.SlowStart.Seconds()),
 	}}
 	// Everything that keeps any roll of this group from starting, whatever to.
 	for _, p := range rollout.Problems(snap) {
@@ -51,6 +52,9 @@ func (b *backend) survey(ctx context.Context, c *clients, r *roller.Roller, q ro
 	s.seen.Desired = s.assessment.Desired // without what an unfinished roll has added
 	s.seen.Converged, s.seen.Left = s.assessment.Converged, s.assessment.Left
 	s.seen.Target, s.seen.Image = s.assessment.Target.Number, s.assessment.Target.Image
+	for _, p := range rollout.AlarmProblems(q.Spec, snap) { // it may be another by the time of the apply
+		s.seen.Warnings = append(s.seen.Warnings, clip(p.Field+" "+p.Text, mostWarning))
+	}
 	for _, w := range s.assessment.Warnings[:min(len(s.assessment.Warnings), 2)] {
 		s.seen.Warnings = append(s.seen.Warnings, clip(w, mostWarning))
 	}
@@ -155,9 +159,7 @@ func (m *rollingUpdateModel) fill(s survey) {
 	m.TargetVersion = m.LaunchTemplateVersion
 	m.MinHealthy, m.MaxHealthy = types.Int64Value(int64(d.MinHealthy)), types.Int64Value(int64(d.MaxHealthy))
 	m.FinalBake, m.InstanceTimeout = types.StringValue(rollout.Brief(d.FinalBake)), types.StringValue(rollout.Brief(d.InstanceTimeout))
-	m.Health = types.ObjectValueMust(healthTypes, map[string]attr.Value{
-		"load_balancer": types.BoolValue(d.LoadBalancer), "min_healthy_time": types.StringValue(rollout.Brief(d.MinHealthyTime)),
-	})
+	m.Health, m.Checks = types.ObjectNull(healthTypes), types.ListNull(checkTypes)
 	m.OnFailure, m.Match = types.StringValue(string(d.OnFailure)), types.StringValue(string(d.Match))
 	m.Engine, m.AdoptRefresh = types.StringValue(string(d.Engine)), types.BoolValue(d.AdoptRefresh)
 	m.FailureLimit = types.Int64Value(int64(d.FailureLimit))

@@ -10,7 +10,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
-	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
 
 	"github.com/fleetrefit/terraform-provider-refit/internal/roller"
 	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
@@ -28,6 +27,7 @@ type rollingUpdateModel struct {
 	Checkpoints           types.List     `tfsdk:"checkpoints"`
 	FinalBake             types.String   `tfsdk:"final_bake"`
 	Health                types.Object   `tfsdk:"health"`
+	Checks                types.List     `tfsdk:"checks"`
 	InstanceTimeout       types.String   `tfsdk:"instance_timeout"`
 	OnFailure             types.String   `tfsdk:"on_failure"`
 	FailureLimit          types.Int64    `tfsdk:"failure_limit"`
@@ -51,36 +51,17 @@ type checkpointModel struct {
 	Bake       types.String `tfsdk:"bake"`
 }
 
-type healthModel struct {
-	LoadBalancer   types.Bool   `tfsdk:"load_balancer"`
-	MinHealthyTime types.String `tfsdk:"min_healthy_time"`
-}
-
 // spec maps the model to a spec. Null means the default. unknown tells, by the
 // name of the attribute, which parts were not known, or are no durations (which
 // the schema says), and stand at their default.
 func (m rollingUpdateModel) spec(ctx context.Context, poll time.Duration) (s rollout.Spec, unknown map[string]bool, diags diag.Diagnostics) {
 	s, unknown = rollout.Defaults(), map[string]bool{}
 	s.Poll = poll
-	set := func(name string, v attr.Value, put func()) {
-		if v.IsUnknown() {
-			unknown[name] = true
-		} else if !v.IsNull() {
-			put()
-		}
-	}
+	r := reader{unknown: unknown}
+	set, span := r.set, r.span
 	set("min_healthy_percentage", m.MinHealthy, func() { s.MinHealthy = int(m.MinHealthy.ValueInt64()) })
 	set("max_healthy_percentage", m.MaxHealthy, func() { s.MaxHealthy = int(m.MaxHealthy.ValueInt64()) })
 	set("max_running_percentage", m.MaxRunning, func() { s.MaxRunning = int(m.MaxRunning.ValueInt64()) })
-	span := func(name string, v types.String, least time.Duration, to *time.Duration) {
-		set(name, v, func() {
-			if d, err := time.ParseDuration(v.ValueString()); err != nil || d < least {
-				unknown[name] = true
-			} else {
-				*to = d
-			}
-		})
-	}
 	span("final_bake", m.FinalBake, 0, &s.FinalBake)
 	span("instance_timeout", m.InstanceTimeout, 1, &s.InstanceTimeout)
 	set("on_failure", m.OnFailure, func() { s.OnFailure = rollout.OnFailure(m.OnFailure.ValueString()) })
@@ -90,12 +71,8 @@ func (m rollingUpdateModel) spec(ctx context.Context, poll time.Duration) (s rol
 	set("match", m.Match, func() { s.Match = rollout.Match(m.Match.ValueString()) })
 	set("scale_in_protected_instances", m.Protected, func() { s.Protected = rollout.Treatment(m.Protected.ValueString()) })
 	set("standby_instances", m.Standby, func() { s.Standby = rollout.Treatment(m.Standby.ValueString()) })
-	set("health", m.Health, func() {
-		var h healthModel
-		diags.Append(m.Health.As(ctx, &h, basetypes.ObjectAsOptions{})...)
-		set("health.load_balancer", h.LoadBalancer, func() { s.LoadBalancer = h.LoadBalancer.ValueBool() })
-		span("health.min_healthy_time", h.MinHealthyTime, 0, &s.MinHealthyTime)
-	})
+	r.health(ctx, m.Health, &s)
+	r.checks(ctx, m.Checks, &s)
 	set("checkpoints", m.Checkpoints, func() {
 		for _, e := range m.Checkpoints.Elements() {
 			if e.IsUnknown() {
@@ -104,7 +81,7 @@ func (m rollingUpdateModel) spec(ctx context.Context, poll time.Duration) (s rol
 			}
 		}
 		var list []checkpointModel
-		diags.Append(m.Checkpoints.ElementsAs(ctx, &list, false)...)
+		r.diags.Append(m.Checkpoints.ElementsAs(ctx, &list, false)...)
 		for _, c := range list {
 			point := rollout.Checkpoint{Percentage: int(c.Percentage.ValueInt64())}
 			set("checkpoints", c.Percentage, func() {})
@@ -112,7 +89,7 @@ func (m rollingUpdateModel) spec(ctx context.Context, poll time.Duration) (s rol
 			s.Checkpoints = append(s.Checkpoints, point)
 		}
 	})
-	return s, unknown, diags
+	return s, unknown, r.diags
 }
 
 // request maps the model to a roll.
@@ -137,6 +114,8 @@ var together = [][]string{
 	{"instance_timeout", "health", "health.min_healthy_time"},
 	{"checkpoints"},
 	{"engine", "adopt_instance_refresh"},
+	{"health.probe"},
+	{"checks"},
 }
 
 // certain leaves out problems that an unknown value may still solve.
@@ -148,7 +127,7 @@ func certain(found []rollout.Problem, unknown map[string]bool) []rollout.Problem
 		for _, group := range together {
 			mine, other := false, false
 			for _, name := range group {
-				mine, other = mine || name == field, other || unknown[name]
+				mine, other = mine || name == field || strings.HasPrefix(field, name+"."), other || unknown[name]
 			}
 			doubt = doubt || mine && other
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 
@@ -96,7 +97,11 @@ func (r *rollingUpdate) Create(ctx context.Context, req resource.CreateRequest, 
 		return
 	}
 	m.LastRoll = types.ObjectNull(lastRollTypes)
-	_, diags = r.roll(ctx, &m, timeout, resp.Private)
+	q, diags := r.request(ctx, m, req.Config, timeout)
+	if resp.Diagnostics.Append(diags...); resp.Diagnostics.HasError() {
+		return
+	}
+	_, diags = r.roll(ctx, &m, q, resp.Private)
 	resp.Diagnostics.Append(diags...)
 	if !resp.Diagnostics.HasError() {
 		resp.Diagnostics.Append(resp.State.Set(ctx, m)...)
@@ -125,7 +130,11 @@ func (r *rollingUpdate) Update(ctx context.Context, req resource.UpdateRequest, 
 	}
 	if m.Converged.IsUnknown() {
 		m.LastRoll = prior.LastRoll
-		report, diags := r.roll(ctx, &m, timeout, resp.Private)
+		q, diags := r.request(ctx, m, req.Config, timeout)
+		if resp.Diagnostics.Append(diags...); resp.Diagnostics.HasError() {
+			return
+		}
+		report, diags := r.roll(ctx, &m, q, resp.Private)
 		resp.Diagnostics.Append(diags...)
 		if diags.HasError() {
 			prior.Converged = types.BoolValue(false)
@@ -138,13 +147,22 @@ func (r *rollingUpdate) Update(ctx context.Context, req resource.UpdateRequest, 
 	resp.Diagnostics.Append(resp.State.Set(ctx, m)...)
 }
 
-// roll rolls the group of a model and fills in what became known by it.
-func (r *rollingUpdate) roll(ctx context.Context, m *rollingUpdateModel, timeout time.Duration, p private) (roller.Report, diag.Diagnostics) {
+// request is the roll of a planned model. What is never stored comes from the
+// configuration.
+func (r *rollingUpdate) request(ctx context.Context, m rollingUpdateModel, config tfsdk.Config, timeout time.Duration) (roller.Request, diag.Diagnostics) {
 	q, diags := m.request(ctx, r.backend.poll)
-	if diags.HasError() {
-		return roller.Report{}, diags
-	}
 	q.Timeout = timeout
+	var configured rollingUpdateModel
+	diags.Append(config.Get(ctx, &configured)...)
+	spec, _, more := configured.spec(ctx, r.backend.poll)
+	diags.Append(more...)
+	confide(&q.Spec, spec)
+	return q, diags
+}
+
+// roll rolls the group of a model and fills in what became known by it.
+func (r *rollingUpdate) roll(ctx context.Context, m *rollingUpdateModel, q roller.Request, p private) (roller.Report, diag.Diagnostics) {
+	var diags diag.Diagnostics
 	what := fmt.Sprintf("roll Auto Scaling group %q", q.Group)
 	c, err := r.backend.clients(ctx)
 	if err != nil {
@@ -168,7 +186,7 @@ func (r *rollingUpdate) roll(ctx context.Context, m *rollingUpdateModel, timeout
 		m.LastRoll = lastRoll(report)
 	}
 	m.settle(report.To)
-	after, err := r.backend.survey(ctx, c, rolls, q, rollout.Look{Activities: true})
+	after, err := r.backend.survey(ctx, c, rolls, q, rollout.Look{Activities: true, Attributes: true})
 	if err != nil {
 		tflog.Warn(ctx, "The group cannot be read after its roll; the next refresh will", map[string]any{"error": err.Error()})
 		return report, diags
@@ -228,7 +246,7 @@ func (r *rollingUpdate) Read(ctx context.Context, req resource.ReadRequest, resp
 	q.Image = "" // what is in state has been checked
 	before := recall[groupSeen](ctx, req.Private)
 	learned := before != nil && before.Times != [3]int{}
-	s, err := r.backend.survey(ctx, c, r.backend.looker(c), q, rollout.Look{Activities: !learned})
+	s, err := r.backend.survey(ctx, c, r.backend.looker(c), q, rollout.Look{Activities: !learned, Attributes: !learned})
 	if isGone(err) {
 		resp.State.RemoveResource(ctx)
 		return
@@ -238,7 +256,7 @@ func (r *rollingUpdate) Read(ctx context.Context, req resource.ReadRequest, resp
 		return
 	}
 	if learned {
-		s.seen.Times = before.Times // a roll learns them anew
+		s.seen.Times, s.seen.Slow = before.Times, before.Slow // a roll learns them anew
 	}
 	if m.MinHealthy.IsNull() {
 		m.fill(s)
@@ -313,7 +331,7 @@ func (r *rollingUpdate) foresee(ctx context.Context, plan rollingUpdateModel) di
 	c, err := r.backend.clients(ctx)
 	var s survey
 	if err == nil {
-		s, err = r.backend.survey(ctx, c, r.backend.looker(c), q, rollout.Look{Activities: true})
+		s, err = r.backend.survey(ctx, c, r.backend.looker(c), q, rollout.Look{Activities: true, Attributes: true})
 	}
 	if isGone(err) {
 		return diags

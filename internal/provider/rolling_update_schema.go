@@ -9,9 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64default"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema/objectdefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringdefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
@@ -100,7 +98,7 @@ func rollingUpdateSchema(ctx context.Context) schema.Schema {
 			DeleteDescription: "How long putting back what an unfinished roll left may take. Default: `5m`.",
 		}),
 	}
-	for _, more := range []map[string]schema.Attribute{percentageAttributes(d), healthAttributes(d), rollingUpdateComputed()} {
+	for _, more := range []map[string]schema.Attribute{percentageAttributes(d), healthAttributes(d), checkAttributes(), rollingUpdateComputed()} {
 		for name, a := range more {
 			attributes[name] = a
 		}
@@ -150,28 +148,6 @@ func percentageAttributes(d rollout.Spec) map[string]schema.Attribute {
 		"instance_timeout": durationAttribute(rollout.Brief(d.InstanceTimeout), true,
 			"How long a new member may take from its launch to having been healthy for `min_healthy_time`, and how long the roll may go without "+
 				"progress. Longer than launch hooks and grace period together. Default: `"+rollout.Brief(d.InstanceTimeout)+"`."),
-	}
-}
-
-var healthTypes = map[string]attr.Type{"load_balancer": types.BoolType, "min_healthy_time": types.StringType}
-
-func healthAttributes(d rollout.Spec) map[string]schema.Attribute {
-	return map[string]schema.Attribute{
-		"health": schema.SingleNestedAttribute{
-			Optional: true, Computed: true,
-			Default: objectdefault.StaticValue(types.ObjectValueMust(healthTypes, map[string]attr.Value{
-				"load_balancer": types.BoolValue(d.LoadBalancer), "min_healthy_time": types.StringValue(rollout.Brief(d.MinHealthyTime)),
-			})),
-			MarkdownDescription: "What makes a member healthy, beyond being in service and healthy for Auto Scaling.",
-			Attributes: map[string]schema.Attribute{
-				"load_balancer": schema.BoolAttribute{
-					Optional: true, Computed: true, Default: booldefault.StaticBool(d.LoadBalancer),
-					MarkdownDescription: "Healthy in every attached target group too. Default: `true`.",
-				},
-				"min_healthy_time": durationAttribute(rollout.Brief(d.MinHealthyTime), false,
-					"How long a new member must have been healthy before it counts. Default: `"+rollout.Brief(d.MinHealthyTime)+"`."),
-			},
-		},
 	}
 }
 

@@ -367,7 +367,7 @@ func (o *owner) beat() error {
 // look observes, and waits out what AWS does not answer now.
 func (o *owner) look(look rollout.Look) (rollout.Snapshot, error) {
 	for wait := time.Second; ; wait = min(2*wait, 20*time.Second) {
-		snap, err := o.Groups.Observe(o.ctx, o.q.Group, look)
+		snap, err := o.observe(look)
 		if err == nil {
 			o.recovered(&o.looking)
 			return snap, nil
@@ -376,6 +376,22 @@ func (o *owner) look(look rollout.Look) (rollout.Snapshot, error) {
 			return snap, err
 		}
 	}
+}
+
+// observe looks once. Members and checks may take long to answer: one who is
+// asked to stop does not wait for them, and does without.
+func (o *owner) observe(look rollout.Look) (rollout.Snapshot, error) {
+	if (look.Probe != nil || look.Inquiry != nil) && o.stop.Err() == nil {
+		ctx, cancel := context.WithCancel(o.ctx)
+		defer cancel()
+		defer context.AfterFunc(o.stop, cancel)()
+		snap, err := o.Groups.Observe(ctx, o.q.Group, look)
+		if o.stop.Err() == nil {
+			return snap, err
+		}
+	}
+	look.Probe, look.Inquiry = nil, nil
+	return o.Groups.Observe(o.ctx, o.q.Group, look)
 }
 
 // nap is a pause that also goes on when the roll has been asked to stop.

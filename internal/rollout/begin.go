@@ -224,7 +224,7 @@ func Assess(spec Spec, s Snapshot, target Version) Assessment {
 	}
 	var problem *Problem
 	a.Limits, problem = spec.Limits(g.Desired, g.Max)
-	a.Alarms = alarmProblems(spec, s)
+	a.Alarms = AlarmProblems(spec, s)
 	// Nothing can be stale in a group without a launch template, which is not
 	// the same as converged: its problems say what it has instead.
 	a.Converged = target.TemplateID != "" && a.Stale == 0 && spec.same(g.Points, target)

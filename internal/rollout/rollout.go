@@ -70,7 +70,7 @@ type Target struct {
 	// unavailable; of a classic load balancer InService, OutOfService or Unknown.
 	State  string
 	Reason string // AWS's description, may be empty
-	// Starting: the load balancer has only begun to look at the member.
+	// Starting: a classic load balancer has only begun to look at the member.
 	Starting bool
 }
 

@@ -198,7 +198,9 @@ func (t *turn) countPasses() {
 // starting says whether a member has only just been launched: what its health
 // will be is not known yet.
 func (t *turn) starting(m Member) bool {
-	if m.State == Pending || slices.ContainsFunc(m.Targets, func(x Target) bool { return x.Starting && !t.skipped[x.Group] }) {
+	if m.State == Pending || slices.ContainsFunc(m.Targets, func(x Target) bool {
+		return (x.State == "initial" || x.Starting) && !t.skipped[x.Group]
+	}) {
 		return true
 	}
 	if t.spec.EC2Status && (m.Status.Instance == "initializing" || m.Status.System == "initializing") {
@@ -304,9 +306,9 @@ func (t *turn) setupWarnings() []string {
 	return nil
 }
 
-// alarmProblems names the chosen alarms with which no roll may begin, where the
+// AlarmProblems names the chosen alarms with which no roll may begin, where the
 // snapshot holds them.
-func alarmProblems(spec Spec, s Snapshot) []Problem {
+func AlarmProblems(spec Spec, s Snapshot) []Problem {
 	var out []Problem
 	for _, name := range spec.Alarms {
 		a, exists := s.Alarms[name]

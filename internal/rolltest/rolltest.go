@@ -17,14 +17,18 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/fleetrefit/terraform-provider-refit/internal/asg"
 	"github.com/fleetrefit/terraform-provider-refit/internal/awssim"
 	"github.com/fleetrefit/terraform-provider-refit/internal/journal"
+	"github.com/fleetrefit/terraform-provider-refit/internal/probe"
 	"github.com/fleetrefit/terraform-provider-refit/internal/roller"
 	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
 )
@@ -155,10 +159,12 @@ func (s *Stage) NewRoller(name string, pid int) *roller.Roller {
 		store = journal.NewS3(s3.NewFromConfig(cfg), clk, "journal", "refit/")
 	}
 	groups := asg.New(asg.Options{
-		AutoScaling: autoscaling.NewFromConfig(cfg), EC2: ec2.NewFromConfig(cfg), ELB: elb.NewFromConfig(cfg), Clock: clk,
+		AutoScaling: autoscaling.NewFromConfig(cfg), EC2: ec2.NewFromConfig(cfg), ELB: elb.NewFromConfig(cfg),
+		Classic: elasticloadbalancing.NewFromConfig(cfg), CloudWatch: cloudwatch.NewFromConfig(cfg), Clock: clk,
 	})
+	asking := probe.New(groups, probe.Options{Transport: s.World.RoundTripper(), Lambda: lambda.NewFromConfig(cfg)})
 	return &roller.Roller{
-		Groups: &guard{Groups: groups, s: s, wire: wire}, Docs: journal.NewDocuments(store), Clock: clk,
+		Groups: &guard{Groups: asking, s: s, wire: wire}, Docs: journal.NewDocuments(store), Clock: clk,
 		Journal:  journal.New(store, journal.Options{Owner: journal.Owner{Name: name, MachineID: name, BootID: "boot", PID: pid}}),
 		Progress: func(e roller.Event) { s.log(e.At, "refit    "+e.Text) },
 	}
