@@ -11,11 +11,16 @@ data "aws_iam_policy_document" "refit_plan" {
       "autoscaling:DescribePolicies",
       "autoscaling:DescribeScalingActivities",
       "autoscaling:DescribeScheduledActions",
+      "cloudwatch:DescribeAlarms", # only for health.alarms
       "ec2:DescribeImages",
+      "ec2:DescribeInstanceStatus", # only for health.ec2_status
       "ec2:DescribeInstanceTypes",
       "ec2:DescribeInstances",
       "ec2:DescribeLaunchTemplateVersions",
       "ec2:DescribeSubnets",
+      "elasticloadbalancing:DescribeLoadBalancerAttributes", # only behind Network Load Balancers, as the next but one
+      "elasticloadbalancing:DescribeTargetGroupAttributes",
+      "elasticloadbalancing:DescribeTargetGroups",
       "elasticloadbalancing:DescribeTargetHealth",
       "servicequotas:GetServiceQuota",
     ]

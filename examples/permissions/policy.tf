@@ -63,6 +63,13 @@ data "aws_iam_policy_document" "refit" {
     }
   }
 
+  # Only for checks by a function.
+  statement {
+    sid       = "Check"
+    resources = ["arn:aws:lambda:*:${var.account}:function:web-smoke"]
+    actions   = ["lambda:InvokeFunction"]
+  }
+
   # The journal, in Parameter Store.
   statement {
     sid       = "JournalWrite"

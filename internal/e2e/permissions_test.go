@@ -13,10 +13,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/hashicorp/hcl/v2/hclparse"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"github.com/fleetrefit/terraform-provider-refit/internal/awssim"
+	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
 	"github.com/fleetrefit/terraform-provider-refit/internal/rolltest"
 	"github.com/fleetrefit/terraform-provider-refit/internal/tftest"
 )
@@ -35,6 +41,11 @@ const (
 	makeVersion         = "applying `refit_ami_refresh`"
 	rollGroup           = "rolling"
 	targetGroups        = "groups with target groups"
+	networkBalancer     = "target groups of a Network Load Balancer"
+	ec2Status           = "`health.ec2_status`"
+	alarms              = "`health.alarms`"
+	probeMembers        = "`health.probe` by address or name"
+	checkByFunction     = "`checks` by a function"
 	launchFirst         = "launching first"
 	raiseDesired        = "launching where `LaunchInstances` is refused"
 	rollBack            = "rolling back"
@@ -50,7 +61,8 @@ const (
 
 // recorded are all rows: one that no test records would say what nobody knows.
 var recorded = []string{
-	planRoll, beforeRoll, planImage, makeVersion, rollGroup, targetGroups, launchFirst, raiseDesired, rollBack, onDefault,
+	planRoll, beforeRoll, planImage, makeVersion, rollGroup, targetGroups, networkBalancer, ec2Status, alarms, probeMembers,
+	checkByFunction, launchFirst, raiseDesired, rollBack, onDefault,
 	readSSM, readS3, writeSSM, writeS3, tidySSM, tidyS3, watchSSM, watchS3, heldSSM, heldS3, clearSSM, clearS3, assumeRole,
 }
 
@@ -109,11 +121,12 @@ func table(t *testing.T) map[string]row {
 }
 
 // used is what a world has been asked for. Actions have the names of their
-// operations but for one.
+// operations but for two.
 func used(w *awssim.World) actions {
 	set := actions{}
+	names := strings.NewReplacer("s3:ListObjectsV2", "s3:ListBucket", "lambda:Invoke", "lambda:InvokeFunction")
 	for call := range w.Calls() {
-		set[strings.Replace(call, "s3:ListObjectsV2", "s3:ListBucket", 1)] = true
+		set[names.Replace(call)] = true
 	}
 	return set
 }
@@ -176,6 +189,88 @@ func TestPermissions_roll(t *testing.T) {
 			exactly(t, got, append(c.rows, c.base...)...)
 		})
 	}
+}
+
+// TestPermissions_signals records what each signal and check uses beyond that.
+func TestPermissions_signals(t *testing.T) {
+	t.Parallel()
+	extra := `
+alarm "web-5xx" {}
+function "smoke" {}
+`
+	for _, c := range []struct {
+		name   string
+		before func(*testing.T, *rolltest.Stage)
+		choose func(*rollout.Spec)
+		rows   []string
+	}{
+		{name: "EC2 status", choose: func(s *rollout.Spec) { s.EC2Status = true }, rows: []string{ec2Status}},
+		{name: "alarms", choose: func(s *rollout.Spec) { s.Alarms = []string{"web-5xx"} }, rows: []string{alarms}},
+		{name: "probe", choose: func(s *rollout.Spec) {
+			p := rollout.DefaultProbe("http://{private_ip}/")
+			s.Probe = &p
+		}, rows: []string{probeMembers}},
+		{name: "function", choose: func(s *rollout.Spec) {
+			c := rollout.DefaultCheck("smoke")
+			c.Function = "smoke"
+			s.Checks = []rollout.Check{c}
+		}, rows: []string{checkByFunction}},
+		{name: "Network Load Balancer", before: behindNetworkBalancer, choose: func(*rollout.Spec) {}, rows: []string{networkBalancer}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := rolltest.New(t, rolltest.Shape{Members: 4, Extra: extra})
+			if c.before != nil {
+				c.before(t, s)
+				s.World.ResetCalls()
+			}
+			q := rolltest.Request(100, 150)
+			c.choose(&q.Spec)
+			if _, err := s.Roll(t.Context(), q); err != nil {
+				t.Fatal(err)
+			}
+			exactly(t, used(s.World), append(c.rows, rollGroup, targetGroups, launchFirst, readSSM, writeSSM)...)
+		})
+	}
+}
+
+// behindNetworkBalancer puts the staged group behind a Network Load Balancer
+// too.
+func behindNetworkBalancer(t *testing.T, s *rolltest.Stage) {
+	t.Helper()
+	traffic, machines := elb.NewFromConfig(s.World.Config()), ec2.NewFromConfig(s.World.Config())
+	nets, err := machines.DescribeSubnets(t.Context(), &ec2.DescribeSubnetsInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	group, err := traffic.CreateTargetGroup(t.Context(), &elb.CreateTargetGroupInput{
+		Name: aws.String("tcp"), Protocol: elbtypes.ProtocolEnumTcp, Port: aws.Int32(80), VpcId: nets.Subnets[0].VpcId,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for _, n := range nets.Subnets {
+		ids = append(ids, aws.ToString(n.SubnetId))
+	}
+	balancer, err := traffic.CreateLoadBalancer(t.Context(), &elb.CreateLoadBalancerInput{Name: aws.String("tcp"), Type: elbtypes.LoadBalancerTypeEnumNetwork, Subnets: ids})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = traffic.CreateListener(t.Context(), &elb.CreateListenerInput{
+		LoadBalancerArn: balancer.LoadBalancers[0].LoadBalancerArn, Port: aws.Int32(80), Protocol: elbtypes.ProtocolEnumTcp,
+		DefaultActions: []elbtypes.Action{{Type: elbtypes.ActionTypeEnumForward, TargetGroupArn: group.TargetGroups[0].TargetGroupArn}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = autoscaling.NewFromConfig(s.World.Config()).AttachLoadBalancerTargetGroups(t.Context(), &autoscaling.AttachLoadBalancerTargetGroupsInput{
+		AutoScalingGroupName: aws.String("web"), TargetGroupARNs: []string{aws.ToString(group.TargetGroups[0].TargetGroupArn)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.World.Advance(5 * time.Minute)
 }
 
 // deleteLater rolls, and lets the group be deleted in the middle of the next roll.
@@ -331,7 +426,7 @@ func TestPermissions_policies(t *testing.T) {
 	t.Parallel()
 	plan, all, bucket := actions{}, actions{}, actions{}
 	rows := table(t)
-	for _, name := range []string{planRoll, beforeRoll, planImage, targetGroups, readSSM, watchSSM} {
+	for _, name := range []string{planRoll, beforeRoll, planImage, targetGroups, networkBalancer, ec2Status, alarms, readSSM, watchSSM} {
 		plan.add(rows[name].uses)
 	}
 	delete(plan, "ec2:RunInstances") // a plan goes on without its dry run

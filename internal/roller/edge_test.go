@@ -146,7 +146,7 @@ func TestEdge_resumedAtMaxSize(t *testing.T) {
 	s := rolltest.New(t, rolltest.Shape{Members: 4})
 	q := rolltest.Request(100, 200)
 	q.LockTimeout = 10 * time.Minute
-	s.Crash(t.Context(), q, 14, true) // when all four are launched
+	s.Crash(t.Context(), q, 15, true) // when all four are launched
 	if g := s.Group(); g.Desired != g.Max {
 		t.Fatalf("desired %d of at most %d, want it at the limit\n%s", g.Desired, g.Max, s.Story())
 	}
