@@ -112,7 +112,11 @@ func resumed(o Opening) Record {
 	}
 	g := o.Snapshot.Group
 	// A pointer that is neither found nor ours was set since; take it as found.
-	if g.Pointer != rec.Pointer && g.Pointer != rec.Pointed && g.Pointer != number(rec.Pinned) && g.Pointer != number(rec.Target.Number) {
+	ours := []string{rec.Pointer, rec.Pointed, number(rec.Pinned), number(rec.Target.Number), number(rec.Copy)}
+	if rec.Refresh != nil {
+		ours = append(ours, number(rec.Previous.Number)) // it was pinned there
+	}
+	if !slices.Contains(ours, g.Pointer) {
 		rec.Pointer = g.Pointer
 		if !rec.Proven && !o.Spec.same(g.Points, o.Target) {
 			rec.Pinned = g.Points.Number

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -119,9 +120,22 @@ func (s Snapshot) newestRefresh() string {
 	return s.Refreshes[0].ID
 }
 
-// WithoutOwn is the snapshot without instance refreshes that the roll of a
-// record has started: those keep nobody from continuing it.
+// WithoutOwn is the snapshot without what the roll of a record has started or
+// suspended: that keeps nobody from continuing it.
 func (s Snapshot) WithoutOwn(rec Record) Snapshot {
+	s.Group.Suspended = maps.Clone(s.Group.Suspended)
+	for p, reason := range rec.Suspended {
+		if reason == "" || reason == s.Group.Suspended[p] {
+			delete(s.Group.Suspended, p)
+		}
+	}
+	for _, in := range rec.Intents {
+		if in.Kind == Suspend {
+			for _, p := range in.Names {
+				delete(s.Group.Suspended, p)
+			}
+		}
+	}
 	if own := s.own(rec); own != nil {
 		id := own.ID
 		s.Refreshes = slices.DeleteFunc(slices.Clone(s.Refreshes), func(r InstanceRefresh) bool { return r.ID == id })

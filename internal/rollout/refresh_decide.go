@@ -485,6 +485,10 @@ func (t *turn) stopRefresh(reason string) {
 	}
 	late := t.now.Sub(t.mem.StoppedAt) >= stopWithin
 	own := t.own
+	if r := t.rec.Refresh; own == nil && r != nil && r.Status == "" && t.now.Sub(r.Asked) >= settle {
+		t.rec.Refresh = nil // it never began
+		t.rec.Intents = slices.DeleteFunc(t.rec.Intents, func(in Intent) bool { return in.Kind == StepRefresh })
+	}
 	switch {
 	case own == nil && t.rec.Refresh.Running() && !late:
 		t.wake(t.now.Add(t.spec.Poll)) // it must show before it can be cancelled

@@ -1,0 +1,463 @@
+package roller_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/awssim"
+	"github.com/fleetrefit/terraform-provider-refit/internal/roller"
+	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
+	"github.com/fleetrefit/terraform-provider-refit/internal/rolltest"
+)
+
+// refreshed stages a group that an instance refresh can roll, and a request to.
+func refreshed(t *testing.T, shape rolltest.Shape) (*rolltest.Stage, roller.Request) {
+	t.Helper()
+	shape.Members = 4
+	shape.Group += "\n health_check = \"ELB\""
+	s := rolltest.New(t, shape)
+	q := rolltest.Request(100, 150)
+	q.Spec.Engine = rollout.EngineRefresh
+	q.LockTimeout = 10 * time.Minute
+	s.Referee(q)
+	s.Excuse()
+	s.Lenient()
+	return s, q
+}
+
+// inOrder checks that the group is whole and that nobody works on it any more.
+func inOrder(t *testing.T, s *rolltest.Stage, versions ...int64) {
+	t.Helper()
+	s.World.Advance(3 * time.Minute)
+	g, on := s.Group(), 0
+	for _, v := range versions {
+		on += rolltest.On(g, v)
+	}
+	if g.Desired != 4 || g.Launched() != 4 || g.Healthy() != 4 || on != 4 || len(g.Suspended) > 0 {
+		t.Errorf("desired %d, launched %d, healthy %d, %d on versions %v, suspended %v\n%s", g.Desired, g.Launched(), g.Healthy(), on, versions, g.Suspended, s.Story())
+	}
+	if n, over := strings.Count(s.Story(), " begins\n"), strings.Count(s.Story(), "instance refresh ended: "); n != over {
+		t.Errorf("%d instance refreshes began and %d ended\n%s", n, over, s.Story())
+	}
+}
+
+// begun counts the instance refreshes of a story.
+func begun(s *rolltest.Stage) int { return strings.Count(s.Story(), " begins\n") }
+
+// TestRefresh_killed kills the owner before and after each of its calls. The
+// successor attaches to what it had AWS do, and never starts a second refresh.
+func TestRefresh_killed(t *testing.T) {
+	t.Parallel()
+	for pointer, step := range map[string]int{"1": 5, "$Default": 1} {
+		t.Run(pointer, func(t *testing.T) {
+			t.Parallel()
+			for n := 0; ; n += step {
+				s, q := refreshed(t, rolltest.Shape{Pointer: pointer})
+				if !s.Crash(t.Context(), q, n/2, n%2 == 1) {
+					t.Logf("%d points of crash", n)
+					break
+				}
+				s.Roller = s.NewRoller("second", 2)
+				if _, err := s.Roll(t.Context(), q); err != nil {
+					t.Fatalf("crash at call %d, resume: %v\n%s", n/2, err, s.Story())
+				}
+				inOrder(t, s, 2)
+				if g := s.Group(); begun(s) != 1 || pointer == "$Default" && g.Version != "$Default" {
+					t.Errorf("%d instance refreshes began, the pointer is on %s\n%s", begun(s), g.Version, s.Story())
+				}
+				if t.Failed() {
+					t.Fatalf("crash at call %d, after: %t", n/2, n%2 == 1)
+				}
+			}
+		})
+	}
+}
+
+// TestRefresh_killedGoingBack is the same with an image that is broken: the
+// group is back at the previous data in the end, whoever brings it there.
+func TestRefresh_killedGoingBack(t *testing.T) {
+	t.Parallel()
+	for n := 0; ; n++ {
+		s, q := refreshed(t, rolltest.Shape{Pointer: "$Latest", Image: "never_healthy = true", Group: "launched_from = 1"})
+		if !s.Crash(t.Context(), q, n/2, n%2 == 1) {
+			t.Logf("%d points of crash", n)
+			break
+		}
+		s.Roller = s.NewRoller("second", 2)
+		_, err := s.Roll(t.Context(), q)
+		g := s.Group()
+		if got := outcomeOf(err); got != rollout.RolledBack && (got != "" || rolltest.On(g, 2) > 0) {
+			t.Fatalf("crash at call %d, resume: %v\n%s", n/2, err, s.Story())
+		}
+		inOrder(t, s, 1, 3)
+		if g.Version != "$Latest" {
+			t.Errorf("the pointer is on %s\n%s", g.Version, s.Story())
+		}
+		if t.Failed() {
+			t.Fatalf("crash at call %d, after: %t", n/2, n%2 == 1)
+		}
+	}
+}
+
+// TestRefresh_settled kills the owner at its calls and settles: nothing runs on,
+// and nothing was replaced that was not.
+func TestRefresh_settled(t *testing.T) {
+	t.Parallel()
+	for n := 0; ; n += 3 {
+		s, q := refreshed(t, rolltest.Shape{Pointer: "$Default"})
+		if !s.Crash(t.Context(), q, n/2, n%2 == 1) {
+			break
+		}
+		s.Roller = s.NewRoller("second", 2)
+		for i := 0; ; i++ {
+			done, err := s.Roller.Settle(t.Context(), "web", 10*time.Minute)
+			if err != nil || i > 10 {
+				t.Fatalf("crash at call %d, settle: %+v, %v\n%s", n/2, done, err, s.Story())
+			}
+			if len(done.Left) == 0 {
+				break
+			}
+			s.World.Advance(time.Minute)
+		}
+		inOrder(t, s, 1, 2)
+		if t.Failed() {
+			t.Fatalf("crash at call %d, after: %t", n/2, n%2 == 1)
+		}
+	}
+}
+
+// TestRefresh_lostAnswers loses the answer of each call once, with and without
+// its effect.
+func TestRefresh_lostAnswers(t *testing.T) {
+	t.Parallel()
+	for _, call := range []string{"StartInstanceRefresh", "RollbackInstanceRefresh", "UpdateAutoScalingGroup", "DescribeInstanceRefreshes"} {
+		for _, kind := range []awssim.FaultKind{awssim.LoseAnswer, awssim.Drop, awssim.ServerError, awssim.Throttle} {
+			t.Run(fmt.Sprint(call, " ", kind), func(t *testing.T) {
+				t.Parallel()
+				s, q := refreshed(t, rolltest.Shape{Pointer: "2", Image: "never_healthy = true", Group: "launched_from = 1"})
+				inject(t, s, awssim.Fault{Calls: "autoscaling:" + call, Kind: kind, Times: 1})
+				_, err := s.Roll(t.Context(), q)
+				_ = ended(t, s, err, rollout.RolledBack)
+				inOrder(t, s, 1, 3)
+				if begun(s) != 1 {
+					t.Errorf("%d instance refreshes began\n%s", begun(s), s.Story())
+				}
+			})
+		}
+	}
+}
+
+// TestRefresh_lostCancel loses the answer of the cancellation of an interrupted roll.
+func TestRefresh_lostCancel(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []awssim.FaultKind{awssim.LoseAnswer, awssim.Drop, awssim.ServerError} {
+		s, q := refreshed(t, rolltest.Shape{})
+		inject(t, s, awssim.Fault{Calls: "autoscaling:CancelInstanceRefresh", Kind: kind, Times: 1})
+		ctx, cancel := context.WithCancel(t.Context())
+		s.World.At(30*time.Second, cancel)
+		_, err := s.Roll(ctx, q)
+		_ = ended(t, s, err, rollout.Paused)
+		s.Roller = s.NewRoller("second", 2)
+		if _, err := s.Roll(t.Context(), q); err != nil {
+			t.Fatalf("%s: resume: %v\n%s", kind, err, s.Story())
+		}
+		inOrder(t, s, 2)
+	}
+}
+
+// TestRefresh_interrupted interrupts at many moments: the refresh is cancelled
+// and the next roll finishes.
+func TestRefresh_interrupted(t *testing.T) {
+	t.Parallel()
+	for at := time.Second; at < 5*time.Minute; at += 13 * time.Second {
+		s, q := refreshed(t, rolltest.Shape{Pointer: "$Default"})
+		q.Spec.FinalBake = time.Minute
+		ctx, cancel := context.WithCancel(t.Context())
+		s.World.At(at, cancel)
+		began := s.Elapsed()
+		if _, err := s.Roll(ctx, q); err != nil {
+			_ = ended(t, s, err, rollout.Paused)
+			// Virtual sleeps are not cut short: one of up to 20 s comes first.
+			if late := s.Elapsed() - began - at; late > 70*time.Second {
+				t.Errorf("the safe point took %s\n%s", late, s.Story())
+			}
+			s.Roller = s.NewRoller("second", 2)
+			if _, err := s.Roll(t.Context(), q); err != nil {
+				t.Fatalf("after %s, resume: %v\n%s", at, err, s.Story())
+			}
+		}
+		inOrder(t, s, 2)
+		if g := s.Group(); g.Version != "$Default" {
+			t.Errorf("the pointer is on %s\n%s", g.Version, s.Story())
+		}
+		if t.Failed() {
+			t.Fatalf("interrupted after %s", at)
+		}
+	}
+}
+
+// TestRefresh_interruptedGoingBack: AWS goes on rolling back, and the next roll
+// says how that ended.
+func TestRefresh_interruptedGoingBack(t *testing.T) {
+	t.Parallel()
+	s, q := refreshed(t, rolltest.Shape{Image: `dies_after = "3m"`})
+	q.Spec.FinalBake = 10 * time.Minute
+	ctx, cancel := context.WithCancel(t.Context())
+	s.World.At(4*time.Minute+20*time.Second, cancel)
+	_, err := s.Roll(ctx, q)
+	if e := ended(t, s, err, rollout.Paused); !strings.Contains(e.State, "goes on rolling back") {
+		t.Errorf("state = %q, want that AWS goes on\n%s", e.State, s.Story())
+	}
+	s.Roller = s.NewRoller("second", 2)
+	_, err = s.Roll(t.Context(), q)
+	_ = ended(t, s, err, rollout.RolledBack)
+	inOrder(t, s, 1, 3)
+}
+
+// TestRefresh_onFailure: pause and leave cancel the refresh and leave members as
+// they are.
+func TestRefresh_onFailure(t *testing.T) {
+	t.Parallel()
+	for on, want := range map[rollout.OnFailure]rollout.Outcome{rollout.Pause: rollout.Paused, rollout.LeaveAsIs: rollout.FailedRoll} {
+		s, q := refreshed(t, rolltest.Shape{Image: "never_healthy = true"})
+		q.Spec.OnFailure = on
+		_, err := s.Roll(t.Context(), q)
+		_ = ended(t, s, err, want)
+		if g := s.Group(); g.Version != "1" || rolltest.On(g, 1) == 0 || strings.Contains(s.Story(), "rolls back") {
+			t.Errorf("on_failure = %s leaves the pointer on %s and %d on version 1\n%s", on, g.Version, rolltest.On(g, 1), s.Story())
+		}
+		if begun(s) != strings.Count(s.Story(), "instance refresh ended: ") {
+			t.Errorf("it ended before the instance refresh\n%s", s.Story())
+		}
+	}
+}
+
+// TestRefresh_secondRefresh goes back by a second refresh where the first is
+// over, or AWS cannot roll it back.
+func TestRefresh_secondRefresh(t *testing.T) {
+	t.Parallel()
+	t.Run("irreversible", func(t *testing.T) {
+		t.Parallel()
+		s, q := refreshed(t, rolltest.Shape{Image: `dies_after = "3m"`})
+		inject(t, s, awssim.Fault{Calls: "autoscaling:RollbackInstanceRefresh", Kind: awssim.Fail, Code: "IrreversibleInstanceRefresh", Message: "no", Status: 400})
+		q.Spec.FinalBake = 10 * time.Minute
+		_, err := s.Roll(t.Context(), q)
+		_ = ended(t, s, err, rollout.RolledBack)
+		inOrder(t, s, 1, 3)
+		if begun(s) != 2 {
+			t.Errorf("%d instance refreshes began, want 2\n%s", begun(s), s.Story())
+		}
+	})
+}
+
+// TestRefresh_slow: AWS would wait an hour for members that do not come up;
+// instance_timeout is what counts.
+func TestRefresh_slow(t *testing.T) {
+	t.Parallel()
+	s, q := refreshed(t, rolltest.Shape{Image: "boot_factor = 60"})
+	q.Spec.InstanceTimeout = 5 * time.Minute
+	_, err := s.Roll(t.Context(), q)
+	e := ended(t, s, err, rollout.RolledBack)
+	if !strings.Contains(e.Happened, "instance_timeout is 5m") || s.Elapsed() > 12*time.Minute {
+		t.Errorf("after %s: %s\n%s", s.Elapsed(), e.Happened, s.Story())
+	}
+	inOrder(t, s, 1, 3)
+}
+
+// TestRefresh_cannotLaunch: a launch that cannot work is not tried for an hour.
+func TestRefresh_cannotLaunch(t *testing.T) {
+	t.Parallel()
+	s, q := refreshed(t, rolltest.Shape{Image: `launch_error = "InvalidAMIID.NotFound"`})
+	_, err := s.Roll(t.Context(), q)
+	e := ended(t, s, err, rollout.RolledBack)
+	if !strings.Contains(e.Happened, "cannot launch from version 2") || s.Elapsed() > 12*time.Minute {
+		t.Errorf("after %s: %s\n%s", s.Elapsed(), e.Happened, s.Story())
+	}
+	inOrder(t, s, 1, 3)
+}
+
+// TestRefresh_others: a refresh of somebody else keeps a roll from starting, and
+// is named; told to, the roll attaches to one that goes to its version.
+func TestRefresh_others(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		version string
+		engine  rollout.Engine
+		adopt   bool
+		want    string // empty: it succeeds
+	}{
+		{"managed", "2", rollout.EngineManaged, false, "adopt_instance_refresh"},
+		{"refused", "2", rollout.EngineRefresh, false, "n instance refresh of the group is running"},
+		{"elsewhere", "1", rollout.EngineRefresh, true, "n instance refresh of the group is running"},
+		{"adopted", "2", rollout.EngineRefresh, true, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s, q := refreshed(t, rolltest.Shape{})
+			q.Spec.Engine, q.Spec.AdoptRefresh = c.engine, c.adopt
+			act(t, s, 0, awssim.Action{Do: "start_refresh", Version: c.version, Refresh: &awssim.RefreshSpec{SkipMatching: c.version == "2"}})
+			s.World.Advance(10 * time.Second)
+			_, err := s.Roll(t.Context(), q)
+			switch {
+			case c.want == "" && err != nil:
+				t.Fatalf("roll = %v\n%s", err, s.Story())
+			case c.want == "":
+				inOrder(t, s, 2)
+			case err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "since 2026-") || !strings.Contains(err.Error(), "Nothing was changed"):
+				t.Errorf("roll = %v, want a refusal that says %q\n%s", err, c.want, s.Story())
+			}
+			if begun(s) != 1 {
+				t.Errorf("%d instance refreshes began\n%s", begun(s), s.Story())
+			}
+		})
+	}
+}
+
+// TestRefresh_adoptedFails: an adopted refresh is judged like one of Refit's own.
+func TestRefresh_adoptedFails(t *testing.T) {
+	t.Parallel()
+	s, q := refreshed(t, rolltest.Shape{Image: "never_healthy = true"})
+	q.Spec.AdoptRefresh = true
+	act(t, s, 0, awssim.Action{Do: "start_refresh", Version: "2"})
+	s.World.Advance(10 * time.Second)
+	_, err := s.Roll(t.Context(), q)
+	_ = ended(t, s, err, rollout.RolledBack)
+	inOrder(t, s, 1, 3)
+}
+
+// TestRefresh_superseded: somebody cancels the roll's refresh, and may start
+// their own.
+func TestRefresh_superseded(t *testing.T) {
+	t.Parallel()
+	for _, own := range []bool{false, true} {
+		s, q := refreshed(t, rolltest.Shape{})
+		act(t, s, 70*time.Second, awssim.Action{Do: "cancel_refresh"})
+		if own {
+			act(t, s, 80*time.Second, awssim.Action{Do: "start_refresh", Version: "1"})
+		}
+		_, err := s.Roll(t.Context(), q)
+		e := ended(t, s, err, rollout.Superseded)
+		if !strings.Contains(e.Happened, "somebody else") {
+			t.Errorf("happened = %q\n%s", e.Happened, s.Story())
+		}
+		if strings.Contains(s.Story(), "call   cancel") {
+			t.Errorf("somebody else's refresh was cancelled\n%s", s.Story())
+		}
+	}
+}
+
+// TestRefresh_oldOnes: members of the old version that a scale-out brings during
+// the refresh, against AWS's documentation, are replaced by another one.
+func TestRefresh_oldOnes(t *testing.T) {
+	t.Parallel()
+	s, q := refreshed(t, rolltest.Shape{})
+	s.World.SetRefreshScaleOut(true)
+	act(t, s, 2*time.Minute, awssim.Action{Do: "scale", Value: 2})
+	s.Outside(6)
+	if _, err := s.Roll(t.Context(), q); err != nil {
+		t.Fatalf("roll: %v\n%s", err, s.Story())
+	}
+	s.Settled(2)
+	if begun(s) != 2 {
+		t.Errorf("%d instance refreshes began, want 2\n%s", begun(s), s.Story())
+	}
+}
+
+// TestRefresh_switched: a roll that one engine has begun is finished by the other.
+func TestRefresh_switched(t *testing.T) {
+	t.Parallel()
+	for _, first := range engines {
+		for at := 10 * time.Second; at < 4*time.Minute; at += 31 * time.Second {
+			for _, crash := range []bool{false, true} {
+				s, q := refreshed(t, rolltest.Shape{Pointer: "$Default"})
+				q.Spec.Engine = first
+				if crash {
+					s.Crash(t.Context(), q, int(at/(4*time.Second)), true)
+				} else {
+					ctx, cancel := context.WithCancel(t.Context())
+					s.World.At(at, cancel)
+					_, _ = s.Roll(ctx, q) // how it ends is in the journal
+				}
+				q.Spec.Engine = engines[0]
+				if first == engines[0] {
+					q.Spec.Engine = engines[1]
+				}
+				s.Roller = s.NewRoller("second", 2)
+				if _, err := s.Roll(t.Context(), q); err != nil {
+					t.Fatalf("%s until %s (crash: %t), then the other: %v\n%s", first, at, crash, err, s.Story())
+				}
+				inOrder(t, s, 2)
+				if t.Failed() {
+					t.Fatalf("%s until %s (crash: %t), then the other", first, at, crash)
+				}
+			}
+		}
+	}
+}
+
+// TestRefresh_elsewhere: a roll to another version takes over from one that was
+// killed while its refresh was running.
+func TestRefresh_elsewhere(t *testing.T) {
+	t.Parallel()
+	for n := 0; n < 40; n += 3 {
+		s, q := refreshed(t, rolltest.Shape{})
+		if !s.Crash(t.Context(), q, n, true) {
+			break
+		}
+		q.Version = "1"
+		s.Roller = s.NewRoller("second", 2)
+		if _, err := s.Roll(t.Context(), q); err != nil {
+			t.Fatalf("crash at call %d, then back: %v\n%s", n, err, s.Story())
+		}
+		inOrder(t, s, 1)
+		if t.Failed() {
+			t.Fatalf("crash at call %d", n)
+		}
+	}
+}
+
+// TestRefresh_keptMembers: what is asked for members that somebody keeps from a
+// roll is what AWS is told.
+func TestRefresh_keptMembers(t *testing.T) {
+	t.Parallel()
+	for treatment, want := range map[rollout.Treatment]rollout.Outcome{
+		rollout.Ignore: rollout.Partial, rollout.Wait: rollout.Paused, rollout.Refresh: rollout.Succeeded,
+	} {
+		for _, engine := range engines {
+			t.Run(fmt.Sprintf("%s/%s", treatment, engine), func(t *testing.T) {
+				t.Parallel()
+				s, q := refreshed(t, rolltest.Shape{})
+				q.Spec.Engine, q.Spec.Protected = engine, treatment
+				protect(t, s, true, s.Group().Members[0].ID)
+				report, err := s.Roll(t.Context(), q)
+				got := report.Outcome
+				if err != nil {
+					got = outcomeOf(err)
+				}
+				if on := rolltest.On(s.Group(), 2); got != want || want != rollout.Succeeded && on != 3 {
+					t.Errorf("outcome %q (%v) with %d on version 2, want %q\n%s", got, err, on, want, s.Story())
+				}
+			})
+		}
+	}
+}
+
+// TestRefresh_denied: a missing permission is named.
+func TestRefresh_denied(t *testing.T) {
+	t.Parallel()
+	for call, want := range map[string]rollout.Outcome{
+		"StartInstanceRefresh": rollout.FailedRoll, "RollbackInstanceRefresh": rollout.Paused,
+	} {
+		s, q := refreshed(t, rolltest.Shape{Image: "never_healthy = true"})
+		inject(t, s, awssim.Fault{Calls: "autoscaling:" + call, Kind: awssim.Deny})
+		_, err := s.Roll(t.Context(), q)
+		e := ended(t, s, err, want)
+		if !strings.Contains(e.Happened, "autoscaling:"+call) {
+			t.Errorf("happened = %q, want the action\n%s", e.Happened, s.Story())
+		}
+	}
+}
