@@ -435,7 +435,7 @@ func (w *World) refreshDue(g *group, r *refresh) time.Duration {
 // transitioning says whether members are on their way in or out.
 func (g *group) transitioning() bool {
 	return slices.ContainsFunc(g.members, func(m *member) bool {
-		return m.end != nil || m.pending()
+		return m.end != nil && m.lifecycle != types.LifecycleStateTerminatingRetained || m.pending()
 	})
 }
 

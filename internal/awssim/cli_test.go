@@ -61,6 +61,16 @@ print(t["StatusCode"], t["StartTime"].year)
 a.suspend_processes(AutoScalingGroupName="web", ScalingProcesses=["AZRebalance"])
 print(a.describe_auto_scaling_groups()["AutoScalingGroups"][0]["SuspendedProcesses"][0]["ProcessName"])
 print(len(a.describe_scaling_activities(AutoScalingGroupName="web")["Activities"]), len(a.describe_policies()["ScalingPolicies"]))
+r = a.start_instance_refresh(AutoScalingGroupName="web", Preferences={"MinHealthyPercentage": 50, "CheckpointPercentages": [50, 100]},
+    DesiredConfiguration={"LaunchTemplate": {"LaunchTemplateName": "web", "Version": "2"}})["InstanceRefreshId"]
+d = a.describe_instance_refreshes(AutoScalingGroupName="web")["InstanceRefreshes"][0]
+print(d["InstanceRefreshId"] == r, d["Status"], d["StartTime"].year, d["Preferences"]["CheckpointPercentages"], d["Preferences"]["CheckpointDelay"],
+    d["Preferences"]["AutoRollback"], d["DesiredConfiguration"]["LaunchTemplate"]["Version"])
+print(a.cancel_instance_refresh(AutoScalingGroupName="web")["InstanceRefreshId"] == r)
+try:
+    a.rollback_instance_refresh(AutoScalingGroupName="web")
+except a.exceptions.ActiveInstanceRefreshNotFoundFault as e:
+    print(e.response["Error"]["Code"])
 try:
     a.set_desired_capacity(AutoScalingGroupName="web", DesiredCapacity=99)
 except botocore.exceptions.ClientError as e:
@@ -79,6 +89,9 @@ func TestBoto3(t *testing.T) {
 WaitingForELBConnectionDraining 2026
 AZRebalance
 6 0
+True Pending 2026 [50, 100] 3600 False 2
+True
+ActiveInstanceRefreshNotFound
 ValidationError 400
 `
 	if out != want {
