@@ -156,7 +156,7 @@ func (w *World) act(g *group, a Action) (err error) {
 	case "delete_group":
 		_, err = deleteAutoScalingGroup(w, &autoscaling.DeleteAutoScalingGroupInput{AutoScalingGroupName: name, ForceDelete: aws.Bool(true)})
 	case "flap":
-		for _, arn := range g.as.TargetGroupARNs {
+		for _, arn := range g.traffic() {
 			w.flap(arn, flapPeriod, max(a.Value, 1))
 		}
 	case "tag":

@@ -217,7 +217,7 @@ func (w *World) enterService(g *group, m *member) {
 	w.endActivity(m.launch, types.ScalingActivityStatusCodeSuccessful, "")
 	w.event(g.name(), "%s in service", m.id)
 	if g.runs("AddToLoadBalancer") {
-		for _, tg := range g.as.TargetGroupARNs {
+		for _, tg := range g.traffic() {
 			_ = w.registerTarget(tg, m.id) // a target group that was deleted takes nobody
 		}
 	}
@@ -245,7 +245,7 @@ func (w *World) terminate(g *group, m *member, causes ...string) {
 		return
 	case m.draining != nil: // it was on its way into standby
 	case served:
-		if len(g.as.TargetGroupARNs) > 0 {
+		if len(g.traffic()) > 0 {
 			m.end.status, m.end.progress = types.ScalingActivityStatusCodeWaitingForELBConnectionDraining, 50
 			m.end.description += " - Waiting For ELB Connection Draining."
 		}
@@ -260,11 +260,11 @@ func (w *World) terminate(g *group, m *member, causes ...string) {
 // leaveTargetGroups begins to drain a member. What comes then happens when it
 // is drained, which may be at once.
 func (w *World) leaveTargetGroups(g *group, m *member) {
-	m.draining = make(map[string]bool, len(g.as.TargetGroupARNs))
-	for _, tg := range g.as.TargetGroupARNs {
+	m.draining = make(map[string]bool, len(g.traffic()))
+	for _, tg := range g.traffic() {
 		m.draining[tg] = true
 	}
-	for _, tg := range g.as.TargetGroupARNs {
+	for _, tg := range g.traffic() {
 		w.deregisterTarget(tg, m.id)
 		w.drained(g, m, tg)
 	}

@@ -82,11 +82,11 @@ func (w *World) furnish(g *group, in *autoscaling.CreateAutoScalingGroupInput) e
 		}
 		g.hooks = append(g.hooks, h)
 	}
-	sources, err := trafficARNs(in.TrafficSources)
+	sources, err := trafficKeys(in.TrafficSources)
 	if err != nil {
 		return err
 	}
-	return w.attachTargetGroups(g, slices.Concat(in.TargetGroupARNs, sources))
+	return w.attach(g, slices.Concat(in.TargetGroupARNs, in.LoadBalancerNames, sources))
 }
 
 func (w *World) newGroup(name string) *group {
@@ -115,8 +115,6 @@ func refuseCreate(in *autoscaling.CreateAutoScalingGroupInput) error {
 		return unmodelled("launch configurations")
 	case in.InstanceId != nil:
 		return unmodelled("groups made from an instance")
-	case len(in.LoadBalancerNames) > 0:
-		return unmodelled("classic load balancers of groups")
 	case in.Operator != nil:
 		return unmodelled("operators of groups")
 	}
@@ -429,10 +427,7 @@ func (g *group) description(withInstances bool) types.AutoScalingGroup {
 	out.SuspendedProcesses = g.suspendedList()
 	out.Tags = append([]types.TagDescription{}, g.tags...)
 	out.EnabledMetrics = append([]types.EnabledMetric{}, g.as.EnabledMetrics...)
-	out.TrafficSources = []types.TrafficSourceIdentifier{}
-	for _, arn := range g.as.TargetGroupARNs {
-		out.TrafficSources = append(out.TrafficSources, types.TrafficSourceIdentifier{Identifier: aws.String(arn), Type: aws.String("elbv2")})
-	}
+	out.TrafficSources = g.trafficSources()
 	if withInstances {
 		out.Instances = make([]types.Instance, 0, len(g.members))
 		for _, m := range g.members {

@@ -96,7 +96,7 @@ func (w *World) sickness(g *group, m *member) string {
 		return causeImpaired
 	}
 	if strings.Contains(aws.ToString(g.as.HealthCheckType), "ELB") {
-		for _, tg := range g.as.TargetGroupARNs {
+		for _, tg := range g.traffic() {
 			if state, _ := w.targetState(tg, m.id); state == "unhealthy" {
 				return causeELB
 			}

@@ -13,6 +13,8 @@ import (
 func autoscalingOperations() map[string]operation {
 	return map[string]operation{
 		"AttachLoadBalancerTargetGroups":      typed(attachLoadBalancerTargetGroups),
+		"AttachLoadBalancers":                 typed(attachLoadBalancers),
+		"DetachLoadBalancers":                 typed(detachLoadBalancers),
 		"AttachTrafficSources":                typed(attachTrafficSources),
 		"CancelInstanceRefresh":               typed(cancelInstanceRefresh),
 		"CompleteLifecycleAction":             typed(completeLifecycleAction),
@@ -77,11 +79,6 @@ func asgDescribeAccountLimits(w *World, _ *autoscaling.DescribeAccountLimitsInpu
 
 func describeLaunchConfigurations(_ *World, _ *autoscaling.DescribeLaunchConfigurationsInput) (*autoscaling.DescribeLaunchConfigurationsOutput, error) {
 	return &autoscaling.DescribeLaunchConfigurationsOutput{LaunchConfigurations: []types.LaunchConfiguration{}}, nil
-}
-
-func asgDescribeLoadBalancers(w *World, in *autoscaling.DescribeLoadBalancersInput) (*autoscaling.DescribeLoadBalancersOutput, error) {
-	_, err := w.findGroup(in.AutoScalingGroupName)
-	return &autoscaling.DescribeLoadBalancersOutput{LoadBalancers: []types.LoadBalancerState{}}, err
 }
 
 func describeNotificationConfigurations(_ *World, _ *autoscaling.DescribeNotificationConfigurationsInput) (*autoscaling.DescribeNotificationConfigurationsOutput, error) {

@@ -107,7 +107,7 @@ func (w *World) serves(g *group, m *member) bool {
 	if !strings.Contains(aws.ToString(g.as.HealthCheckType), "ELB") {
 		return true
 	}
-	return !slices.ContainsFunc(g.as.TargetGroupARNs, func(arn string) bool {
+	return !slices.ContainsFunc(g.traffic(), func(arn string) bool {
 		state, reason := w.targetState(arn, m.id)
 		return state != "healthy" && reason != "Target.NotInUse"
 	})

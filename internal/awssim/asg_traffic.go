@@ -9,63 +9,130 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 )
 
-// attachTargetGroups attaches target groups; members in service are registered
-// with the new ones.
-func (w *World) attachTargetGroups(g *group, arns []string) error {
-	for _, arn := range arns {
-		if !strings.Contains(arn, ":targetgroup/") {
-			return invalidf("Provided Target Groups may not be valid. Please ensure they exist and try again. (%s)", arn)
-		}
-		if w.elb.targetGroups[arn] == nil {
-			return invalidf("Provided Target Groups may not be valid. Please ensure they exist and try again. (%s)", arn)
+// traffic are the group's sources of traffic: target groups by their ARNs, and
+// classic load balancers by their names.
+func (g *group) traffic() []string {
+	return slices.Concat(g.as.TargetGroupARNs, g.as.LoadBalancerNames)
+}
+
+// attach attaches target groups by ARN and classic load balancers by name;
+// members in service are registered with the new ones.
+func (w *World) attach(g *group, keys []string) error {
+	for _, key := range keys {
+		switch {
+		case w.pool(key) != nil:
+		case isTargetGroup(key):
+			return invalidf("Provided Target Groups may not be valid. Please ensure they exist and try again. (%s)", key)
+		default:
+			return invalidf("Provided Load Balancers may not be valid. Please ensure they exist and try again. (%s)", key)
 		}
 	}
-	for _, arn := range arns {
-		if slices.Contains(g.as.TargetGroupARNs, arn) {
+	for _, key := range keys {
+		if slices.Contains(g.traffic(), key) {
 			continue
 		}
-		g.as.TargetGroupARNs = append(slices.Clone(g.as.TargetGroupARNs), arn)
+		list := &g.as.LoadBalancerNames
+		if isTargetGroup(key) {
+			list = &g.as.TargetGroupARNs
+		}
+		*list = append(slices.Clone(*list), key)
 		if !g.runs("AddToLoadBalancer") {
 			continue
 		}
 		for _, m := range g.members {
 			if m.lifecycle == types.LifecycleStateInService {
-				_ = w.registerTarget(arn, m.id) // checked to exist above
+				_ = w.registerTarget(key, m.id) // checked to exist above
 			}
 		}
 	}
 	return nil
 }
 
-func (w *World) detachTargetGroups(g *group, arns []string) error {
-	for _, arn := range arns {
-		if !slices.Contains(g.as.TargetGroupARNs, arn) {
-			return invalidf("Target Group %s is not attached to AutoScalingGroup %s.", arn, g.name())
+func isTargetGroup(key string) bool { return strings.Contains(key, ":targetgroup/") }
+
+func (w *World) detach(g *group, keys []string) error {
+	for _, key := range keys {
+		switch {
+		case slices.Contains(g.traffic(), key):
+		case isTargetGroup(key):
+			return invalidf("Target Group %s is not attached to AutoScalingGroup %s.", key, g.name())
+		default:
+			return invalidf("Load Balancer %s is not attached to AutoScalingGroup %s.", key, g.name())
 		}
 	}
-	g.as.TargetGroupARNs = slices.DeleteFunc(slices.Clone(g.as.TargetGroupARNs), func(a string) bool { return slices.Contains(arns, a) })
-	for _, arn := range arns {
+	gone := func(key string) bool { return slices.Contains(keys, key) }
+	g.as.TargetGroupARNs = slices.DeleteFunc(slices.Clone(g.as.TargetGroupARNs), gone)
+	g.as.LoadBalancerNames = slices.DeleteFunc(slices.Clone(g.as.LoadBalancerNames), gone)
+	for _, key := range keys {
 		for _, m := range g.members {
 			if m.lifecycle == types.LifecycleStateInService {
-				w.deregisterTarget(arn, m.id)
+				w.deregisterTarget(key, m.id)
 			}
 		}
 	}
 	return nil
 }
 
-// trafficARNs are the target groups among traffic sources; no other kind is
-// modelled.
-func trafficARNs(sources []types.TrafficSourceIdentifier) ([]string, error) {
-	arns := make([]string, 0, len(sources))
+// trafficKeys are the target groups and classic load balancers among traffic
+// sources; no other kind is modelled.
+func trafficKeys(sources []types.TrafficSourceIdentifier) ([]string, error) {
+	keys := make([]string, 0, len(sources))
 	for _, s := range sources {
-		id := aws.ToString(s.Identifier)
-		if t := aws.ToString(s.Type); t != "" && t != "elbv2" || !strings.Contains(id, ":targetgroup/") {
-			return nil, unmodelled("traffic sources other than target groups (" + t + " " + id + ")")
+		id, kind := aws.ToString(s.Identifier), "elb"
+		if isTargetGroup(id) {
+			kind = "elbv2"
 		}
-		arns = append(arns, id)
+		if t := aws.ToString(s.Type); t != "" && t != kind || strings.HasPrefix(id, "arn:") && kind == "elb" {
+			return nil, unmodelled("traffic sources other than target groups and classic load balancers (" + t + " " + id + ")")
+		}
+		keys = append(keys, id)
 	}
-	return arns, nil
+	return keys, nil
+}
+
+// trafficSources are the group's sources of traffic with their types.
+func (g *group) trafficSources() []types.TrafficSourceIdentifier {
+	out := []types.TrafficSourceIdentifier{}
+	for _, key := range g.traffic() {
+		kind := "elb"
+		if isTargetGroup(key) {
+			kind = "elbv2"
+		}
+		out = append(out, types.TrafficSourceIdentifier{Identifier: aws.String(key), Type: aws.String(kind)})
+	}
+	return out
+}
+
+func attachLoadBalancers(w *World, in *autoscaling.AttachLoadBalancersInput) (*autoscaling.AttachLoadBalancersOutput, error) {
+	g, err := w.findGroup(in.AutoScalingGroupName)
+	if err != nil {
+		return nil, err
+	}
+	return &autoscaling.AttachLoadBalancersOutput{}, w.attach(g, in.LoadBalancerNames)
+}
+
+func detachLoadBalancers(w *World, in *autoscaling.DetachLoadBalancersInput) (*autoscaling.DetachLoadBalancersOutput, error) {
+	g, err := w.findGroup(in.AutoScalingGroupName)
+	if err != nil {
+		return nil, err
+	}
+	return &autoscaling.DetachLoadBalancersOutput{}, w.detach(g, in.LoadBalancerNames)
+}
+
+func asgDescribeLoadBalancers(w *World, in *autoscaling.DescribeLoadBalancersInput) (*autoscaling.DescribeLoadBalancersOutput, error) {
+	g, err := w.findGroup(in.AutoScalingGroupName)
+	if err != nil {
+		return nil, err
+	}
+	page, next, err := paged(g.as.LoadBalancerNames, in.MaxRecords, in.NextToken, pageSize{100, 100})
+	if err != nil {
+		return nil, err
+	}
+	out := &autoscaling.DescribeLoadBalancersOutput{LoadBalancers: []types.LoadBalancerState{}, NextToken: next}
+	for _, name := range page {
+		out.LoadBalancers = append(out.LoadBalancers, types.LoadBalancerState{LoadBalancerName: aws.String(name), State: aws.String(w.attachment(g, name))})
+	}
+	return out, nil
 }
 
 func attachLoadBalancerTargetGroups(w *World, in *autoscaling.AttachLoadBalancerTargetGroupsInput) (*autoscaling.AttachLoadBalancerTargetGroupsOutput, error) {
@@ -73,7 +140,7 @@ func attachLoadBalancerTargetGroups(w *World, in *autoscaling.AttachLoadBalancer
 	if err != nil {
 		return nil, err
 	}
-	return &autoscaling.AttachLoadBalancerTargetGroupsOutput{}, w.attachTargetGroups(g, in.TargetGroupARNs)
+	return &autoscaling.AttachLoadBalancerTargetGroupsOutput{}, w.attach(g, in.TargetGroupARNs)
 }
 
 func detachLoadBalancerTargetGroups(w *World, in *autoscaling.DetachLoadBalancerTargetGroupsInput) (*autoscaling.DetachLoadBalancerTargetGroupsOutput, error) {
@@ -81,7 +148,7 @@ func detachLoadBalancerTargetGroups(w *World, in *autoscaling.DetachLoadBalancer
 	if err != nil {
 		return nil, err
 	}
-	return &autoscaling.DetachLoadBalancerTargetGroupsOutput{}, w.detachTargetGroups(g, in.TargetGroupARNs)
+	return &autoscaling.DetachLoadBalancerTargetGroupsOutput{}, w.detach(g, in.TargetGroupARNs)
 }
 
 func attachTrafficSources(w *World, in *autoscaling.AttachTrafficSourcesInput) (*autoscaling.AttachTrafficSourcesOutput, error) {
@@ -89,11 +156,11 @@ func attachTrafficSources(w *World, in *autoscaling.AttachTrafficSourcesInput) (
 	if err != nil {
 		return nil, err
 	}
-	arns, err := trafficARNs(in.TrafficSources)
+	arns, err := trafficKeys(in.TrafficSources)
 	if err != nil {
 		return nil, err
 	}
-	return &autoscaling.AttachTrafficSourcesOutput{}, w.attachTargetGroups(g, arns)
+	return &autoscaling.AttachTrafficSourcesOutput{}, w.attach(g, arns)
 }
 
 func detachTrafficSources(w *World, in *autoscaling.DetachTrafficSourcesInput) (*autoscaling.DetachTrafficSourcesOutput, error) {
@@ -101,11 +168,11 @@ func detachTrafficSources(w *World, in *autoscaling.DetachTrafficSourcesInput) (
 	if err != nil {
 		return nil, err
 	}
-	arns, err := trafficARNs(in.TrafficSources)
+	arns, err := trafficKeys(in.TrafficSources)
 	if err != nil {
 		return nil, err
 	}
-	return &autoscaling.DetachTrafficSourcesOutput{}, w.detachTargetGroups(g, arns)
+	return &autoscaling.DetachTrafficSourcesOutput{}, w.detach(g, arns)
 }
 
 // attachment is how far a group's members are in a target group: Adding until
@@ -150,18 +217,18 @@ func describeTrafficSources(w *World, in *autoscaling.DescribeTrafficSourcesInpu
 	if err != nil {
 		return nil, err
 	}
-	arns := g.as.TargetGroupARNs
-	if t := aws.ToString(in.TrafficSourceType); t != "" && t != "elbv2" {
-		arns = nil
+	all := g.trafficSources()
+	if t := aws.ToString(in.TrafficSourceType); t != "" {
+		all = slices.DeleteFunc(all, func(s types.TrafficSourceIdentifier) bool { return *s.Type != t })
 	}
-	page, next, err := paged(arns, in.MaxRecords, in.NextToken, pageSize{50, 50})
+	page, next, err := paged(all, in.MaxRecords, in.NextToken, pageSize{50, 50})
 	if err != nil {
 		return nil, err
 	}
 	out := &autoscaling.DescribeTrafficSourcesOutput{TrafficSources: []types.TrafficSourceState{}, NextToken: next}
-	for _, arn := range page {
+	for _, s := range page {
 		out.TrafficSources = append(out.TrafficSources, types.TrafficSourceState{
-			Identifier: aws.String(arn), Type: aws.String("elbv2"), State: aws.String(w.attachment(g, arn)),
+			Identifier: s.Identifier, Type: s.Type, State: aws.String(w.attachment(g, *s.Identifier)),
 		})
 	}
 	return out, nil

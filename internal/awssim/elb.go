@@ -16,6 +16,7 @@ import (
 type elbState struct {
 	targetGroups map[string]*targetGroup
 	balancers    map[string]*loadBalancer
+	classics     map[string]*classicBalancer // by name
 	listeners    map[string]*listener
 	// registered leads from a target's id to the ARNs of its target groups.
 	registered map[string][]string
@@ -24,10 +25,25 @@ type elbState struct {
 }
 
 func init() {
-	s := queryService("http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/", elbOperations())
+	operations := byVersion(elbOperations(), classicOperations())
+	s := queryService("http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/", operations)
+	older := queryService("http://elasticloadbalancing.amazonaws.com/doc/2012-06-01/", operations)
+	newer := s
+	s.answer = func(c *Call, out any) (rawResponse, error) {
+		if isClassic(c) {
+			return older.answer(c, out)
+		}
+		return newer.answer(c, out)
+	}
+	s.fail = func(c *Call, e *Error) rawResponse {
+		if isClassic(c) {
+			return older.fail(c, e)
+		}
+		return newer.fail(c, e)
+	}
 	s.setup = func(w *World) {
 		w.elb = &elbState{
-			targetGroups: map[string]*targetGroup{}, balancers: map[string]*loadBalancer{},
+			classics: map[string]*classicBalancer{}, targetGroups: map[string]*targetGroup{}, balancers: map[string]*loadBalancer{},
 			listeners: map[string]*listener{}, tags: map[string]map[string]string{}, registered: map[string][]string{},
 		}
 	}
@@ -42,6 +58,11 @@ func snapshotELB(w *World) func() func() {
 	past.targetGroups = copies(past.targetGroups)
 	for _, g := range past.targetGroups {
 		g.targets = copies(g.targets)
+	}
+	past.classics = copies(past.classics)
+	for _, b := range past.classics {
+		b.pool = ptr(*b.pool)
+		b.pool.targets = copies(b.pool.targets)
 	}
 	past.balancers, past.listeners = maps.Clone(past.balancers), maps.Clone(past.listeners)
 	past.tags = maps.Clone(past.tags)

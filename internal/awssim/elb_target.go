@@ -29,12 +29,12 @@ type target struct {
 
 func targetKey(id string, port int32) string { return id + ":" + strconv.Itoa(int(port)) }
 
-// registerTarget registers an instance on a group's default port, as Auto
-// Scaling does. One that is registered already stays as it is.
+// registerTarget registers an instance on the default port of a target group,
+// or with a classic load balancer by its name, as Auto Scaling does. One that is registered already stays as it is.
 func (w *World) registerTarget(tgARN, instanceID string) error {
-	g, err := w.findTargetGroup(&tgARN)
-	if err != nil {
-		return err
+	g := w.pool(tgARN)
+	if g == nil {
+		return notFoundOf(tgARN)
 	}
 	return w.register(g, []types.TargetDescription{{Id: &instanceID}})
 }
@@ -42,7 +42,7 @@ func (w *World) registerTarget(tgARN, instanceID string) error {
 // deregisterTarget begins to drain an instance out of a group, on all ports.
 // It is gone after the group's deregistration delay; an unused one, at once.
 func (w *World) deregisterTarget(tgARN, instanceID string) {
-	g := w.elb.targetGroups[tgARN]
+	g := w.pool(tgARN)
 	if g == nil {
 		return
 	}
@@ -54,7 +54,7 @@ func (w *World) deregisterTarget(tgARN, instanceID string) {
 // targetState tells an instance's state and reason code in a target group, in
 // AWS's words. Not being registered is unused with Target.NotRegistered.
 func (w *World) targetState(tgARN, instanceID string) (state, reason string) {
-	g := w.elb.targetGroups[tgARN]
+	g := w.pool(tgARN)
 	if g == nil {
 		return "unused", string(types.TargetHealthReasonEnumNotRegistered)
 	}
@@ -218,6 +218,12 @@ func (w *World) whyUnused(g *targetGroup, t *target) types.TargetHealthReasonEnu
 	if i := w.targetInstance(g, t); i != nil && i.state != "running" {
 		return types.TargetHealthReasonEnumInvalidState
 	}
+	if zones, ok := w.classicZones(g); ok {
+		if slices.Contains(zones, t.zone) {
+			return ""
+		}
+		return types.TargetHealthReasonEnumNotInUse
+	}
 	for _, lb := range w.balancersOf(g) {
 		if slices.Contains(lb.zones(w), t.zone) {
 			return ""
@@ -262,7 +268,7 @@ func (w *World) drain(g *targetGroup, t *target) {
 func (w *World) elbInstanceChanged(i *instance) {
 	for _, id := range []string{i.id, i.privateIP} {
 		for _, arn := range slices.Clone(w.elb.registered[id]) {
-			g := w.elb.targetGroups[arn]
+			g := w.pool(arn)
 			if g == nil || id == i.privateIP && deref(g.tg.VpcId) != i.vpcID {
 				continue
 			}
@@ -313,7 +319,7 @@ func (w *World) FlapTargetGroup(tgARN string, period time.Duration, times int) {
 }
 
 func (w *World) flap(tgARN string, period time.Duration, times int) {
-	g := w.elb.targetGroups[tgARN]
+	g := w.pool(tgARN)
 	if g == nil || times <= 0 {
 		return
 	}

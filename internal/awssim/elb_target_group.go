@@ -15,6 +15,7 @@ type targetGroup struct {
 	tg         types.TargetGroup // without LoadBalancerArns, which are looked up
 	attributes map[string]string
 	targets    map[string]*target // by targetKey
+	doubt      bool               // a classic load balancer cannot tell its instances' health
 }
 
 func (w *World) findTargetGroup(arn *string) (*targetGroup, error) {

@@ -33,7 +33,30 @@ func (w *World) balancerTargets(host string, port int) (targets []balancerTarget
 		}
 		return nil, true, errRefused
 	}
+	for _, b := range w.elb.classics {
+		if strings.EqualFold(*b.d.DNSName, host) {
+			targets, err = w.classicTargets(b, port)
+			return targets, true, err
+		}
+	}
 	return nil, false, nil
+}
+
+// classicTargets are the healthy instances of a classic load balancer.
+func (w *World) classicTargets(b *classicBalancer, port int) ([]balancerTarget, error) {
+	for _, l := range b.d.ListenerDescriptions {
+		if int(l.Listener.LoadBalancerPort) != port {
+			continue
+		}
+		var out []balancerTarget
+		for _, t := range byID(b.pool.targets) {
+			if i := w.ec2.instances[t.id]; i != nil && t.state == elbtypes.TargetHealthStateEnumHealthy {
+				out = append(out, balancerTarget{i, int(deref(l.Listener.InstancePort))})
+			}
+		}
+		return out, nil
+	}
+	return nil, errRefused
 }
 
 func (w *World) listenerTargets(l *listener) []balancerTarget {

@@ -239,7 +239,7 @@ func (w *World) memberServes(g *group, m *member, i *instance) bool {
 	if _, serves := w.servingSince(i); !serves || m.lifecycle != types.LifecycleStateInService || m.health != "Healthy" {
 		return false
 	}
-	for _, arn := range g.as.TargetGroupARNs {
+	for _, arn := range g.traffic() {
 		if state, cause := w.targetState(arn, m.id); state != "healthy" && cause != "Target.NotInUse" {
 			return false
 		}

@@ -30,6 +30,7 @@ type Scenario struct {
 	Images       []ImageSpec       `hcl:"image,block"`
 	Templates    []TemplateSpec    `hcl:"template,block"`
 	TargetGroups []TargetGroupSpec `hcl:"target_group,block"`
+	Balancers    []BalancerSpec    `hcl:"load_balancer,block"`
 	Groups       []GroupSpec       `hcl:"group,block"`
 	Alarms       []AlarmSpec       `hcl:"alarm,block"`
 	Functions    []FunctionSpec    `hcl:"function,block"`
@@ -107,6 +108,16 @@ type TargetGroupSpec struct {
 	Unused bool `hcl:"unused,optional"`
 }
 
+// BalancerSpec is a classic load balancer in all zones, that listens on port 80.
+type BalancerSpec struct {
+	Name  string `hcl:"name,label"`
+	Drain string `hcl:"connection_draining,optional"` // 30s when empty, "0s" for none
+	// UnknownAfter is how long after the start it cannot tell the health of
+	// its instances for UnknownFor; empty: never.
+	UnknownAfter string `hcl:"unknown_after,optional"`
+	UnknownFor   string `hcl:"unknown_for,optional"`
+}
+
 // GroupSpec is an Auto Scaling group.
 type GroupSpec struct {
 	Name     string `hcl:"name,label"`
@@ -121,7 +132,8 @@ type GroupSpec struct {
 	Desired             int               `hcl:"desired"`
 	Zones               []string          `hcl:"zones,optional"` // a, b, c; all when empty
 	TargetGroups        []string          `hcl:"target_groups,optional"`
-	HealthCheck         string            `hcl:"health_check,optional"` // EC2 or ELB
+	LoadBalancers       []string          `hcl:"load_balancers,optional"` // classic ones
+	HealthCheck         string            `hcl:"health_check,optional"`   // EC2 or ELB
 	GracePeriod         string            `hcl:"grace_period,optional"`
 	TerminationPolicies []string          `hcl:"termination_policies,optional"`
 	Protected           bool              `hcl:"protected,optional"` // from scale-in

@@ -103,6 +103,11 @@ func (l *loader) past(s *Scenario) error {
 	if err := l.balancers(s.TargetGroups); err != nil {
 		return err
 	}
+	for _, b := range s.Balancers {
+		if err := l.classic(b); err != nil {
+			return fmt.Errorf("load_balancer %q: %w", b.Name, err)
+		}
+	}
 	for _, g := range s.Groups {
 		if err := l.group(g); err != nil {
 			return fmt.Errorf("group %q: %w", g.Name, err)
@@ -282,6 +287,7 @@ func (l *loader) group(g GroupSpec) error {
 		}
 		in.TargetGroupARNs = append(in.TargetGroupARNs, arn)
 	}
+	in.LoadBalancerNames = g.LoadBalancers
 	for _, k := range slices.Sorted(maps.Keys(g.Tags)) {
 		in.Tags = append(in.Tags, astypes.Tag{
 			Key: aws.String(k), Value: aws.String(g.Tags[k]), PropagateAtLaunch: aws.Bool(true),
@@ -362,6 +368,9 @@ func (w *World) plan(s *Scenario) error {
 	var errs []error
 	for _, a := range s.Alarms {
 		errs = append(errs, w.SetAlarm(a))
+	}
+	for _, b := range s.Balancers {
+		errs = append(errs, w.planDoubt(b))
 	}
 	for _, f := range s.Functions {
 		errs = append(errs, w.SetFunction(f))

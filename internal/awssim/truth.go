@@ -49,7 +49,8 @@ type Member struct {
 	LaunchedAt   time.Time `json:"launched_at"`
 	InServiceAt  time.Time `json:"in_service_at,omitzero"`
 	// Targets holds the target's state in each of the group's target groups
-	// that gets traffic, by name.
+	// that gets traffic, and in its classic load balancers, by name. All are in
+	// the words of target groups.
 	Targets map[string]string `json:"targets"`
 }
 
@@ -143,14 +144,14 @@ func (w *World) truth(g *group) Group {
 			ID: m.id, Zone: m.zone, Image: m.imageID, InstanceType: m.instanceType, Version: m.version,
 			Weight: int(m.weight), Market: m.market, AtRisk: m.atRisk, Template: m.templateName,
 			Lifecycle: string(m.lifecycle), Health: m.health, Protected: m.protected,
-			LaunchedAt: m.launchedAt, InServiceAt: m.inServiceAt, Targets: make(map[string]string, len(g.as.TargetGroupARNs)),
+			LaunchedAt: m.launchedAt, InServiceAt: m.inServiceAt, Targets: make(map[string]string, len(g.traffic())),
 		}
 		if i := w.ec2.instances[m.id]; i != nil {
 			t.State, t.Impaired = i.state, i.impaired || w.fails(i, "instance") || w.fails(i, "system") || w.fails(i, "ebs")
 			t.PrivateIP, t.PublicIP = i.privateIP, i.publicIP
 			_, t.Serves = w.servingSince(i)
 		}
-		for _, arn := range g.as.TargetGroupARNs {
+		for _, arn := range g.traffic() {
 			state, reason := w.targetState(arn, m.id)
 			if reason != "Target.NotInUse" {
 				t.Targets[targetGroupName(arn)] = state
