@@ -92,6 +92,8 @@ type member struct {
 	// is what Capacity Rebalancing launched in its place.
 	atRisk    bool
 	successor *member
+	// returning is set on the way back to the warm pool after a scale-in.
+	returning bool
 	// ownImage is set when an override named the image, which describes show.
 	ownImage                bool
 	lifecycle               types.LifecycleState

@@ -70,6 +70,7 @@ func (w *World) scaleIn(g *group, actual, wanted int32) {
 			strings.TrimSuffix(w.at("an instance was taken out of service in response to a difference between desired and actual capacity"), ".")+
 				shrinking(actual, actual-m.weight),
 			w.at("instance %s was selected for termination", m.id))
+		m.returning = g.reuses()
 		w.terminate(g, m, why...)
 		actual -= m.weight
 	}
@@ -253,8 +254,7 @@ func (g *group) canRebalance() bool {
 	}
 	// While members come or go the spread is not settled.
 	return !slices.ContainsFunc(g.members, func(m *member) bool {
-		return !slices.Contains([]types.LifecycleState{
-			types.LifecycleStateInService, types.LifecycleStateStandby, types.LifecycleStateTerminatingRetained,
-		}, m.lifecycle)
+		settled := m.lifecycle == types.LifecycleStateInService || m.lifecycle == types.LifecycleStateStandby
+		return !settled && !m.retained() && !m.warm()
 	})
 }

@@ -60,6 +60,9 @@ func terminateInstance(w *World, in *autoscaling.TerminateInstanceInAutoScalingG
 	if name := aws.ToString(in.AutoScalingGroupName); name != "" && name != g.name() {
 		return nil, invalidf("The instance %s is not part of Auto Scaling group %s.", m.id, name)
 	}
+	if m.warm() && !m.retained() {
+		return nil, invalidf("Instance %s is in a warm pool. TerminateInstanceInAutoScalingGroup cannot be called on instances in a warm pool.", m.id)
+	}
 	if in.ShouldDecrementDesiredCapacity == nil {
 		return nil, missing("shouldDecrementDesiredCapacity")
 	}

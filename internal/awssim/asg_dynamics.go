@@ -71,6 +71,7 @@ func (w *World) look(g *group) {
 		}
 		w.rebalance(g)
 	}
+	w.fillWarm(g)
 	w.endGroup(g)
 }
 
@@ -95,7 +96,13 @@ func (w *World) scaleOut(g *group, actual, wanted int32) {
 		case owes:
 			why = []string{w.at(causeRefreshed)}
 		}
-		m := w.launchSomewhere(g, why)
+		var m *member
+		if !owes { // a refresh replaces by new instances
+			m = w.drawWarm(g, why)
+		}
+		if m == nil {
+			m = w.launchSomewhere(g, why)
+		}
 		if m == nil {
 			pause := min(firstLaunchRetry<<min(g.failures, 10), lastLaunchRetry)
 			g.failures++
@@ -137,12 +144,24 @@ func (e *Error) otherType() bool {
 	return e.Code == "InsufficientInstanceCapacity" || e.Code == "Unsupported"
 }
 
-// launchMember launches one member, with its activity, which fails when the
-// launch does: where the group has several types, when it does with each.
+// launchMember launches one member of the group itself.
 func (w *World) launchMember(g *group, zone, subnet string, causes ...string) (*member, *Error) {
+	return w.launchAt(g, launchPlace{zone: zone, subnet: subnet, state: types.LifecycleStatePending}, causes...)
+}
+
+// launchPlace is where a member is launched, and the state it begins in.
+type launchPlace struct {
+	zone, subnet string
+	state        types.LifecycleState
+}
+
+// launchAt launches one member, with its activity, which fails when the launch
+// does: where the group has several types, when it does with each.
+func (w *World) launchAt(g *group, at launchPlace, causes ...string) (*member, *Error) {
 	defer g.underRefresh()()
+	zone := at.zone
 	m := &member{
-		zone: zone, subnet: subnet, lifecycle: types.LifecycleStatePending, health: "Healthy",
+		zone: zone, subnet: at.subnet, lifecycle: at.state, health: "Healthy",
 		protected: aws.ToBool(g.as.NewInstancesProtectedFromScaleIn), launchedAt: w.now,
 	}
 	var i *instance
@@ -159,7 +178,11 @@ func (w *World) launchMember(g *group, zone, subnet string, causes ...string) (*
 		return nil, failed
 	}
 	m.id, m.imageID, m.instanceType, m.market = i.id, i.imageID, i.instanceType, i.market
-	m.launch = w.startActivity(g, "Launching a new EC2 instance: "+i.id, m, causes...)
+	where := "Launching a new EC2 instance: "
+	if m.warm() {
+		where = "Launching a new EC2 instance into warm pool: "
+	}
+	m.launch = w.startActivity(g, where+i.id, m, causes...)
 	m.launch.status, m.launch.progress = types.ScalingActivityStatusCodePreInService, 30
 	g.members = append(g.members, m)
 	g.byID[m.id] = m
@@ -229,12 +252,12 @@ func (w *World) enterService(g *group, m *member) {
 // terminate begins the end of a member: its load balancers let go of it, then
 // its instance ends. A member that is ending already gets no second activity.
 func (w *World) terminate(g *group, m *member, causes ...string) {
-	retained := m.lifecycle == types.LifecycleStateTerminatingRetained
-	if m.end != nil && !retained {
+	if m.end != nil {
 		return
 	}
+	retained := m.retained()
 	served := m.lifecycle == types.LifecycleStateInService
-	m.lifecycle, m.wait = types.LifecycleStateTerminating, nil
+	m.lifecycle, m.wait = m.in(types.LifecycleStateTerminating), nil
 	w.endActivity(m.launch, types.ScalingActivityStatusCodeCancelled, "")
 	w.endActivity(m.standby, types.ScalingActivityStatusCodeCancelled, "")
 	m.end = w.startActivity(g, terminating+m.id, m, causes...)

@@ -246,6 +246,9 @@ func (w *World) configure(g *group, in *autoscaling.UpdateAutoScalingGroupInput)
 	replace(&as.NewInstancesProtectedFromScaleIn, in.NewInstancesProtectedFromScaleIn)
 	replace(&as.PlacementGroup, in.PlacementGroup)
 	replace(&as.ServiceLinkedRoleARN, in.ServiceLinkedRoleARN)
+	if err := w.checkWarm(&as, as.WarmPoolConfiguration); err != nil {
+		return err
+	}
 	was := g.pointer()
 	g.as, g.subnets = as, subnets
 	if is := g.pointer(); was != nil && (*was.LaunchTemplateId != *is.LaunchTemplateId || *was.Version != *is.Version) {
@@ -428,10 +431,15 @@ func (g *group) description(withInstances bool) types.AutoScalingGroup {
 	out.Tags = append([]types.TagDescription{}, g.tags...)
 	out.EnabledMetrics = append([]types.EnabledMetric{}, g.as.EnabledMetrics...)
 	out.TrafficSources = g.trafficSources()
+	if g.as.WarmPoolConfiguration != nil {
+		out.WarmPoolSize = aws.Int32(int32(len(g.warmInstances()))) //nolint:gosec // far below
+	}
 	if withInstances {
 		out.Instances = make([]types.Instance, 0, len(g.members))
 		for _, m := range g.members {
-			out.Instances = append(out.Instances, m.description())
+			if !m.warm() {
+				out.Instances = append(out.Instances, m.description())
+			}
 		}
 	}
 	return out

@@ -22,13 +22,24 @@ func (w *World) instanceChanged(id string) {
 		if m.wait != nil && m.end != nil {
 			return // its termination hooks have to be completed all the same
 		}
-		if m.draining == nil && (m.end != nil || m.lifecycle == types.LifecycleStateStandby) {
+		if m.draining == nil && (m.end != nil || m.lifecycle == types.LifecycleStateStandby || m.retained()) {
 			w.remove(g, m)
+			return
+		}
+		if m.warm() {
+			w.terminate(g, m, w.at("%s", causeEnded))
 			return
 		}
 		w.checkHealth(g, m)
 	case i.state == "running" && m.lifecycle == types.LifecycleStatePending:
 		w.launched(g, m)
+	case i.state == "running" && m.lifecycle == types.LifecycleStateWarmedPending:
+		w.warmLaunched(g, m)
+	case i.state == "stopped" && m.lifecycle == types.LifecycleStateWarmedPending:
+		w.warmStopped(g, m)
+	case i.state == "running" && i.impaired && m.lifecycle == types.LifecycleStateWarmedRunning:
+		w.terminate(g, m, w.at("%s", causeImpaired))
+		w.lookSoon(g)
 	default:
 		w.checkHealth(g, m)
 	}
@@ -168,7 +179,7 @@ func setInstanceProtection(w *World, in *autoscaling.SetInstanceProtectionInput)
 		if m == nil {
 			return nil, invalidf("The instance %s is not part of Auto Scaling group %s.", id, g.name())
 		}
-		if m.pending() || m.end != nil {
+		if m.pending() || m.warm() || m.retained() || m.end != nil {
 			return nil, invalidf("The instance %s is not in InService or EnteringStandby or Standby.", id)
 		}
 	}

@@ -2,6 +2,7 @@ package awssim
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -148,19 +149,32 @@ func (w *World) endAfterHooks(g *group, m *member) {
 	m.end.status, m.end.progress = types.ScalingActivityStatusCodeInProgress, 60
 	m.end.description = terminating + m.id
 	w.waitForHooks(g, m, hookTerminating, hooksWait{
-		proceed: types.LifecycleStateTerminatingProceed,
+		proceed: m.in(types.LifecycleStateTerminatingProceed),
 		then: func(abandoned string) {
-			if abandoned != "" && g.retains() {
-				m.lifecycle = types.LifecycleStateTerminatingRetained
-				w.endActivity(m.end, types.ScalingActivityStatusCodeCancelled, abandoned)
-				w.event(g.name(), "%s retained", m.id)
-				w.instanceChanged(m.id) // it may have ended meanwhile
-				return
+			switch {
+			case abandoned != "" && g.retains():
+				w.retain(g, m, abandoned)
+			case m.returning && abandoned == "" && g.reuses():
+				w.returnWarm(g, m)
+			default:
+				w.endForGood(g, m)
 			}
-			w.endForGood(g, m)
 		},
-	}, types.LifecycleStateTerminatingWait)
+	}, m.in(types.LifecycleStateTerminatingWait))
 }
+
+// retain keeps a member whose termination hook was abandoned. It counts for
+// nothing any more, and stays until it is terminated once more.
+func (w *World) retain(g *group, m *member, why string) {
+	m.lifecycle = m.in(types.LifecycleStateTerminatingRetained)
+	w.endActivity(m.end, types.ScalingActivityStatusCodeCancelled, why)
+	m.end, m.returning = nil, false
+	w.event(g.name(), "%s retained", m.id)
+	w.instanceChanged(m.id) // it may have ended meanwhile
+}
+
+// retained says whether a member was kept after it should have ended.
+func (m *member) retained() bool { return strings.HasSuffix(string(m.lifecycle), ":Retained") }
 
 // endForGood ends a member's instance.
 func (w *World) endForGood(g *group, m *member) {

@@ -41,7 +41,7 @@ func launchInstances(w *World, in *autoscaling.LaunchInstancesInput) (*autoscali
 		}
 		return before.out, nil
 	}
-	zone, subnet, err := w.launchPlace(g, in)
+	zone, subnet, err := w.placeAsked(g, in)
 	if err != nil {
 		return nil, err
 	}
@@ -79,6 +79,8 @@ func checkLaunchInstances(g *group, in *autoscaling.LaunchInstancesInput) error 
 		return invalidf("Value '%s' at 'retryStrategy' failed to satisfy constraint: Member must satisfy enum value set: [retry-with-group-configuration, none]", in.RetryStrategy)
 	case len(*in.ClientToken) > 64:
 		return invalid("1 validation error detected: Value at 'clientToken' failed to satisfy constraint: Member must have length less than or equal to 64")
+	case g.as.WarmPoolConfiguration != nil:
+		return &Error{Code: "UnsupportedOperation", Message: "LaunchInstances is not supported for AutoScalingGroups with a warm pool."}
 	case g.mixed():
 		return invalid("LaunchInstances is not supported for AutoScalingGroups with a mixed instances policy that combines On-Demand and Spot Instances.")
 	}
@@ -90,8 +92,8 @@ func launchRequestText(in *autoscaling.LaunchInstancesInput) string {
 	return strings.Join(parts, "|")
 }
 
-// launchPlace is the one zone that a LaunchInstances call is for.
-func (w *World) launchPlace(g *group, in *autoscaling.LaunchInstancesInput) (zone, subnet string, err error) {
+// placeAsked is the one zone that a LaunchInstances call is for.
+func (w *World) placeAsked(g *group, in *autoscaling.LaunchInstancesInput) (zone, subnet string, err error) {
 	switch {
 	case len(in.AvailabilityZones) > 1 || len(in.AvailabilityZoneIds) > 1 || len(in.SubnetIds) > 1:
 		return "", "", invalid("Only one Availability Zone or subnet may be specified.")

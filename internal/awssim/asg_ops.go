@@ -23,6 +23,7 @@ func autoscalingOperations() map[string]operation {
 		"DeleteAutoScalingGroup":              typed(deleteAutoScalingGroup),
 		"DeleteLifecycleHook":                 typed(deleteLifecycleHook),
 		"DeleteTags":                          typed(asgDeleteTags),
+		"DeleteWarmPool":                      typed(deleteWarmPool),
 		"DescribeAccountLimits":               typed(asgDescribeAccountLimits),
 		"DescribeAutoScalingGroups":           typed(describeAutoScalingGroups),
 		"DescribeAutoScalingInstances":        typed(describeAutoScalingInstances),
@@ -49,6 +50,7 @@ func autoscalingOperations() map[string]operation {
 		"ExitStandby":                         typed(exitStandby),
 		"LaunchInstances":                     typed(launchInstances),
 		"PutLifecycleHook":                    typed(putLifecycleHook),
+		"PutWarmPool":                         typed(putWarmPool),
 		"RecordLifecycleActionHeartbeat":      typed(recordLifecycleActionHeartbeat),
 		"ResumeProcesses":                     typed(resumeProcesses),
 		"RollbackInstanceRefresh":             typed(rollbackInstanceRefresh),
@@ -91,11 +93,6 @@ func describePolicies(_ *World, _ *autoscaling.DescribePoliciesInput) (*autoscal
 
 func describeScheduledActions(_ *World, _ *autoscaling.DescribeScheduledActionsInput) (*autoscaling.DescribeScheduledActionsOutput, error) {
 	return &autoscaling.DescribeScheduledActionsOutput{ScheduledUpdateGroupActions: []types.ScheduledUpdateGroupAction{}}, nil
-}
-
-func describeWarmPool(w *World, in *autoscaling.DescribeWarmPoolInput) (*autoscaling.DescribeWarmPoolOutput, error) {
-	_, err := w.findGroup(in.AutoScalingGroupName)
-	return &autoscaling.DescribeWarmPoolOutput{Instances: []types.Instance{}}, err
 }
 
 func describeScalingProcessTypes(_ *World, _ *autoscaling.DescribeScalingProcessTypesInput) (*autoscaling.DescribeScalingProcessTypesOutput, error) {

@@ -78,6 +78,7 @@ type imageBehaviour = ImageBehaviour
 // Latencies are how long things take in a world. All are simulated time.
 type Latencies struct {
 	Launch      time.Duration // pending to running
+	WarmStart   time.Duration // pending to running of an instance that was stopped in a warm pool
 	StatusCheck time.Duration // running to status checks passed
 	Healthy     time.Duration // registration with a target group to healthy
 	Unhealthy   time.Duration // an instance fails to its target being seen unhealthy
@@ -89,7 +90,7 @@ type Latencies struct {
 // DefaultLatencies are plausible for a small Linux image behind a load balancer.
 func DefaultLatencies() Latencies {
 	return Latencies{
-		Launch: 45 * time.Second, StatusCheck: 60 * time.Second, Healthy: 30 * time.Second, Unhealthy: 20 * time.Second,
+		Launch: 45 * time.Second, WarmStart: 15 * time.Second, StatusCheck: 60 * time.Second, Healthy: 30 * time.Second, Unhealthy: 20 * time.Second,
 		Drain: 30 * time.Second, Terminate: 40 * time.Second, React: 2 * time.Second,
 	}
 }

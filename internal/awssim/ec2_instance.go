@@ -209,6 +209,37 @@ func (w *World) tagInstance(i *instance, r runRequest) {
 	w.ec2.tags[i.id] = tags
 }
 
+// stopInstance stops a running instance, which takes as long as to terminate it.
+func (w *World) stopInstance(id string) {
+	i := w.ec2.instances[id]
+	if i == nil || i.state != "running" {
+		return
+	}
+	i.state = "stopping"
+	i.reason = "User initiated (" + w.now.UTC().Format("2006-01-02 15:04:05 GMT") + ")"
+	w.after(w.latencyFor(i.group).Terminate, func() {
+		if i.state == "stopping" {
+			i.state = "stopped"
+			w.instanceChanged(id)
+		}
+	})
+}
+
+// startStopped starts a stopped instance again.
+func (w *World) startStopped(id string) {
+	i := w.ec2.instances[id]
+	if i == nil || i.state != "stopped" {
+		return
+	}
+	i.state, i.runningAt, i.reason = "pending", time.Time{}, ""
+	w.after(w.latencyFor(i.group).WarmStart, func() {
+		if i.state == "pending" {
+			i.state, i.runningAt = "running", w.now
+			w.instanceChanged(id)
+		}
+	})
+}
+
 // endInstance terminates an instance: shutting-down at once, terminated after
 // the termination latency. One that is gone already stays as it is.
 func (w *World) endInstance(id string) { w.endInstanceFor(id, userShutdown) }

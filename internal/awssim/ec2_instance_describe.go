@@ -12,7 +12,7 @@ import (
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
 // stateCodes are EC2's numbers for instance states.
-var stateCodes = map[string]int32{"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48}
+var stateCodes = map[string]int32{"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
 
 // stateReasons are EC2's words for the reasons an instance ends for.
 var stateReasons = map[string]string{

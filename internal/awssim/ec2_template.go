@@ -74,6 +74,12 @@ func (v *templateVersion) spot() bool {
 	return o != nil && o.MarketType == types.MarketTypeSpot
 }
 
+// hibernates says whether instances of a version can be hibernated.
+func (v *templateVersion) hibernates() bool {
+	o := v.data.full.HibernationOptions
+	return o != nil && deref(o.Configured)
+}
+
 // resolveTemplate finds a version of a template given by id or name. version
 // is a number, $Latest, $Default, or empty for the default.
 func (w *World) resolveTemplate(idOrName, version string) (*templateVersion, error) {

@@ -44,6 +44,7 @@ type Scenario struct {
 // LatencySpec overrides some of the latencies.
 type LatencySpec struct {
 	Launch      string `hcl:"launch,optional" json:"launch"`
+	WarmStart   string `hcl:"warm_start,optional" json:"warm_start"`
 	StatusCheck string `hcl:"status_check,optional" json:"status_check"`
 	Healthy     string `hcl:"healthy,optional" json:"healthy"`
 	Unhealthy   string `hcl:"unhealthy,optional" json:"unhealthy"`
@@ -97,6 +98,8 @@ type VersionSpec struct {
 	Image        string `hcl:"image"` // name or id
 	InstanceType string `hcl:"instance_type,optional"`
 	Description  string `hcl:"description,optional"`
+	Spot         bool   `hcl:"spot,optional"`        // the version asks for Spot by itself
+	Hibernation  bool   `hcl:"hibernation,optional"` // its instances can be hibernated
 }
 
 // TargetGroupSpec is a target group behind a load balancer of its own.
@@ -142,6 +145,7 @@ type GroupSpec struct {
 	Latencies           *LatencySpec      `hcl:"latencies,block"`
 	Overrides           []OverrideSpec    `hcl:"override,block"`
 	Distribution        *DistributionSpec `hcl:"distribution,block"`
+	WarmPool            *WarmPoolSpec     `hcl:"warm_pool,block"`
 	Hooks               []HookSpec        `hcl:"hook,block"`
 	// RetainOnAbandon keeps instances whose termination hook was abandoned.
 	RetainOnAbandon   bool `hcl:"retain_on_abandon,optional"`
@@ -253,6 +257,7 @@ func (s *LatencySpec) over(base Latencies) (Latencies, error) {
 		*to, errs = d, append(errs, err)
 	}
 	set(&base.Launch, s.Launch, "launch")
+	set(&base.WarmStart, s.WarmStart, "warm_start")
 	set(&base.StatusCheck, s.StatusCheck, "status_check")
 	set(&base.Healthy, s.Healthy, "healthy")
 	set(&base.Unhealthy, s.Unhealthy, "unhealthy")

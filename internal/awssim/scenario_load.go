@@ -146,6 +146,12 @@ func (l *loader) template(t TemplateSpec) error {
 			kind = "t3.micro"
 		}
 		data := &ec2types.RequestLaunchTemplateData{ImageId: aws.String(image), InstanceType: ec2types.InstanceType(kind)}
+		if v.Spot {
+			data.InstanceMarketOptions = &ec2types.LaunchTemplateInstanceMarketOptionsRequest{MarketType: ec2types.MarketTypeSpot}
+		}
+		if v.Hibernation {
+			data.HibernationOptions = &ec2types.LaunchTemplateHibernationOptionsRequest{Configured: aws.Bool(true)}
+		}
 		var description *string
 		if v.Description != "" {
 			description = aws.String(v.Description)
@@ -294,8 +300,10 @@ func (l *loader) group(g GroupSpec) error {
 			ResourceId: in.AutoScalingGroupName, ResourceType: aws.String(tagResource),
 		})
 	}
-	_, err = autoscaling.NewFromConfig(l.w.Config()).CreateAutoScalingGroup(context.Background(), in)
-	return err
+	if _, err = autoscaling.NewFromConfig(l.w.Config()).CreateAutoScalingGroup(context.Background(), in); err != nil {
+		return err
+	}
+	return l.warmPool(g)
 }
 
 // point sets a group's pointer to what it is at the start.
