@@ -8,9 +8,12 @@ data "aws_iam_policy_document" "refit" {
     sid       = "Roll"
     resources = ["arn:aws:autoscaling:*:${var.account}:autoScalingGroup:*:autoScalingGroupName/*"]
     actions = [
+      "autoscaling:CancelInstanceRefresh", # this, Rollback… and Start… only with engine = "instance_refresh"
       "autoscaling:LaunchInstances",
       "autoscaling:ResumeProcesses",
+      "autoscaling:RollbackInstanceRefresh",
       "autoscaling:SetDesiredCapacity", # only where LaunchInstances is refused
+      "autoscaling:StartInstanceRefresh",
       "autoscaling:SuspendProcesses",
       "autoscaling:TerminateInstanceInAutoScalingGroup",
       "autoscaling:UpdateAutoScalingGroup",

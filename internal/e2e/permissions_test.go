@@ -50,6 +50,10 @@ const (
 	raiseDesired        = "launching where `LaunchInstances` is refused"
 	rollBack            = "rolling back"
 	onDefault           = "groups on `$Default`"
+	rollRefresh         = "rolling with `engine = \"instance_refresh\"`"
+	pointRefresh        = "moving the pointer of its group: on `$Latest` or `$Default`, on the new version already, rolling back"
+	stopRefresh         = "stopping an instance refresh"
+	backRefresh         = "rolling one back"
 	readSSM, readS3     = "reading the journal in Parameter Store", "reading the journal in a bucket"
 	writeSSM, writeS3   = "writing it", "writing it there"
 	tidySSM, tidyS3     = "tidying it up", "tidying it up there"
@@ -62,7 +66,7 @@ const (
 // recorded are all rows: one that no test records would say what nobody knows.
 var recorded = []string{
 	planRoll, beforeRoll, planImage, makeVersion, rollGroup, targetGroups, networkBalancer, ec2Status, alarms, probeMembers,
-	checkByFunction, launchFirst, raiseDesired, rollBack, onDefault,
+	checkByFunction, launchFirst, raiseDesired, rollBack, onDefault, rollRefresh, pointRefresh, stopRefresh, backRefresh,
 	readSSM, readS3, writeSSM, writeS3, tidySSM, tidyS3, watchSSM, watchS3, heldSSM, heldS3, clearSSM, clearS3, assumeRole,
 }
 
@@ -71,6 +75,7 @@ var recorded = []string{
 // templates"; LaunchInstances, "Permissions"; S3, GetObject, "Permissions").
 var asked = map[string][]string{
 	"autoscaling:UpdateAutoScalingGroup": {"ec2:CreateTags", "ec2:RunInstances", "iam:PassRole"},
+	"autoscaling:StartInstanceRefresh":   {"ec2:CreateTags", "ec2:RunInstances", "iam:PassRole"},
 	"autoscaling:LaunchInstances":        {"ec2:CreateFleet", "ec2:CreateTags", "ec2:RunInstances", "iam:PassRole"},
 	"s3:GetObject":                       {"s3:ListBucket"},
 }
@@ -187,6 +192,36 @@ func TestPermissions_roll(t *testing.T) {
 				got["s3:ListBucket"] = true
 			}
 			exactly(t, got, append(c.rows, c.base...)...)
+		})
+	}
+}
+
+// TestPermissions_instanceRefresh records what rolls by an instance refresh use.
+func TestPermissions_instanceRefresh(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		shape rolltest.Shape
+		stop  bool
+		rows  []string
+	}{
+		{name: "rolling"},
+		{name: "$Latest", shape: rolltest.Shape{Pointer: "$Latest", Group: "launched_from = 1"}, rows: []string{pointRefresh}},
+		{name: "$Default", shape: rolltest.Shape{Pointer: "$Default"}, rows: []string{pointRefresh, onDefault}},
+		{name: "rolling back", shape: rolltest.Shape{Image: "never_healthy = true"}, rows: []string{pointRefresh, backRefresh}},
+		{name: "interrupted", stop: true, rows: []string{stopRefresh}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.shape.Members, c.shape.Group = 4, c.shape.Group+"\n health_check = \"ELB\""
+			s := rolltest.New(t, c.shape)
+			q := rolltest.Request(100, 150)
+			q.Spec.Engine = rollout.EngineRefresh
+			if c.stop {
+				q.Timeout = time.Minute
+			}
+			_, _ = s.Roller.Roll(t.Context(), q) // how it ends is tested elsewhere
+			exactly(t, used(s.World), append(c.rows, rollRefresh, targetGroups, readSSM, writeSSM)...)
 		})
 	}
 }

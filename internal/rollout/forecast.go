@@ -13,6 +13,9 @@ func Predict(spec Spec, s Snapshot, target Version) Forecast {
 	if spec.Match == "" || len(spec.Validate()) > 0 {
 		return Forecast{}
 	}
+	if spec.Engine == EngineRefresh {
+		return predictRefresh(spec, s, target)
+	}
 	spec.Alarms, spec.Checks = nil, nil // they take no time to speak of
 	m := newModel(spec, s, target)
 	rec := Begin(Opening{Spec: spec, Snapshot: m.observe(s), Target: target, Epoch: 1})
