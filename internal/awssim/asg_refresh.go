@@ -42,6 +42,8 @@ type refresh struct {
 	// surge is how far beyond the desired capacity the group is kept, for
 	// members whose successors were launched first.
 	surge int32
+	// warmSurge is the same of the warm pool.
+	warmSurge int32
 	// launching is how many launches are due to the refresh.
 	launching int32
 	// aside is set for a launch that has nothing to do with the refresh.

@@ -105,10 +105,11 @@ type refreshTally struct {
 	waiting        []*member // of left: protected or in standby, which is waited for
 	standby        []*member // to be ended
 	warming, unfit *member   // examples of members that are not ready
+	warm           warmTally
 }
 
 func (w *World) tally(g *group, r *refresh) refreshTally {
-	t := refreshTally{size: g.desired()}
+	t := refreshTally{size: g.desired(), warm: warmTally{size: g.warmWanted()}}
 	step := int32(1)
 	for _, m := range g.members {
 		units := m.weight
@@ -120,6 +121,9 @@ func (w *World) tally(g *group, r *refresh) refreshTally {
 			case types.StandbyInstancesWait, "":
 				t.waiting = append(t.waiting, m)
 			}
+		}
+		if m.warm() {
+			t.warm.count(r, m)
 		}
 		if !m.alive() {
 			continue
@@ -221,12 +225,15 @@ func (w *World) roll(g *group, r *refresh) {
 	if w.refreshMayReplace(g, r) {
 		moved = w.replaceStale(g, r, &t)
 	}
-	if t.updated > r.best {
-		r.best, moved = t.updated, true
+	if r.complete(&t) && w.refreshMayReplace(g, r) {
+		moved = w.replaceWarm(g, r, &t.warm) || moved
+	}
+	if done := t.updated + t.warm.updated; done > r.best {
+		r.best, moved = done, true
 	}
 	w.passCheckpoint(g, r, &t)
 	r.reason = w.refreshReason(g, r, &t)
-	if r.complete(&t) {
+	if r.complete(&t) && t.warm.done() {
 		w.finishRolling(g, r)
 		return
 	}
@@ -361,7 +368,8 @@ func (t *refreshTally) percent() int32 {
 	return min(100, 100*t.updated/t.size)
 }
 
-// complete says whether there is nothing left to replace or to wait for.
+// complete says whether there is nothing left to replace or to wait for in the
+// group itself.
 func (r *refresh) complete(t *refreshTally) bool {
 	points := r.preferences.CheckpointPercentages
 	partly := !r.back() && len(points) > 0 && points[len(points)-1] < 100 && int(r.passed) == len(points)
@@ -456,6 +464,7 @@ func (w *World) rollBack(g *group, reason string) {
 	shown.RollbackDetails = &types.RollbackDetails{
 		RollbackReason: aws.String(reason), RollbackStartTime: aws.Time(w.now),
 		PercentageCompleteOnRollback: shown.PercentageComplete, InstancesToUpdateOnRollback: shown.InstancesToUpdate,
+		ProgressDetailsOnRollback: shown.ProgressDetails,
 	}
 	w.event(g.name(), "instance refresh rolls back: %s", reason)
 	w.showRefresh(g)

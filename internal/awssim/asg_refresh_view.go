@@ -19,18 +19,22 @@ func (w *World) showRefresh(g *group) {
 		shown.StatusReason = aws.String(r.reason)
 	}
 	if r.status != types.InstanceRefreshStatusPending && r.status != types.InstanceRefreshStatusCancelling {
-		percent, left := w.refreshProgress(g, r)
+		t := w.tally(g, r)
+		percent, left := t.progress(r)
+		if g.warmPool() != nil {
+			showWarmProgress(&shown, percent, left, &t.warm)
+			percent, left = t.together(r, percent, left)
+		}
 		shown.PercentageComplete, shown.InstancesToUpdate = aws.Int32(percent), aws.Int32(left)
 	}
 	g.refreshes[0] = shown
 }
 
-// refreshProgress is how much of a refresh is done, and how many members it
-// has yet to take up. A member counts as done when its successor is warm, and
+// progress is how much of a refresh is done, and how many members of the group
+// it has yet to take up. A member counts as done when its successor is warm, and
 // as taken up when that is launched. On the way back both run backwards: to
 // 0 %, and to as many as are not updated.
-func (w *World) refreshProgress(g *group, r *refresh) (percent, left int32) {
-	t := w.tally(g, r)
+func (t *refreshTally) progress(r *refresh) (percent, left int32) {
 	if r.back() {
 		if t.size == 0 {
 			return 0, t.fresh
@@ -41,6 +45,19 @@ func (w *World) refreshProgress(g *group, r *refresh) (percent, left int32) {
 		left += m.weight
 	}
 	return t.percent(), max(0, left-r.surge)
+}
+
+// together adds the warm pool's progress to the group's.
+func (t *refreshTally) together(r *refresh, percent, left int32) (int32, int32) {
+	size, warmLeft := t.size+max(0, t.warm.size), int32(len(t.warm.left)) //nolint:gosec // a handful
+	switch {
+	case size == 0:
+		return percent, left
+	case r.back():
+		return min(100, 100*(t.leftUnits+warmLeft)/size), left + t.warm.fresh
+	default:
+		return min(100, 100*(t.updated+t.warm.updated)/size), left + warmLeft
+	}
 }
 
 // refreshReason is the status reason of a refresh, where there is one.

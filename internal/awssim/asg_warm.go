@@ -62,7 +62,7 @@ func (w *World) fillWarm(g *group) {
 			pool = append(pool, m)
 		}
 	}
-	actual, wanted := int32(len(pool)), g.warmWanted() //nolint:gosec // far below
+	actual, wanted := int32(len(pool)), g.warmWanted()+g.warmSurge() //nolint:gosec // far below
 	for ; actual < wanted && g.runs("Launch"); actual++ {
 		cause := w.at("an instance was started in response to a difference between desired and actual warm pool capacity, increasing the warm pool capacity from %d to %d", actual, wanted)
 		if !w.launchWarm(g, cause) {
