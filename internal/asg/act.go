@@ -74,6 +74,16 @@ func (c *Client) suspend(ctx context.Context, group string, s rollout.Step) erro
 
 // point sets the version of the group's launch template and nothing else.
 func (c *Client) point(ctx context.Context, group string, s rollout.Step) error {
+	if s.Policy {
+		now, err := c.describe(ctx, group)
+		if err != nil {
+			return err
+		}
+		if p := now.MixedInstancesPolicy; p != nil && p.LaunchTemplate != nil {
+			return c.pointPolicy(ctx, group, s.Version, p)
+		}
+		return &knownError{rollout.Again, "the group has no mixed instances policy any more"}
+	}
 	_, err := c.o.AutoScaling.UpdateAutoScalingGroup(ctx, &autoscaling.UpdateAutoScalingGroupInput{
 		AutoScalingGroupName: aws.String(group),
 		LaunchTemplate: &astypes.LaunchTemplateSpecification{
@@ -152,11 +162,15 @@ func (c *Client) copyVersion(ctx context.Context, s rollout.Step) (int64, error)
 		return 0, &VersionError{Template: s.Template, Version: source, Err: errors.New("AWS lists none")}
 	}
 	from := found[0]
+	data := from.data
+	if s.Image != "" {
+		data = named(data, s.Image)
+	}
 	in := &ec2.CreateLaunchTemplateVersionInput{
 		LaunchTemplateId: aws.String(s.Template), SourceVersion: aws.String(source), ClientToken: aws.String(s.Token),
 		// EC2 refuses a request without any data, so one field is sent again.
 		LaunchTemplateData: &ec2types.RequestLaunchTemplateData{
-			ImageId: from.data.ImageId, InstanceType: from.data.InstanceType, BlockDeviceMappings: snapshots(from.data),
+			ImageId: data.ImageId, InstanceType: from.data.InstanceType, BlockDeviceMappings: snapshots(from.data),
 		},
 	}
 	if from.description != "" {
@@ -173,7 +187,7 @@ func (c *Client) copyVersion(ctx context.Context, s rollout.Step) (int64, error)
 	if err != nil {
 		return 0, err
 	}
-	if len(back) == 0 || back[0].Data != from.Data {
+	if len(back) == 0 || back[0].Data != DataHash(data) {
 		return 0, fmt.Errorf("version %d, made as a copy of version %s, differs from it", made, source)
 	}
 	return made, nil

@@ -25,7 +25,7 @@ func (c *Client) activities(ctx context.Context, name string, s *rollout.Snapsho
 	if err != nil {
 		return fmt.Errorf("read scaling activities of group %s: %w", name, err)
 	}
-	r := activityReader{s: s, launchedAt: map[string]time.Time{}, told: map[string]bool{}}
+	r := activityReader{s: s, launchedAt: map[string]time.Time{}, endedAt: map[string]time.Time{}, told: map[string]bool{}}
 	s.Departures = map[string]rollout.Departure{}
 	for _, a := range slices.Backward(out.Activities) {
 		r.read(a)
@@ -36,13 +36,14 @@ func (c *Client) activities(ctx context.Context, name string, s *rollout.Snapsho
 		s.Members[i].LaunchedAt = r.launchedAt[m.ID]
 	}
 	s.ActivitiesSeen = true
-	return nil
+	return c.interruptions(ctx, s, r.endedAt)
 }
 
 // activityReader turns activities, oldest first, into facts.
 type activityReader struct {
 	s          *rollout.Snapshot
 	launchedAt map[string]time.Time
+	endedAt    map[string]time.Time
 	told       map[string]bool // changes of desired already read: several activities repeat one
 	launches   []time.Duration
 	ends       []time.Duration
@@ -83,6 +84,7 @@ func (r *activityReader) read(a astypes.Activity) {
 			r.ends = append(r.ends, took)
 		}
 		r.s.Departures[id] = departure(cause)
+		r.endedAt[id] = start
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	astypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
@@ -57,6 +58,10 @@ func New(o Options) *Client {
 	c.versions.byKey = map[versionKey]rollout.Version{}
 	c.versions.images = map[string]string{}
 	c.versions.usable = map[string]usability{}
+	c.versions.aliased = map[versionKey]*ec2types.ResponseLaunchTemplateData{}
+	c.versions.means = map[versionKey]meaning{}
+	c.versions.members = map[string]string{}
+	c.versions.taken = map[string]string{}
 	c.recent.at = map[string]heldTemplate{}
 	return c
 }

@@ -22,6 +22,14 @@ import (
 	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
 )
 
+// mixed is a group with a policy of one override.
+func mixed(o astypes.LaunchTemplateOverrides) astypes.AutoScalingGroup {
+	return astypes.AutoScalingGroup{MixedInstancesPolicy: &astypes.MixedInstancesPolicy{LaunchTemplate: &astypes.LaunchTemplate{
+		LaunchTemplateSpecification: &astypes.LaunchTemplateSpecification{LaunchTemplateId: aws.String("lt-1")},
+		Overrides:                   []astypes.LaunchTemplateOverrides{o},
+	}}}
+}
+
 // TestGroup_refused: what cannot be rolled yet is named, each feature by its words.
 func TestGroup_refused(t *testing.T) {
 	t.Parallel()
@@ -31,7 +39,13 @@ func TestGroup_refused(t *testing.T) {
 	}{
 		{astypes.AutoScalingGroup{}, ""},
 		{astypes.AutoScalingGroup{LaunchConfigurationName: aws.String("old")}, "a launch configuration instead of a launch template"},
-		{astypes.AutoScalingGroup{MixedInstancesPolicy: &astypes.MixedInstancesPolicy{}}, "a mixed instances policy"},
+		{astypes.AutoScalingGroup{MixedInstancesPolicy: &astypes.MixedInstancesPolicy{}}, ""},
+		{mixed(astypes.LaunchTemplateOverrides{WeightedCapacity: aws.String("2")}), "a mixed instances policy with weights"},
+		{
+			mixed(astypes.LaunchTemplateOverrides{InstanceRequirements: &astypes.InstanceRequirements{}, ImageId: aws.String("ami-1")}),
+			"an override by instance requirements with a launch template or an image of its own",
+		},
+		{mixed(astypes.LaunchTemplateOverrides{InstanceRequirements: &astypes.InstanceRequirements{}}), ""},
 		{astypes.AutoScalingGroup{TrafficSources: []astypes.TrafficSourceIdentifier{{Type: aws.String("vpc-lattice")}}}, "VPC Lattice target groups"},
 	} {
 		got := strings.Join(asg.GroupOf(c.group).Refused, "; ")

@@ -30,6 +30,9 @@ func (c *Client) Observe(ctx context.Context, name string, look rollout.Look) (r
 	if err := c.pointer(ctx, g, look, &s); err != nil {
 		return s, err
 	}
+	if s.Group.Overrides, err = c.overrides(ctx, g); err != nil {
+		return s, fmt.Errorf("observe group %s: %w", name, err)
+	}
 	if s.Members, err = c.members(ctx, g); err != nil {
 		return s, err
 	}
@@ -63,6 +66,7 @@ func group(g astypes.AutoScalingGroup) rollout.Group {
 		Deleting: aws.ToString(g.Status) != "", ProtectsNew: aws.ToBool(g.NewInstancesProtectedFromScaleIn),
 		Warmup:   time.Duration(max(aws.ToInt32(g.DefaultInstanceWarmup), 0)) * time.Second, // -1: none
 		WarmPool: g.WarmPoolConfiguration != nil,
+		Policy:   g.MixedInstancesPolicy != nil, Mixes: mixes(g),
 	}
 	slices.Sort(out.Zones)
 	for _, p := range g.SuspendedProcesses {
@@ -84,7 +88,9 @@ func refused(g astypes.AutoScalingGroup) []string {
 		}
 	}
 	add(aws.ToString(g.LaunchConfigurationName) != "", "a launch configuration instead of a launch template")
-	add(g.MixedInstancesPolicy != nil, "a mixed instances policy")
+	if why := refusedPolicy(g.MixedInstancesPolicy); why != "" {
+		add(true, why)
+	}
 	add(slices.ContainsFunc(g.TrafficSources, func(t astypes.TrafficSourceIdentifier) bool { return aws.ToString(t.Type) == "vpc-lattice" }),
 		"VPC Lattice target groups")
 	return out
@@ -133,6 +139,13 @@ func (c *Client) pointer(ctx context.Context, g astypes.AutoScalingGroup, look r
 			s.Group.Latest = max(s.Group.Latest, v.Number)
 			if v.isDefault {
 				s.Group.Default, s.Group.DefaultIs = v.Number, v.Version
+				if v.Alias != "" {
+					image, err := c.meaning(ctx, v.Version)
+					if err != nil {
+						return fmt.Errorf("observe group %s: %w", s.Group.Name, err)
+					}
+					s.Group.DefaultIs = c.versions.naming(v.Version, image)
+				}
 			}
 		}
 	}
@@ -160,7 +173,7 @@ func (c *Client) members(ctx context.Context, g astypes.AutoScalingGroup) ([]rol
 			ID: aws.ToString(i.InstanceId), Zone: aws.ToString(i.AvailabilityZone),
 			State: lifecycle(i.LifecycleState), StateText: string(i.LifecycleState),
 			Healthy:   strings.EqualFold(aws.ToString(i.HealthStatus), "healthy"),
-			Protected: aws.ToBool(i.ProtectedFromScaleIn),
+			Protected: aws.ToBool(i.ProtectedFromScaleIn), Type: aws.ToString(i.InstanceType),
 		}
 		if t := i.LaunchTemplate; t != nil {
 			m.Version = rollout.Version{TemplateID: aws.ToString(t.LaunchTemplateId)}
@@ -172,9 +185,12 @@ func (c *Client) members(ctx context.Context, g astypes.AutoScalingGroup) ([]rol
 			}
 		}
 		if image := aws.ToString(i.ImageId); image != "" {
-			m.Version.Image = image
+			m.Version = c.versions.naming(m.Version, image)
 		}
 		out = append(out, m)
+	}
+	if err := c.memberImages(ctx, out); err != nil {
+		return nil, fmt.Errorf("observe group %s: %w", aws.ToString(g.AutoScalingGroupName), err)
 	}
 	return out, nil
 }

@@ -111,21 +111,7 @@ func desiredConfiguration(g astypes.AutoScalingGroup, template, version string) 
 	if g.MixedInstancesPolicy == nil {
 		return &astypes.DesiredConfiguration{LaunchTemplate: to}
 	}
-	policy := *g.MixedInstancesPolicy
-	if policy.LaunchTemplate != nil {
-		lt := *policy.LaunchTemplate
-		lt.LaunchTemplateSpecification = to
-		lt.Overrides = make([]astypes.LaunchTemplateOverrides, len(policy.LaunchTemplate.Overrides))
-		for i, o := range policy.LaunchTemplate.Overrides {
-			if own := o.LaunchTemplateSpecification; own != nil {
-				// An answer has id and name of a template; a request takes one of them.
-				o.LaunchTemplateSpecification = &astypes.LaunchTemplateSpecification{LaunchTemplateId: own.LaunchTemplateId, Version: own.Version}
-			}
-			lt.Overrides[i] = o
-		}
-		policy.LaunchTemplate = &lt
-	}
-	return &astypes.DesiredConfiguration{MixedInstancesPolicy: &policy}
+	return &astypes.DesiredConfiguration{MixedInstancesPolicy: withVersion(g.MixedInstancesPolicy, version)}
 }
 
 // AWS's words for what is done with members that somebody keeps from a roll.

@@ -42,6 +42,13 @@ type versionCache struct {
 	byKey  map[versionKey]rollout.Version
 	images map[string]string
 	usable map[string]usability
+	// aliased is the data of versions that name a parameter in place of an image,
+	// means what that is for a while, and members the image of each member whose
+	// version does not tell it.
+	aliased map[versionKey]*ec2types.ResponseLaunchTemplateData
+	means   map[versionKey]meaning
+	members map[string]string
+	taken   map[string]string // members that ended → why EC2 took them, empty: it did not
 }
 
 func (v *versionCache) get(template string, number int64) (rollout.Version, bool) {
@@ -103,6 +110,10 @@ func (c *Client) readVersions(ctx context.Context, template string, texts ...str
 				TemplateID: template, TemplateName: aws.ToString(v.LaunchTemplateName),
 				Number: aws.ToInt64(v.VersionNumber), Data: DataHash(data), Image: aws.ToString(data.ImageId),
 			}
+			if strings.HasPrefix(d.Image, parameter) {
+				d.Alias, d.Image = d.Image, ""
+				c.versions.putAliased(d.Version, data)
+			}
 			c.versions.put(d.Version)
 			found = append(found, d)
 		}
@@ -115,6 +126,16 @@ func (c *Client) readVersions(ctx context.Context, template string, texts ...str
 // resolve gives the version that text (a number, "$Latest" or "$Default")
 // means now.
 func (c *Client) resolve(ctx context.Context, template, text string) (rollout.Version, error) {
+	v, err := c.find(ctx, template, text)
+	if err != nil || v.Alias == "" {
+		return v, err
+	}
+	image, err := c.meaning(ctx, v)
+	return c.versions.naming(v, image), err
+}
+
+// find gives a version as it is written down.
+func (c *Client) find(ctx context.Context, template, text string) (rollout.Version, error) {
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
 		if v, ok := c.versions.get(template, n); ok {
 			return v, nil
@@ -180,9 +201,12 @@ func (c *Client) imageName(ctx context.Context, id string) string {
 	return name
 }
 
-// template is the group's launch template, nil where it has none of its own
-// (a launch configuration, a mixed instances policy).
+// template is the launch template that the group points at, itself or in its
+// mixed instances policy; nil where it has none (a launch configuration).
 func template(g astypes.AutoScalingGroup) *astypes.LaunchTemplateSpecification {
+	if p := g.MixedInstancesPolicy; p != nil && p.LaunchTemplate != nil {
+		return p.LaunchTemplate.LaunchTemplateSpecification
+	}
 	return g.LaunchTemplate
 }
 

@@ -47,6 +47,7 @@ const (
 	probeMembers        = "`health.probe` by address or name"
 	checkByFunction     = "`checks` by a function"
 	launchFirst         = "launching first"
+	memberImages        = "members whose launch template does not tell their image, and Spot Instances that end"
 	raiseDesired        = "launching where `LaunchInstances` is refused"
 	rollBack            = "rolling back"
 	onDefault           = "groups on `$Default`"
@@ -66,7 +67,7 @@ const (
 // recorded are all rows: one that no test records would say what nobody knows.
 var recorded = []string{
 	planRoll, beforeRoll, planImage, makeVersion, rollGroup, targetGroups, networkBalancer, ec2Status, alarms, probeMembers,
-	checkByFunction, launchFirst, raiseDesired, rollBack, onDefault, rollRefresh, pointRefresh, stopRefresh, backRefresh,
+	checkByFunction, memberImages, launchFirst, raiseDesired, rollBack, onDefault, rollRefresh, pointRefresh, stopRefresh, backRefresh,
 	readSSM, readS3, writeSSM, writeS3, tidySSM, tidyS3, watchSSM, watchS3, heldSSM, heldS3, clearSSM, clearS3, assumeRole,
 }
 
@@ -306,6 +307,40 @@ func behindNetworkBalancer(t *testing.T, s *rolltest.Stage) {
 		t.Fatal(err)
 	}
 	s.World.Advance(5 * time.Minute)
+}
+
+// TestPermissions_parameter records what a launch template costs that names a
+// parameter in place of an image.
+func TestPermissions_parameter(t *testing.T) {
+	t.Parallel()
+	s := rolltest.FromScenario(t, `
+image "golden-web-1" {}
+image "golden-web-2" {}
+parameter "/golden/web" { value = "golden-web-1" }
+template "web" {
+  version { image = "resolve:ssm:/golden/web" }
+}
+group "web" {
+  template = "web"
+  version  = "1"
+  min      = 0
+  max      = 4
+  desired  = 2
+}
+`, false)
+	for _, i := range s.World.Images() {
+		if i.Name == "golden-web-2" {
+			s.World.PutParameter("/golden/web", i.ID)
+		}
+	}
+	q := rolltest.Request(100, 150)
+	q.Version = "1"
+	if _, err := s.Roller.Roll(t.Context(), q); err != nil {
+		t.Fatal(err)
+	}
+	got := used(s.World)
+	got["autoscaling:UpdateAutoScalingGroup"] = true // the pointer stays in this one
+	exactly(t, got, rollGroup, launchFirst, memberImages, readSSM, writeSSM)
 }
 
 // deleteLater rolls, and lets the group be deleted in the middle of the next roll.

@@ -74,7 +74,7 @@ func (s *groupSeen) count(spec rollout.Spec, snap rollout.Snapshot, target rollo
 	}
 	votes := map[string]int{}
 	for _, m := range snap.Members {
-		current := m.Version.Image == target.Image && (spec.Match == rollout.MatchImage || m.Version.Data == target.Data)
+		current := spec.Current(snap.Group, m, target)
 		if m.State == rollout.Standby {
 			if s.Standby[1]++; !current {
 				s.Standby[0]++

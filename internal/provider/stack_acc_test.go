@@ -84,7 +84,7 @@ func (s *stack) edit(from, to string) {
 // its next plan has to be empty.
 func TestAccStack_life(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"recommended", "default-version", "guarded"} {
+	for _, name := range []string{"recommended", "default-version", "guarded", "mixed"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newStack(t, name)

@@ -60,13 +60,14 @@ func Begin(o Opening) Record {
 		// costs a look.
 		rec.Typical.Healthy = max(o.Known.Healthy-max(o.Known.Healthy/10, o.Spec.Poll), 0)
 	}
+	rec.Fallback = g.Mixes
 	rec.Previous = previous(o)
 	rec.NoReturn = noReturn(o, rec.Previous)
 	if !o.Spec.same(g.Points, o.Target) {
 		rec.Pinned = g.Points.Number
 	}
 	for _, m := range o.Snapshot.Members {
-		if (m.State == InService || m.State == Pending) && !o.Spec.same(m.Version, o.Target) {
+		if (m.State == InService || m.State == Pending) && !o.Spec.Current(g, m, o.Target) {
 			rec.Stale0++
 		}
 	}
@@ -166,10 +167,11 @@ func (r *Record) taken(o Opening) {
 // previous is where a rollback goes: the version most stale members run, never
 // the pointer found, which may be on the broken version already.
 func previous(o Opening) Version {
+	g := o.Snapshot.Group
 	votes := map[string]int{}
 	byData := map[string]Version{}
 	for _, m := range o.Snapshot.Members {
-		if (m.State != InService && m.State != Pending) || o.Spec.same(m.Version, o.Target) || m.Version.Number == 0 {
+		if (m.State != InService && m.State != Pending) || o.Spec.Current(g, m, o.Target) || m.Version.Number == 0 || g.own(m) {
 			continue
 		}
 		key := m.Version.Data + m.Version.Image
@@ -184,8 +186,8 @@ func previous(o Opening) Version {
 			best = key
 		}
 	}
-	if best == "" && !o.Spec.same(o.Snapshot.Group.Points, o.Target) {
-		return o.Snapshot.Group.Points
+	if best == "" && !o.Spec.same(g.Points, o.Target) {
+		return g.Points
 	}
 	return byData[best]
 }

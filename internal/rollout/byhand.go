@@ -18,13 +18,15 @@ func (t *turn) byHand() string {
 	text := "Look at the members that failed. "
 	if t.pointer() == number(back) {
 		text += "To go back by hand, "
+	} else if t.snap.Group.Policy {
+		text += fmt.Sprintf("To go back by hand, set the launch template version in the group's mixed instances policy to %d. Then, ", back)
 	} else {
 		text += fmt.Sprintf("To go back by hand, run: aws autoscaling update-auto-scaling-group --auto-scaling-group-name %q --launch-template LaunchTemplateId=%s,Version=%d. Then, ",
 			t.snap.Group.Name, t.rec.Target.TemplateID, back)
 	}
 	var ids []string
 	for _, m := range append(append([]Member{}, t.stale...), t.fresh...) {
-		if t.spec.same(m.Version, t.rec.Target) {
+		if t.ofTarget(m) {
 			ids = append(ids, m.ID)
 		}
 	}

@@ -101,6 +101,7 @@ func newTurn(in Input) *turn {
 	t.goal = t.rec.goal()
 	if t.mem.Progress.IsZero() { // the owner's first decision
 		t.mem.Progress = t.now
+		t.rememberBefore()
 		if t.rec.Pointed != "" {
 			t.mem.PointDoubt = t.now // a former owner wrote it; a look may be older than that
 		}
@@ -201,7 +202,7 @@ func (t *turn) advance() {
 
 func (t *turn) step(s Step) {
 	if s.Kind == Point {
-		s.Template = t.rec.Target.TemplateID
+		s.Template, s.Policy = t.rec.Target.TemplateID, t.snap.Group.Policy
 	}
 	t.out.Steps = append(t.out.Steps, s)
 }

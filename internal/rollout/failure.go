@@ -126,7 +126,7 @@ func (t *turn) turnBack(reason string) {
 	for _, m := range t.old() {
 		// Members of the previous version have been healthy all along: they need
 		// not prove it anew.
-		if t.known && t.spec.same(m.Version, t.goal) && t.sick(m) == "" {
+		if t.known && t.current(m) && t.sick(m) == "" {
 			t.mem.FirstSeen[m.ID], t.mem.HealthySince[m.ID] = t.now, t.now.Add(-t.minHealthy())
 			if p := t.spec.Probe; p != nil {
 				t.mem.Passes[m.ID] = p.Passes
@@ -145,7 +145,7 @@ func (t *turn) publish() {
 		return
 	}
 	t.step(Step{
-		Kind: Copy, Source: t.rec.Previous.Number, Template: t.rec.Target.TemplateID,
+		Kind: Copy, Source: t.rec.Previous.Number, Template: t.rec.Target.TemplateID, Image: t.rec.Previous.literal(),
 		Token: fmt.Sprintf("refit-%d-copy-%d", t.rec.Started.Unix(), t.rec.Previous.Number),
 		Why:   fmt.Sprintf("publish a copy of version %d, so that the newest version is good again", t.rec.Previous.Number),
 	})
@@ -243,6 +243,11 @@ func (t *turn) whyIdle() string {
 
 // superseded notices that somebody else moved the template pointer.
 func (t *turn) superseded() bool {
+	if why := t.moved(); why != "" {
+		t.pointBack()
+		t.safePoint(Ending{Outcome: Superseded, Reason: why, Next: "Run terraform apply again to roll to the image that it means now."})
+		return true
+	}
 	ours := t.rec.Pointer
 	if t.rec.Pointed != "" {
 		ours = t.rec.Pointed

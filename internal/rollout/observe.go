@@ -59,7 +59,7 @@ func (t *turn) overlay() {
 
 // sort puts a member where it counts.
 func (t *turn) sort(m Member) {
-	current := t.spec.same(m.Version, t.goal)
+	current := t.current(m)
 	switch m.State {
 	case Terminating:
 		t.terminating++

@@ -61,7 +61,7 @@ func Preferences(spec Spec, s Snapshot, goal Version) RefreshPreferences {
 func mismatched(spec Spec, s Snapshot, goal Version) []string {
 	var ids []string
 	for _, m := range s.Members {
-		if m.Version.TemplateID == goal.TemplateID && m.Version.Number == goal.Number && !spec.same(m.Version, goal) {
+		if m.Version.TemplateID == goal.TemplateID && m.Version.Number == goal.Number && !spec.Current(s.Group, m, goal) {
 			ids = append(ids, m.ID)
 		}
 	}
@@ -74,7 +74,7 @@ func needless(spec Spec, s Snapshot, goal Version) []string {
 	all := len(mismatched(spec, s, goal)) > 0
 	var ids []string
 	for _, m := range s.Members {
-		if (m.State == Pending || m.State == InService) && spec.same(m.Version, goal) && (all || m.Version.Number != goal.Number) {
+		if (m.State == Pending || m.State == InService) && spec.Current(s.Group, m, goal) && (all || m.Version.Number != goal.Number) {
 			ids = append(ids, m.ID)
 		}
 	}
@@ -116,8 +116,8 @@ func noRefreshReturn(to Version) string {
 	switch {
 	case to.Number == 0:
 		return "there is no version to go back to"
-	case strings.HasPrefix(to.Image, "resolve:ssm:"):
-		return fmt.Sprintf("version %d, which old members run, names its image by a parameter (%s)", to.Number, to.Image)
+	case to.Alias != "":
+		return fmt.Sprintf("version %d, which old members run, names its image by a parameter (%s)", to.Number, to.Alias)
 	}
 	return ""
 }

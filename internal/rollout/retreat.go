@@ -13,7 +13,9 @@ func noReturn(o Opening, to Version) string {
 		return "the old members come from no version of a launch template"
 	case to.TemplateID != o.Target.TemplateID:
 		return fmt.Sprintf("the old members come from another launch template, %s", to.TemplateID)
-	case to.Number == o.Target.Number:
+	case to.Alias != "" && to.Image == "":
+		return fmt.Sprintf("nobody can tell which image the parameter %s meant when the old members were launched", to.Alias)
+	case to.Number == o.Target.Number && to.Alias == "":
 		return fmt.Sprintf("the old members come from version %d, too", to.Number)
 	case to.Data == "":
 		return fmt.Sprintf("version %d of the launch template, which old members run, was deleted", to.Number)

@@ -22,6 +22,10 @@ type Version struct {
 	Data         string `json:"d,omitempty"` // hash of the whole version data
 	Image        string `json:"i,omitempty"`
 	ImageName    string `json:"-"`
+	// Alias is the parameter ("resolve:ssm:…") that the version names in place of
+	// an image; empty: it names Image. Data is then what it would be if the
+	// version named Image, so that another image makes another version of it.
+	Alias string `json:"a,omitempty"`
 }
 
 // Lifecycle is a member's lifecycle state, coarser than AWS's: the rule needs
@@ -49,6 +53,7 @@ type Member struct {
 	Version    Version
 	LaunchedAt time.Time // AWS's time; zero: before every known one
 	Protected  bool      // protected from scale-in
+	Type       string    // instance type
 	// Targets are the states in the attached target groups and classic load
 	// balancers. Meaningful only where Snapshot.TargetsSeen.
 	Targets []Target
@@ -103,8 +108,24 @@ type Group struct {
 	WarmPool bool
 	// Deleting: the group is being deleted.
 	Deleting bool
+	// Policy: the group's pointer is in a mixed instances policy.
+	Policy bool
+	// Mixes: the policy combines on-demand and spot, for which there is no
+	// LaunchInstances.
+	Mixes bool
+	// Overrides are those instance types of the policy that have a launch template
+	// or an image of their own.
+	Overrides []Override
 	// ProtectsNew: the group protects each new member from scale-in.
 	ProtectsNew bool
+}
+
+// Override is what a mixed instances policy says about one instance type beside
+// the group's pointer.
+type Override struct {
+	Type    string
+	Version Version // of a launch template of its own; zero: the group's
+	Image   string  // in place of the version's; empty: none
 }
 
 // Change is one change of the desired capacity as AWS's activities tell it.
@@ -331,10 +352,13 @@ type Memory struct {
 	Recent      []expected
 	Learnt      Typical // in this roll; zero fields: not yet
 	Warned      map[string]bool
-	Passes      map[string]int       // probes that a member has passed in a row
-	Young       map[string]time.Time // stale members that came during the roll and were never healthy: since when
-	Present     map[string]bool      // stale members that were there at the first look, or healthy since; nil: no look yet
-	Failing     map[string]time.Time // checks of the group that do not pass, at this moment: since when
+	// Before are the members at the owner's first look, where the target names a
+	// parameter: others were launched since.
+	Before  map[string]bool
+	Passes  map[string]int       // probes that a member has passed in a row
+	Young   map[string]time.Time // stale members that came during the roll and were never healthy: since when
+	Present map[string]bool      // stale members that were there at the first look, or healthy since; nil: no look yet
+	Failing map[string]time.Time // checks of the group that do not pass, at this moment: since when
 	// Setup is what is set up for the attached target groups; nil: not seen yet.
 	Setup *Setup
 	// Of an instance refresh: what was asked of it last, and when; since when its
@@ -403,8 +427,10 @@ type Step struct {
 	Token     string // Launch, Copy: makes the call idempotent
 	Version   string // Point: the text to set; SetDefault: the number
 	Source    int64  // Copy
+	Image     string // Copy: takes the place of a parameter in the source; empty: an exact copy
 	From, To  int    // Raise
 	Processes map[string]string
+	Policy    bool   // Point: the pointer is in a mixed instances policy
 	Template  string // Point, Copy, SetDefault, StepRefresh: the launch template's id
 	Refresh   *RefreshCall
 	Aside     bool   // End: the member is in standby, so nothing takes its place

@@ -175,7 +175,7 @@ func (t *turn) sickProbe(m Member) string {
 		return "has not been probed"
 	case m.Probe != "":
 		return "does not pass its probe: " + m.Probe
-	case n < p.Passes && t.spec.same(m.Version, t.goal):
+	case n < p.Passes && t.current(m):
 		return fmt.Sprintf("has passed its probe %d of %d times in a row", n, p.Passes)
 	}
 	return ""

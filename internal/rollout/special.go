@@ -31,7 +31,7 @@ func (t *turn) keeps(m Member) bool {
 	}
 	// A group can protect every new member. That is nobody's wish for a member
 	// of a target that failed, which a rollback has to end.
-	return t.rec.Direction != Back || !t.snap.Group.ProtectsNew || !t.spec.same(m.Version, t.rec.Target)
+	return t.rec.Direction != Back || !t.snap.Group.ProtectsNew || !t.ofTarget(m)
 }
 
 // treatment is what the spec says about a member that is kept from the roll. One
@@ -57,7 +57,7 @@ func (t *turn) treated(as Treatment) []Member {
 // before.
 func (t *turn) waiting() []Member {
 	return slices.DeleteFunc(t.treated(Wait), func(m Member) bool {
-		return t.rec.Direction == Back && !t.spec.same(m.Version, t.rec.Target)
+		return t.rec.Direction == Back && !t.ofTarget(m)
 	})
 }
 
