@@ -18,6 +18,7 @@ data "aws_iam_policy_document" "refit_plan" {
       "ec2:DescribeInstances",
       "ec2:DescribeLaunchTemplateVersions",
       "ec2:DescribeSubnets",
+      "elasticloadbalancing:DescribeInstanceHealth",         # only behind classic load balancers
       "elasticloadbalancing:DescribeLoadBalancerAttributes", # only behind Network Load Balancers, as the next but one
       "elasticloadbalancing:DescribeTargetGroupAttributes",
       "elasticloadbalancing:DescribeTargetGroups",

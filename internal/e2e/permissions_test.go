@@ -42,6 +42,7 @@ const (
 	rollGroup           = "rolling"
 	targetGroups        = "groups with target groups"
 	networkBalancer     = "target groups of a Network Load Balancer"
+	classicBalancers    = "groups with classic load balancers"
 	ec2Status           = "`health.ec2_status`"
 	alarms              = "`health.alarms`"
 	probeMembers        = "`health.probe` by address or name"
@@ -66,7 +67,7 @@ const (
 
 // recorded are all rows: one that no test records would say what nobody knows.
 var recorded = []string{
-	planRoll, beforeRoll, planImage, makeVersion, rollGroup, targetGroups, networkBalancer, ec2Status, alarms, probeMembers,
+	planRoll, beforeRoll, planImage, makeVersion, rollGroup, targetGroups, networkBalancer, classicBalancers, ec2Status, alarms, probeMembers,
 	checkByFunction, memberImages, launchFirst, raiseDesired, rollBack, onDefault, rollRefresh, pointRefresh, stopRefresh, backRefresh,
 	readSSM, readS3, writeSSM, writeS3, tidySSM, tidyS3, watchSSM, watchS3, heldSSM, heldS3, clearSSM, clearS3, assumeRole,
 }
@@ -233,9 +234,11 @@ func TestPermissions_signals(t *testing.T) {
 	extra := `
 alarm "web-5xx" {}
 function "smoke" {}
+load_balancer "old" {}
 `
 	for _, c := range []struct {
 		name   string
+		group  string
 		before func(*testing.T, *rolltest.Stage)
 		choose func(*rollout.Spec)
 		rows   []string
@@ -251,11 +254,12 @@ function "smoke" {}
 			c.Function = "smoke"
 			s.Checks = []rollout.Check{c}
 		}, rows: []string{checkByFunction}},
+		{name: "classic load balancer", group: `load_balancers = ["old"]`, choose: func(*rollout.Spec) {}, rows: []string{classicBalancers}},
 		{name: "Network Load Balancer", before: behindNetworkBalancer, choose: func(*rollout.Spec) {}, rows: []string{networkBalancer}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := rolltest.New(t, rolltest.Shape{Members: 4, Extra: extra})
+			s := rolltest.New(t, rolltest.Shape{Members: 4, Extra: extra, Group: c.group})
 			if c.before != nil {
 				c.before(t, s)
 				s.World.ResetCalls()
@@ -496,7 +500,7 @@ func TestPermissions_policies(t *testing.T) {
 	t.Parallel()
 	plan, all, bucket := actions{}, actions{}, actions{}
 	rows := table(t)
-	for _, name := range []string{planRoll, beforeRoll, planImage, targetGroups, networkBalancer, ec2Status, alarms, readSSM, watchSSM} {
+	for _, name := range []string{planRoll, beforeRoll, planImage, targetGroups, networkBalancer, classicBalancers, ec2Status, alarms, readSSM, watchSSM} {
 		plan.add(rows[name].uses)
 	}
 	delete(plan, "ec2:RunInstances") // a plan goes on without its dry run

@@ -3,6 +3,8 @@ package rolltest
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -75,6 +77,41 @@ func (r *referee) say(format string, a ...any) {
 // before a call cannot be known to it.
 const lag = time.Minute
 
+// healthy counts the members that are healthy by the chosen signals.
+func (r *referee) healthy(g Truth) int {
+	n := 0
+	for _, m := range g.Members {
+		if r.passes(m) {
+			n++
+		}
+	}
+	return n
+}
+
+// passes says whether a member is healthy, and answers its probe where there is
+// one.
+func (r *referee) passes(m awssim.Member) bool {
+	p := r.q.Spec.Probe
+	if !m.Healthy() || p == nil {
+		return m.Healthy()
+	}
+	url, _, ok := p.For(rollout.Member{ID: m.ID, Addresses: rollout.Addresses{PrivateIP: m.PrivateIP, PublicIP: m.PublicIP}})
+	if !ok {
+		return false
+	}
+	req, err := http.NewRequest(p.Method, url, nil)
+	if err != nil {
+		return false
+	}
+	res, err := r.s.World.RoundTripper().RoundTrip(req)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(res.Body)
+	return err == nil && p.Expect.Judge(rollout.Reply{Status: res.StatusCode, Body: body}) == ""
+}
+
 // tick checks what must hold whatever happened: invariant 1 on the limits.
 func (r *referee) tick() {
 	g, ok := r.s.World.Group("web")
@@ -92,7 +129,7 @@ func (r *referee) tick() {
 		return
 	}
 	lim, _ := r.q.Spec.Limits(r.base, g.Max)
-	healthy, launched, running := g.Healthy(), g.Launched(), 0
+	healthy, launched, running := r.healthy(g), g.Launched(), 0
 	for _, m := range g.Members {
 		if m.Lifecycle != "Terminated" {
 			running++
@@ -147,8 +184,8 @@ func (r *referee) checkEnd(group string, step rollout.Step) {
 		if m.ID != step.Member {
 			continue
 		}
-		if m.Healthy() && g.Healthy()-1 < lim.Floor {
-			r.say("ending %s leaves %d healthy members, the floor is %d", m.ID, g.Healthy()-1, lim.Floor)
+		if n := r.healthy(g); r.passes(m) && n-1 < lim.Floor {
+			r.say("ending %s leaves %d healthy members, the floor is %d", m.ID, n-1, lim.Floor)
 		}
 		if since, ok := r.kept[m.ID]; ok && r.s.Elapsed()-since > lag && r.q.Spec.Protected != rollout.Refresh && strconv.FormatInt(m.Version, 10) != r.q.Version {
 			r.say("%s is ended, which is protected from scale-in", m.ID)

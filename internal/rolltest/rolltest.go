@@ -41,6 +41,8 @@ type Shape struct {
 	Pointer string // "1" when empty
 	// Image is HCL inside the newer image's block, such as "never_healthy = true".
 	Image string
+	// First is the same inside the older image's block.
+	First string
 	// Group is HCL inside the group's block, Extra at the scenario's top level.
 	Group, Extra string
 	// NoTargets leaves the group without a target group.
@@ -69,7 +71,10 @@ func (s Shape) scenario() string {
 		targets = ""
 	}
 	return fmt.Sprintf(`
-image "golden-web-1" { created = "2026-01-01T00:00:00Z" }
+image "golden-web-1" {
+  created = "2026-01-01T00:00:00Z"
+  %s
+}
 image "golden-web-2" {
   created = "2026-02-01T00:00:00Z"
   %s
@@ -91,7 +96,7 @@ group "web" {
   %s
 }
 %s
-`, s.Image, s.Drain, s.Pointer, s.Max, s.Members, targets, s.Group, s.Extra)
+`, s.First, s.Image, s.Drain, s.Pointer, s.Max, s.Members, targets, s.Group, s.Extra)
 }
 
 // Stage is one world with a roller in it.
