@@ -66,7 +66,13 @@ type tokenAnswer struct {
 func ec2Op[I, O any](fn func(w *World, in *I) (*O, error)) operation {
 	return func(w *World, c *Call) (any, error) {
 		in := new(I)
-		if err := decodeEC2(c.Form, in); err != nil {
+		var err error
+		if c.input != nil {
+			in, err = givenInput[I](c)
+		} else {
+			err = decodeEC2(c.Form, in)
+		}
+		if err != nil {
 			return nil, err
 		}
 		if dry := reflect.ValueOf(in).Elem().FieldByName("DryRun"); dry.IsValid() && !dry.IsNil() && dry.Elem().Bool() {

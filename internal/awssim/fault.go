@@ -137,22 +137,29 @@ func (f *activeFault) effect() bool { return f.Kind == LoseAnswer || f.Kind == F
 
 // answer is what the caller sees.
 func (f *activeFault) answer(w *World, svc service, c *Call) (rawResponse, error) {
-	var e *Error
-	switch f.Kind {
-	case Drop, LoseAnswer:
+	e := f.refusal(w, c)
+	if e == nil {
 		return rawResponse{}, errDropped
-	case Throttle:
-		e = throttled(c.Service)
-	case ServerError:
-		e = serverError(c.Service)
-	case Deny:
-		e = w.denied(c)
-	case Expire:
-		e = expired(c.Service)
-	case Fail, FailWithEffect:
-		e = &Error{Status: f.Status, Code: f.Code, Message: f.Message}
 	}
 	return svc.fail(c, e).complete(), nil
+}
+
+// refusal is the error that the caller is told; nil: the connection breaks.
+func (f *activeFault) refusal(w *World, c *Call) *Error {
+	switch f.Kind {
+	case Throttle:
+		return throttled(c.Service)
+	case ServerError:
+		return serverError(c.Service)
+	case Deny:
+		return w.denied(c)
+	case Expire:
+		return expired(c.Service)
+	case Fail, FailWithEffect:
+		return &Error{Status: f.Status, Code: f.Code, Message: f.Message}
+	case Drop, LoseAnswer:
+	}
+	return nil
 }
 
 // denies says whether a fault denies the caller an action of another service,

@@ -32,6 +32,8 @@ func typed[In, Out any](fn func(w *World, in *In) (*Out, error)) operation {
 		in := new(In)
 		var err error
 		switch {
+		case c.input != nil:
+			in, err = givenInput[In](c)
 		case isCBOR(c):
 			err = decodeCBOR(c.Body, in)
 		case isJSON(c):

@@ -28,6 +28,8 @@ type Call struct {
 	Body      []byte        // JSON and REST protocols
 	HTTP      *http.Request // method, path and headers for REST (s3)
 	RequestID string
+
+	input any // the SDK's input of a direct call; nil: it is to be decoded
 }
 
 // Error is an AWS error answer.

@@ -17,6 +17,14 @@ import (
 // worlds are few by default; `make sim` asks for 2,000.
 var worlds = flag.Int("chaos", 96, "how many random worlds the tests of the TestChaos family stage in all")
 
+// stream picks other worlds than those of every run; CI takes one from the
+// commit, so that each commit meets some that nobody has seen.
+var stream = flag.Int("stream", 0, "which random worlds to stage: each number means others")
+
+// wire lets the worlds' calls go over the wire, which takes several times as
+// long and should make no difference; TestChaos_wire sees to that.
+var wire = flag.Bool("wire", false, "let the calls of random worlds be signed, encoded and decoded")
+
 // kinds is how many tests share the worlds.
 const kinds = 5
 
@@ -30,10 +38,10 @@ func chaotic(t *testing.T, kind int, play func(t *testing.T, r *rand.Rand)) {
 			t.Parallel()
 			t.Cleanup(func() {
 				if t.Failed() {
-					t.Logf("to play this world again:\n  go test ./internal/roller -count 1 -v -run '^%s$/^%d$' -chaos %d", name, seed, kinds*(seed+1))
+					t.Logf("to play this world again:\n  go test ./internal/roller -count 1 -v -run '^%s$/^%d$' -chaos %d -stream %d", name, seed, kinds*(seed+1), *stream)
 				}
 			})
-			play(t, seeded(seed, kind))
+			play(t, seeded(seed, kind+*stream<<8))
 		})
 	}
 }
@@ -51,6 +59,29 @@ func TestChaos(t *testing.T) {
 		}
 		s.Settled(2)
 	})
+}
+
+// TestChaos_wire plays some worlds both with and without the wire: their
+// stories are the same.
+func TestChaos_wire(t *testing.T) {
+	t.Parallel()
+	for seed := range 8 {
+		var stories [2]string
+		for i, direct := range []bool{false, true} {
+			r := seeded(seed, 99)
+			s := rolltest.New(t, rolltest.Shape{Members: 1 + r.IntN(9), Pointer: pick(r, "1", "$Default", "2"), Group: "launched_from = 1"})
+			if direct {
+				s.Direct()
+			}
+			s.Referee(rolltest.Request(75, 125))
+			trouble(t, s, r)
+			_, err := s.Roll(t.Context(), rolltest.Request(75, 125))
+			stories[i] = fmt.Sprint(s.Story(), err)
+		}
+		if stories[0] != stories[1] {
+			t.Errorf("seed %d, over the wire:\n%s\n\nwithout:\n%s", seed, stories[0], stories[1])
+		}
+	}
 }
 
 // TestChaos_brokenImage is the same with an image that never becomes healthy:
@@ -206,6 +237,9 @@ func chaosWith(t *testing.T, r *rand.Rand, image string, others func(*rolltest.S
 			suspended = ["AZRebalance"]`,
 	}
 	s := rolltest.New(t, shape)
+	if !*wire {
+		s.Direct()
+	}
 	p := pick(r, [2]int{100, 110}, [2]int{100, 150}, [2]int{100, 200}, [2]int{90, 100}, [2]int{50, 100}, [2]int{75, 125})
 	q := rolltest.Request(p[0], p[1])
 	q.LockTimeout = 10 * time.Minute

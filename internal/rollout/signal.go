@@ -206,8 +206,11 @@ func (t *turn) starting(m Member) bool {
 	if t.spec.EC2Status && (m.Status.Instance == "initializing" || m.Status.System == "initializing") {
 		return true
 	}
-	// AWS says of no member for how long it has been answering probes.
 	since, young := t.mem.Young[m.ID]
+	if young && t.needsTargets() && len(m.Targets) == 0 && t.now.Sub(since) < t.spec.InstanceTimeout {
+		return true // it is in service already, and its registration does not show yet
+	}
+	// AWS says of no member for how long it has been answering probes.
 	return young && m.Probe != "" && t.sickTarget(m) == "" && t.now.Sub(since) < t.spec.InstanceTimeout
 }
 
