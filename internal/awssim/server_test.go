@@ -60,7 +60,7 @@ func TestRequestsAreRefused(t *testing.T) {
 	}{
 		"unsigned":          {"", describe, 403, "<Code>MissingAuthenticationToken</Code>"},
 		"another region":    {"us-east-1/autoscaling", describe, 403, "<Code>SignatureDoesNotMatch</Code>"},
-		"another service":   {"eu-west-2/lambda", describe, 400, "<Code>InvalidAction</Code>"},
+		"another service":   {"eu-west-2/sqs", describe, 400, "<Code>InvalidAction</Code>"},
 		"no action":         {"eu-west-2/autoscaling", url.Values{}, 400, "<Code>MissingAction</Code>"},
 		"unknown action":    {"eu-west-2/autoscaling", with("Action", "DoEverything"), 400, "<Code>InvalidAction</Code>"},
 		"unknown parameter": {"eu-west-2/autoscaling", with("Color", "red"), 400, "The parameter Color is not recognized"},
