@@ -235,7 +235,7 @@ func (o *owner) tooSoon() time.Duration {
 // loop observes, decides and acts until the roll has ended.
 func (o *owner) loop(snap rollout.Snapshot) (Report, error) {
 	for {
-		d := rollout.Decide(rollout.Input{Spec: o.q.Spec, Snapshot: snap, Record: o.rec, Memory: o.mem, Stop: o.stopReason()})
+		d := rollout.Decide(rollout.Input{Spec: o.q.Spec, Snapshot: snap, Record: o.rec, Memory: o.mem, Stop: o.stopReason(), Closing: o.q.Closing})
 		o.rec, o.mem = d.Record, d.Memory
 		for _, n := range d.Notes {
 			o.say(n)
@@ -437,11 +437,12 @@ func (o *owner) end(e rollout.Ending) (Report, error) {
 		o.rec.Intents = nil
 		err = o.lease.Settle(o.ctx, o.rec)
 	}
-	good := e.Outcome == rollout.Succeeded || e.Outcome == rollout.Partial
+	good := e.Outcome == rollout.Succeeded || e.Outcome == rollout.Partial || e.Closed
 	if good && e.Reason != "" {
 		o.warnings = append(o.warnings, strings.TrimSpace(Sentence(e.Reason)+" "+e.Next))
 	}
 	report := o.report()
+	report.Closed = e.Closed
 	if e.Quarantine {
 		if qerr := o.quarantine(e); qerr != nil && err == nil {
 			err = qerr
@@ -449,7 +450,7 @@ func (o *owner) end(e rollout.Ending) (Report, error) {
 	}
 	if err != nil {
 		o.warnings = append(o.warnings, "the journal could not be closed: "+asg.Plain(err))
-		report = o.report()
+		report.Warnings = o.warnings
 	}
 	text := strings.ReplaceAll(string(e.Outcome), "_", " ")
 	if e.Reason != "" {

@@ -23,6 +23,8 @@ type Request struct {
 	// Timeout bounds the roll from its first step on; zero: no bound. At its end
 	// the roll comes to a safe point.
 	Timeout time.Duration
+	// Closing is the end of the window that the roll may use; zero: it has none.
+	Closing rollout.Closing
 	// Lock keeps this group from rolling beside others with the same key.
 	Lock Lock
 	// LockTimeout bounds the wait for somebody else's roll of this group and for
@@ -92,6 +94,8 @@ type Report struct {
 	Failed          int // new members that failed, within failure_limit or not
 	Counts          rollout.Counts
 	Reason          string
+	// Closed: the window ended the roll. Such a roll is no error.
+	Closed bool
 	// Warnings are things the user should know although the roll ended well.
 	Warnings []string
 }

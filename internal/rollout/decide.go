@@ -24,6 +24,8 @@ type Input struct {
 	// Stop says why the owner must come to a safe point now (a signal, expiring
 	// credentials, a timeout). Empty: it need not.
 	Stop string
+	// Closing is the end of the window that the roll may use.
+	Closing Closing
 }
 
 // Decide says what to do now. It is total and deterministic: the same input
@@ -31,8 +33,9 @@ type Input struct {
 func Decide(in Input) Decision {
 	t := newTurn(in)
 	t.overlay()
+	closed := t.closeWindow(in.Closing)
 	if t.awsDrives() {
-		return t.decideRefresh(in.Stop)
+		return t.decideRefresh(in.Stop, closed)
 	}
 	t.account()
 	t.clamp()
@@ -41,6 +44,8 @@ func Decide(in Input) Decision {
 	switch {
 	case in.Stop != "":
 		t.safePoint(Ending{Outcome: Paused, Reason: in.Stop})
+	case closed != "":
+		t.safePoint(t.closeEnding(closed))
 	case t.unclear:
 		// What is seen does not add up yet: anything decided on it could be
 		// wrong, and waiting is always allowed.
@@ -49,6 +54,7 @@ func Decide(in Input) Decision {
 		t.advance()
 	}
 	t.schedule()
+	t.wakeAtClose()
 	t.out.Look.Attributes = t.needsSetup()
 	t.out.Look = t.spec.Complete(t.out.Look)
 	t.rec.Typical = t.mem.Learnt
@@ -85,6 +91,8 @@ type turn struct {
 	lame        int      // old members that a rollback found sick and does not wait for
 	failures    []failed
 	bound       bool             // launches wait for members that are being ended to be gone
+	closing     Closing          // of the window
+	leaving     bool             // it has closed, and the roll ends when it can
 	skipped     map[string]bool  // target groups left out: all their targets are unused
 	condemned   bool             // a check of the group has failed for good in this decision
 	accused     string           // what speaks against the image beyond its members; empty: nothing
@@ -172,7 +180,7 @@ func (s Spec) same(v, g Version) bool {
 // advance makes one step forward where nothing forbids it. The order matters:
 // failures before progress, proof before exposure, launches before ends.
 func (t *turn) advance() {
-	if t.superseded() || !t.opened() || t.failing() || t.stalled() {
+	if t.superseded() || !t.opened() || t.failing() || t.stalled() || t.close() {
 		return
 	}
 	if t.held != "" {

@@ -211,7 +211,11 @@ func (t *turn) wentBack() {
 	if more := t.ailing(); more != "" {
 		reason += "; " + more
 	}
-	t.conclude(Ending{Outcome: RolledBack, Reason: reason, Quarantine: t.rec.Blame})
+	e := Ending{Outcome: RolledBack, Reason: reason, Quarantine: t.rec.Blame, Closed: t.rec.Closed}
+	if e.Closed {
+		e.Next = t.closeEnding("").Next
+	}
+	t.conclude(e)
 }
 
 // ailing tells of old members that a rollback found sick, empty: there are none.

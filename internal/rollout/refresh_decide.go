@@ -28,7 +28,7 @@ func (t *turn) awsDrives() bool {
 }
 
 // decideRefresh is [Decide] for a roll that an instance refresh makes.
-func (t *turn) decideRefresh(stop string) Decision {
+func (t *turn) decideRefresh(stop, closed string) Decision {
 	if t.rec.Refresh != nil {
 		c := *t.rec.Refresh
 		t.rec.Refresh = &c
@@ -41,13 +41,16 @@ func (t *turn) decideRefresh(stop string) Decision {
 	t.meet()
 	switch {
 	case stop != "":
-		t.stopRefresh(stop)
+		t.stopRefresh(Ending{Outcome: Paused, Reason: stop})
+	case closed != "":
+		t.stopRefresh(t.closeEnding(closed))
 	case !t.snap.RefreshesSeen:
 		t.wake(t.now)
 	default:
 		t.advanceRefresh()
 	}
 	t.scheduleRefresh()
+	t.wakeAtClose()
 	t.out.Look.Attributes = t.needsSetup()
 	t.out.Look = t.spec.Complete(t.out.Look)
 	t.rec.Typical = t.mem.Learnt
@@ -199,7 +202,7 @@ func (t *turn) watch() {
 	case own.Status == RefreshCancelling:
 	case t.rec.Direction == Back:
 		t.watchReturn()
-	case t.failing(), t.cannotLaunch(), t.stalledRefresh():
+	case t.failing(), t.cannotLaunch(), t.stalledRefresh(), t.close():
 	default:
 		t.checkOnWay()
 	}
@@ -478,8 +481,7 @@ func (t *turn) unpin() {
 // stopRefresh comes to a safe point: it cancels the refresh, which leaves
 // members as they are, and waits a while for what is in transition. A rollback
 // goes on: it is the way to a good state, and AWS needs nobody for it.
-func (t *turn) stopRefresh(reason string) {
-	e := Ending{Outcome: Paused, Reason: reason}
+func (t *turn) stopRefresh(e Ending) {
 	if t.mem.StoppedAt.IsZero() {
 		t.mem.StoppedAt = t.now
 	}

@@ -303,6 +303,7 @@ type Record struct {
 	Ended    int     `json:"x"`              // members ended by us
 	Reason   string  `json:"why,omitempty"`  // first failure, for people
 	Blame    bool    `json:"bad,omitempty"`  // the target is at fault: quarantine it
+	Closed   bool    `json:"cl,omitempty"`   // it goes back because its window closed
 	Last     string  `json:"last,omitempty"` // newest event, for people
 	Counts   Counts  `json:"c"`
 	Typical  Typical `json:"typ"` // learnt, for the next roll of the group
@@ -517,6 +518,8 @@ type Ending struct {
 	Left    []string // what could not be put in order
 	// Quarantine: the target failed by its own fault and must not be tried again unasked.
 	Quarantine bool
+	// Closed: the window ended the roll, which is no failure of anything.
+	Closed bool
 }
 
 // Note is one line for people about what changed and why.

@@ -1,0 +1,80 @@
+package roller_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
+	"github.com/fleetrefit/terraform-provider-refit/internal/rolltest"
+)
+
+// TestClose lets the window close in the middle of a roll of eight members, in
+// each of the ways, and then opens the next one: that roll finishes. A close is
+// no failure, and leaves no surge, suspension or quarantine.
+func TestClose(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name      string
+		low, high int
+		engine    rollout.Engine
+		closing   rollout.Closing
+		outcome   rollout.Outcome
+		least     int // members of version 2 afterwards
+		most      int
+		within    time.Duration // how long after the close it may end
+		reason    string
+	}{
+		{name: "finish_batch", low: 100, high: 125, closing: rollout.Closing{At: after(150), Over: time.Hour, How: rollout.FinishBatch}, outcome: rollout.Paused, least: 4, most: 4, within: 2 * time.Minute, reason: "the window closed at"},
+		{name: "finish_batch, ending first", low: 75, high: 100, closing: rollout.Closing{At: after(200), Over: time.Hour, How: rollout.FinishBatch}, outcome: rollout.Paused, least: 3, most: 5, within: 3 * time.Minute, reason: "the window closed at"},
+		{name: "finish_batch without overrun", low: 100, high: 125, closing: rollout.Closing{At: after(150), How: rollout.FinishBatch}, outcome: rollout.Paused, least: 2, most: 2, within: 5 * time.Second, reason: "the window closed at"},
+		{name: "finish_batch in the last batch", low: 100, high: 200, closing: rollout.Closing{At: after(60), Over: time.Hour, How: rollout.FinishBatch}, outcome: rollout.Succeeded, least: 8, most: 8, within: time.Hour},
+		{name: "finish_group", low: 100, high: 125, closing: rollout.Closing{At: after(150), Over: time.Hour, How: rollout.FinishGroup}, outcome: rollout.Succeeded, least: 8, most: 8, within: time.Hour},
+		{name: "finish_group beyond the overrun", low: 100, high: 125, closing: rollout.Closing{At: after(150), Over: time.Minute, How: rollout.FinishGroup}, outcome: rollout.Paused, least: 2, most: 4, within: 65 * time.Second, reason: "its overrun of 1m is used up"},
+		{name: "cancel_keep", low: 100, high: 125, closing: rollout.Closing{At: after(150), Over: time.Hour, How: rollout.CancelKeep}, outcome: rollout.Paused, least: 2, most: 2, within: 5 * time.Second, reason: "the window closed at"},
+		{name: "rollback", low: 100, high: 125, closing: rollout.Closing{At: after(150), Over: time.Hour, How: rollout.GoBack}, outcome: rollout.RolledBack, within: 10 * time.Minute, reason: "the window closed at"},
+		{name: "instance refresh, finish_batch", low: 100, high: 125, engine: rollout.EngineRefresh, closing: rollout.Closing{At: after(150), Over: time.Hour, How: rollout.FinishBatch}, outcome: rollout.Paused, most: 7, within: 2 * time.Minute, reason: "the window closed at"},
+		{name: "instance refresh, finish_group", low: 100, high: 125, engine: rollout.EngineRefresh, closing: rollout.Closing{At: after(150), Over: 2 * time.Hour, How: rollout.FinishGroup}, outcome: rollout.Succeeded, least: 8, most: 8, within: 2 * time.Hour},
+		{name: "instance refresh, rollback", low: 100, high: 125, engine: rollout.EngineRefresh, closing: rollout.Closing{At: after(200), Over: time.Hour, How: rollout.GoBack}, outcome: rollout.RolledBack, within: 30 * time.Minute, reason: "the window closed at"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := rolltest.New(t, rolltest.Shape{Members: 8, Group: `health_check = "ELB"
+				grace_period = "5m"`})
+			if c.engine == rollout.EngineRefresh {
+				s.Lenient() // AWS rounds its limits as it likes, and scales in at a cancel
+			}
+			q := rolltest.Request(c.low, c.high)
+			q.Spec.Engine = c.engine
+			q.Closing = c.closing
+			closes := s.World.Clock().Now().Add(c.closing.At.Sub(time.Time{}))
+			q.Closing.At, q.Closing.Window, q.Closing.Next = closes, "the window", "Wed 6 Jan 15:00 GMT"
+			report, err := s.Roll(t.Context(), q)
+			if err != nil || report.Outcome != c.outcome || !strings.Contains(report.Reason, c.reason) {
+				t.Fatalf("roll = %s because %q (%v), want it %s because of %q\n%s", report.Outcome, report.Reason, err, c.outcome, c.reason, s.Story())
+			}
+			if report.Closed != (c.outcome != rollout.Succeeded) {
+				t.Errorf("closed = %t for %s", report.Closed, report.Outcome)
+			}
+			if report.Closed && (len(report.Warnings) == 0 || !strings.Contains(report.Warnings[len(report.Warnings)-1], "The roll goes on in the next window, Wed 6 Jan 15:00 GMT.")) {
+				t.Errorf("warnings = %q, want the next window in the last", report.Warnings)
+			}
+			if late := s.World.Clock().Now().Sub(closes); late > c.within {
+				t.Errorf("ended %s after the close, want within %s\n%s", late, c.within, s.Story())
+			}
+			g := s.Group()
+			if n := rolltest.On(g, 2); n < c.least || n > c.most || g.Launched() != 8 || g.Desired != 8 || len(g.Suspended) > 0 {
+				t.Errorf("afterwards %d of %d on version 2, desired %d, suspended %v, want %d to %d of 8\n%s", n, g.Launched(), g.Desired, g.Suspended, c.least, c.most, s.Story())
+			}
+			q.Closing = rollout.Closing{}
+			s.World.Advance(24 * time.Hour)
+			if report, err = s.Roll(t.Context(), q); err != nil {
+				t.Fatalf("the roll in the next window: %v\n%s", err, s.Story())
+			}
+			s.Settled(2)
+		})
+	}
+}
+
+// after is seconds after the start of a roll, until the start is known.
+func after(seconds int) time.Time { return time.Time{}.Add(time.Duration(seconds) * time.Second) }
