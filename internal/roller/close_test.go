@@ -42,6 +42,7 @@ func TestClose(t *testing.T) {
 			s := rolltest.New(t, rolltest.Shape{Members: 8, Group: `health_check = "ELB"
 				grace_period = "5m"`})
 			if c.engine == rollout.EngineRefresh {
+				s.Referee(rolltest.Request(c.low, c.high))
 				s.Lenient() // AWS rounds its limits as it likes, and scales in at a cancel
 			}
 			q := rolltest.Request(c.low, c.high)

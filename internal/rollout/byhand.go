@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -25,7 +26,7 @@ func (t *turn) byHand() string {
 			t.snap.Group.Name, t.rec.Target.TemplateID, back)
 	}
 	var ids []string
-	for _, m := range append(append([]Member{}, t.stale...), t.fresh...) {
+	for _, m := range append(t.old(), t.fresh...) {
 		if t.ofTarget(m) {
 			ids = append(ids, m.ID)
 		}
@@ -43,7 +44,7 @@ func (t *turn) unwell() string {
 		return ""
 	}
 	var out []string
-	for _, m := range append(append([]Member{}, t.fresh...), t.stale...) {
+	for _, m := range append(slices.Clone(t.fresh), t.old()...) {
 		if why := t.sick(m); why != "" {
 			out = append(out, m.ID+" of version "+number(m.Version.Number)+" "+why)
 		}
