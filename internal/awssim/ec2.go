@@ -21,6 +21,7 @@ type ec2State struct {
 	templates      map[string]*template
 	templateTokens map[string]tokenAnswer
 	instances      map[string]*instance
+	vcpuLimits     map[string]int               // by market; none means as many as one likes
 	hosts          map[string]*instance         // by address and name, of those not terminated
 	lastPublic     netip.Addr                   // given out last
 	tags           map[string]map[string]string // resource id → key → value

@@ -21,6 +21,7 @@ type Image struct {
 	State        string // available (default), pending, failed, disabled
 	BootMode     string // "", uefi, legacy-bios or uefi-preferred
 	Public       bool
+	SharedWith   []string // accounts that may see and launch it besides the owner
 	// Created is the creation date; the zero value means the world's now.
 	Created time.Time
 	// DeprecatedAt is the deprecation time; zero means never. From then on the
@@ -116,7 +117,7 @@ func ec2ImageOperations() map[string]operation {
 
 // visibleTo tells whether this account may see and launch the image.
 func (w *World) imageVisible(i *image) bool {
-	return !i.deregistered && (i.Public || i.Owner == w.account || i.OwnerAlias != "")
+	return !i.deregistered && (i.Public || i.Owner == w.account || slices.Contains(i.SharedWith, w.account) || i.OwnerAlias != "")
 }
 
 func (w *World) imageDeprecated(i *image) bool {
@@ -251,6 +252,9 @@ func describeImageAttribute(w *World, in *ec2.DescribeImageAttributeInput) (*ec2
 	if i == nil || !w.imageVisible(i) {
 		return nil, imageNotFound(deref(in.ImageId))
 	}
+	if i.Owner != w.account { // only the owner sees an image's attributes
+		return nil, ec2Err("AuthFailure", "Not authorized for image:%s", i.ID)
+	}
 	out := &ec2.DescribeImageAttributeOutput{ImageId: &i.ID}
 	switch in.Attribute {
 	case types.ImageAttributeNameDescription:
@@ -259,6 +263,9 @@ func describeImageAttribute(w *World, in *ec2.DescribeImageAttributeInput) (*ec2
 		out.LaunchPermissions = []types.LaunchPermission{}
 		if i.Public {
 			out.LaunchPermissions = append(out.LaunchPermissions, types.LaunchPermission{Group: types.PermissionGroupAll})
+		}
+		for _, account := range i.SharedWith {
+			out.LaunchPermissions = append(out.LaunchPermissions, types.LaunchPermission{UserId: &account})
 		}
 	case types.ImageAttributeNameBootMode:
 		out.BootMode = &types.AttributeValue{Value: &i.BootMode}

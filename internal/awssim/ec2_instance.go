@@ -109,6 +109,9 @@ func (w *World) prepareInstance(r runRequest) (*instance, error) {
 	if fault := w.zoneFault(subnet.zone, kind, market); fault != nil {
 		return nil, fault
 	}
+	if err := w.overVCPULimit(kind, market); err != nil {
+		return nil, err
+	}
 	ip, free := subnet.take()
 	if !free {
 		return nil, launchError("InsufficientFreeAddressesInSubnet", subnet.zone)

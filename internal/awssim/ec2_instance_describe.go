@@ -116,6 +116,9 @@ func (w *World) instanceAnswer(i *instance) types.Instance {
 	if im := w.ec2.images[i.imageID]; im != nil {
 		out.RootDeviceName = &im.RootDevice
 	}
+	if t, known := findInstanceType(i.instanceType); known {
+		out.CpuOptions = &types.CpuOptions{CoreCount: ptr(t.cores()), ThreadsPerCore: ptr(t.vcpu / t.cores())}
+	}
 	if i.keyName != "" {
 		out.KeyName = &i.keyName
 	}

@@ -137,11 +137,16 @@ func describeInstanceTypes(w *World, in *ec2.DescribeInstanceTypesInput) (*ec2.D
 	return out, nil
 }
 
-func (t instanceType) answer() types.InstanceTypeInfo {
-	cores := max(t.vcpu/2, 1)
+// cores are the processors' cores; all but the ARM ones run two threads each.
+func (t instanceType) cores() int32 {
 	if t.family.arm {
-		cores = t.vcpu
+		return t.vcpu
 	}
+	return max(t.vcpu/2, 1)
+}
+
+func (t instanceType) answer() types.InstanceTypeInfo {
+	cores := t.cores()
 	hypervisor := types.InstanceTypeHypervisorNitro
 	if t.family.xen {
 		hypervisor = types.InstanceTypeHypervisorXen

@@ -16,6 +16,7 @@ type subnet struct {
 	cidr                   netip.Prefix
 	isDefault, mapPublicIP bool
 	used                   map[netip.Addr]bool // by instances that are not gone
+	others                 int                 // addresses that something else has
 	last                   netip.Addr          // given out last
 }
 
@@ -87,7 +88,7 @@ func newSubnet(id, vpcID, zone string, cidr netip.Prefix) *subnet {
 	return &subnet{id: id, vpcID: vpcID, zone: zone, cidr: cidr, used: map[netip.Addr]bool{}}
 }
 
-func (s *subnet) size() int { return 1<<(32-s.cidr.Bits()) - reservedAddresses }
+func (s *subnet) size() int { return 1<<(32-s.cidr.Bits()) - reservedAddresses - s.others }
 
 // take gives out the next free address of a subnet, if there is one. It goes
 // round, so that an address is not used again at once.

@@ -10,15 +10,19 @@ import (
 
 // Attributes are text by name. Only those in a resource's defaults can be set.
 
-const drainAttribute = "deregistration_delay.timeout_seconds"
+const (
+	drainAttribute     = "deregistration_delay.timeout_seconds"
+	slowStartAttribute = "slow_start.duration_seconds"
+	crossZoneAttribute = "load_balancing.cross_zone.enabled"
+)
 
 // targetGroupDefaults are what AWS answers for a new target group. HTTP groups
 // belong to application load balancers, others to network load balancers.
 func targetGroupDefaults(g *types.TargetGroup) map[string]string {
 	out := map[string]string{
-		drainAttribute:                      "300",
-		"stickiness.enabled":                "false",
-		"load_balancing.cross_zone.enabled": "use_load_balancer_configuration",
+		drainAttribute:       "300",
+		"stickiness.enabled": "false",
+		crossZoneAttribute:   "use_load_balancer_configuration",
 		"target_group_health.dns_failover.minimum_healthy_targets.count":                 "1",
 		"target_group_health.dns_failover.minimum_healthy_targets.percentage":            "off",
 		"target_group_health.unhealthy_state_routing.minimum_healthy_targets.count":      "1",
@@ -30,7 +34,7 @@ func targetGroupDefaults(g *types.TargetGroup) map[string]string {
 			"stickiness.lb_cookie.duration_seconds":       "86400",
 			"stickiness.app_cookie.cookie_name":           "",
 			"stickiness.app_cookie.duration_seconds":      "86400",
-			"slow_start.duration_seconds":                 "0",
+			slowStartAttribute:                            "0",
 			"load_balancing.algorithm.type":               "round_robin",
 			"load_balancing.algorithm.anomaly_mitigation": "off",
 		})
@@ -151,13 +155,26 @@ func modifyTargetGroupAttributes(w *World, in *elb.ModifyTargetGroupAttributesIn
 	if err != nil {
 		return nil, err
 	}
-	for name, limit := range map[string]int{drainAttribute: 3600, "slow_start.duration_seconds": 900} {
-		if n, given := changes[name]; given && !isCount(n, limit) {
-			return nil, elbErr("ValidationError", "'%s' must be a number from 0 to %d", name, limit)
-		}
+	if err := checkTargetGroupAttributes(changes); err != nil {
+		return nil, err
 	}
 	g.attributes = after
 	return &elb.ModifyTargetGroupAttributesOutput{Attributes: targetGroupAttributes(g)}, nil
+}
+
+// checkTargetGroupAttributes checks the values of the attributes that matter here.
+func checkTargetGroupAttributes(changes map[string]string) error {
+	if n, given := changes[drainAttribute]; given && !isCount(n, 3600) {
+		return elbErr("ValidationError", "'%s' must be a number from 0 to 3600", drainAttribute)
+	}
+	if n, given := changes[slowStartAttribute]; given && n != "0" && (!isCount(n, 900) || isCount(n, 29)) {
+		return elbErr("ValidationError", "'%s' must be 0, or a number from 30 to 900", slowStartAttribute)
+	}
+	words := []string{"true", "false", "use_load_balancer_configuration"}
+	if v, given := changes[crossZoneAttribute]; given && !slices.Contains(words, v) {
+		return elbErr("ValidationError", "'%s' must be one of %v", crossZoneAttribute, words)
+	}
+	return nil
 }
 
 func describeLoadBalancerAttributes(w *World, in *elb.DescribeLoadBalancerAttributesInput) (*elb.DescribeLoadBalancerAttributesOutput, error) {

@@ -24,6 +24,11 @@ type Scenario struct {
 	// with a desired configuration: "desired" (also when empty) or "group".
 	RefreshScaleOut string `hcl:"refresh_scale_out,optional"`
 
+	// VCPULimits are how many virtual processors may run, by on_demand and spot.
+	VCPULimits map[string]int `hcl:"vcpu_limits,optional"`
+	// FreeAddresses are how many addresses the subnets have left at the start, by zone.
+	FreeAddresses map[string]int `hcl:"free_addresses,optional"`
+
 	Latencies    *LatencySpec      `hcl:"latencies,block"`
 	Staleness    map[string]string `hcl:"staleness,optional"` // by service
 	Rates        map[string]string `hcl:"rates,optional"`     // by service: "10/40" is 10 a second after a burst of 40
@@ -59,6 +64,9 @@ type ImageSpec struct {
 	ID           string            `hcl:"id,optional" json:"id"`
 	Owner        string            `hcl:"owner,optional" json:"owner"`
 	Architecture string            `hcl:"architecture,optional" json:"architecture"`
+	BootMode     string            `hcl:"boot_mode,optional" json:"boot_mode"`
+	Public       bool              `hcl:"public,optional" json:"public"`
+	SharedWith   []string          `hcl:"shared_with,optional" json:"shared_with"`
 	Created      string            `hcl:"created,optional" json:"created"` // RFC 3339
 	Deprecated   string            `hcl:"deprecated,optional" json:"deprecated"`
 	Tags         map[string]string `hcl:"tags,optional" json:"tags"`
@@ -104,8 +112,13 @@ type VersionSpec struct {
 
 // TargetGroupSpec is a target group behind a load balancer of its own.
 type TargetGroupSpec struct {
-	Name  string `hcl:"name,label"`
-	Drain string `hcl:"deregistration_delay,optional"` // 30s when empty
+	Name      string `hcl:"name,label"`
+	Drain     string `hcl:"deregistration_delay,optional"` // 30s when empty
+	SlowStart string `hcl:"slow_start,optional"`           // none when empty
+	// CrossZone is true, false or use_load_balancer_configuration, the default.
+	CrossZone string `hcl:"cross_zone,optional"`
+	// Zones are those of its load balancer, as letters; all when empty.
+	Zones []string `hcl:"zones,optional"`
 	// Unused leaves the target group without a listener, so that its targets
 	// are unused.
 	Unused bool `hcl:"unused,optional"`

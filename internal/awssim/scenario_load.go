@@ -129,7 +129,7 @@ func (l *loader) image(i ImageSpec) error {
 		return err
 	}
 	l.images[i.Name] = l.w.AddImage(Image{
-		ID: i.ID, Name: i.Name, Owner: i.Owner, Architecture: i.Architecture, Created: created, DeprecatedAt: deprecated, Tags: i.Tags,
+		ID: i.ID, Name: i.Name, Owner: i.Owner, Architecture: i.Architecture, BootMode: i.BootMode, Public: i.Public, SharedWith: i.SharedWith, Created: created, DeprecatedAt: deprecated, Tags: i.Tags,
 	})
 	return nil
 }
@@ -212,27 +212,56 @@ func (l *loader) balancers(specs []TargetGroupSpec) error {
 		}
 		arn := tg.TargetGroups[0].TargetGroupArn
 		l.targetGroups[t.Name] = *arn
-		_, err = client.ModifyTargetGroupAttributes(ctx, &elb.ModifyTargetGroupAttributesInput{
-			TargetGroupArn: arn, Attributes: []elbtypes.TargetGroupAttribute{{
-				Key: aws.String("deregistration_delay.timeout_seconds"), Value: aws.String(strconv.Itoa(int(drain.Seconds()))),
-			}},
-		})
+		attributes, err := t.attributes(drain)
+		if err != nil {
+			return err
+		}
+		_, err = client.ModifyTargetGroupAttributes(ctx, &elb.ModifyTargetGroupAttributesInput{TargetGroupArn: arn, Attributes: attributes})
 		if err != nil {
 			return fmt.Errorf("target_group %q: %w", t.Name, err)
 		}
 		if t.Unused {
 			continue
 		}
-		if err := l.listener(client, t.Name, arn); err != nil {
+		if err := l.listener(client, t, arn); err != nil {
 			return fmt.Errorf("load balancer of target_group %q: %w", t.Name, err)
 		}
 	}
 	return nil
 }
 
-func (l *loader) listener(client *elb.Client, name string, targetGroup *string) error {
+// attributes are a target group's, as far as they are not the defaults.
+func (s TargetGroupSpec) attributes(drain time.Duration) ([]elbtypes.TargetGroupAttribute, error) {
+	out := []elbtypes.TargetGroupAttribute{{
+		Key: aws.String(drainAttribute), Value: aws.String(strconv.Itoa(int(drain.Seconds()))),
+	}}
+	slow, err := duration(s.SlowStart, "target_group "+s.Name+": slow_start")
+	if err != nil {
+		return nil, err
+	}
+	if slow > 0 {
+		out = append(out, elbtypes.TargetGroupAttribute{Key: aws.String(slowStartAttribute), Value: aws.String(strconv.Itoa(int(slow.Seconds())))})
+	}
+	if s.CrossZone != "" {
+		out = append(out, elbtypes.TargetGroupAttribute{Key: aws.String(crossZoneAttribute), Value: aws.String(s.CrossZone)})
+	}
+	return out, nil
+}
+
+func (l *loader) listener(client *elb.Client, t TargetGroupSpec, targetGroup *string) error {
 	ctx := context.Background()
-	lb, err := client.CreateLoadBalancer(ctx, &elb.CreateLoadBalancerInput{Name: aws.String(name), Subnets: l.w.Subnets()})
+	subnets := l.w.Subnets()
+	if len(t.Zones) > 0 {
+		all := subnets
+		subnets = nil
+		for _, z := range t.Zones {
+			if len(z) != 1 || z < "a" || z > "c" {
+				return fmt.Errorf("zone %q is not one of a, b and c", z)
+			}
+			subnets = append(subnets, all[z[0]-'a'])
+		}
+	}
+	lb, err := client.CreateLoadBalancer(ctx, &elb.CreateLoadBalancerInput{Name: aws.String(t.Name), Subnets: subnets})
 	if err != nil {
 		return err
 	}
@@ -373,7 +402,10 @@ func (l *loader) present(s *Scenario) error {
 
 // plan schedules a scenario's faults and actors.
 func (w *World) plan(s *Scenario) error {
-	var errs []error
+	errs := []error{w.SetVCPULimits(s.VCPULimits)}
+	for _, zone := range slices.Sorted(maps.Keys(s.FreeAddresses)) {
+		errs = append(errs, w.SetFreeAddresses(zone, s.FreeAddresses[zone]))
+	}
 	for _, a := range s.Alarms {
 		errs = append(errs, w.SetAlarm(a))
 	}
