@@ -71,7 +71,7 @@ const flapPeriod = time.Minute
 type Action struct {
 	// Do is one of set_desired, scale, set_limits, terminate, kill, break,
 	// impair, mend, interrupt, recommend, suspend, resume, start_refresh,
-	// cancel_refresh, rollback_refresh, set_pointer, delete_group, tag, flap;
+	// cancel_refresh, rollback_refresh, set_pointer, shift_zone, delete_group, tag, flap;
 	// and set_alarm, which has no group.
 	Do    string `hcl:"do" json:"do"`
 	Group string `hcl:"group,optional" json:"group"`
@@ -99,7 +99,8 @@ type Action struct {
 	Alarm string `hcl:"alarm,optional" json:"alarm"`
 	// Refresh are the preferences of start_refresh; AWS's defaults when nil.
 	Refresh *RefreshSpec `hcl:"refresh,block" json:"refresh"`
-	// Key and Text are a tag's key and value.
+	// Key and Text are a tag's key and value; Text is also the zone that
+	// shift_zone leads away from (empty: the shift ends).
 	Key  string `hcl:"key,optional" json:"key"`
 	Text string `hcl:"text,optional" json:"text"`
 }
@@ -153,6 +154,8 @@ func (w *World) act(g *group, a Action) (err error) {
 		_, err = rollbackInstanceRefresh(w, &autoscaling.RollbackInstanceRefreshInput{AutoScalingGroupName: name})
 	case "set_pointer":
 		_, err = updateAutoScalingGroup(w, g.repoint(a.Version))
+	case "shift_zone":
+		err = w.shiftZone(g, a.Text)
 	case "delete_group":
 		_, err = deleteAutoScalingGroup(w, &autoscaling.DeleteAutoScalingGroupInput{AutoScalingGroupName: name, ForceDelete: aws.Bool(true)})
 	case "flap":

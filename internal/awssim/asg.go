@@ -57,6 +57,7 @@ type group struct {
 	refresh   *refresh                // the first of these, until it ends
 	tokens    map[string]launchAnswer // LaunchInstances by client token
 	hooks     []*hook
+	shifted   string // the zone that a zonal shift leads away from, or empty
 
 	activities []*activity // oldest first
 

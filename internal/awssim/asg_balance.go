@@ -26,6 +26,9 @@ func (g *group) zoneCounts() map[string]int {
 func (g *group) zonesByMembers() []string {
 	counts, staying := g.zoneCounts(), g.stayingCounts()
 	zones := slices.Clone(g.as.AvailabilityZones)
+	if len(zones) > 1 {
+		zones = slices.DeleteFunc(zones, func(z string) bool { return z == g.shifted })
+	}
 	slices.SortStableFunc(zones, func(a, b string) int {
 		return cmp.Or(cmp.Compare(staying[a], staying[b]), cmp.Compare(counts[a], counts[b]))
 	})
@@ -249,7 +252,7 @@ func (w *World) rebalance(g *group) {
 }
 
 func (g *group) canRebalance() bool {
-	if !g.runs("AZRebalance") || !g.runs("Launch") || !g.runs("Terminate") {
+	if g.shifted != "" || !g.runs("AZRebalance") || !g.runs("Launch") || !g.runs("Terminate") {
 		return false
 	}
 	// While members come or go the spread is not settled.

@@ -45,6 +45,7 @@ func (w *World) look(g *group) {
 		return
 	}
 	w.replaceUnhealthy(g)
+	w.replaceOld(g)
 	w.followRisk(g)
 	w.stepRefresh(g)
 	actual := g.actual()
@@ -122,7 +123,7 @@ func (w *World) scaleOut(g *group, actual, wanted int32) {
 // launchSomewhere launches a member in the emptiest zone, or in the next one
 // where a zone has no room. Without the member, it could not.
 func (w *World) launchSomewhere(g *group, causes []string) *member {
-	for _, zone := range g.zonesByMembers() {
+	for _, zone := range g.launchZones() {
 		m, err := w.launchMember(g, zone, g.subnetIn(zone), causes...)
 		if err == nil {
 			return m

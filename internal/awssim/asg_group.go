@@ -37,7 +37,9 @@ func createAutoScalingGroup(w *World, in *autoscaling.CreateAutoScalingGroupInpu
 		CapacityRebalance: in.CapacityRebalance, Context: in.Context, DefaultCooldown: in.DefaultCooldown,
 		DefaultInstanceWarmup: in.DefaultInstanceWarmup, DeletionProtection: in.DeletionProtection, DesiredCapacityType: in.DesiredCapacityType,
 		HealthCheckGracePeriod: in.HealthCheckGracePeriod, HealthCheckType: in.HealthCheckType, LaunchTemplate: in.LaunchTemplate,
-		MixedInstancesPolicy:             in.MixedInstancesPolicy,
+		MixedInstancesPolicy:      in.MixedInstancesPolicy,
+		InstanceMaintenancePolicy: in.InstanceMaintenancePolicy, MaxInstanceLifetime: in.MaxInstanceLifetime,
+		AvailabilityZoneDistribution: in.AvailabilityZoneDistribution, AvailabilityZoneImpairmentPolicy: in.AvailabilityZoneImpairmentPolicy,
 		InstanceLifecyclePolicy:          in.InstanceLifecyclePolicy,
 		NewInstancesProtectedFromScaleIn: in.NewInstancesProtectedFromScaleIn, PlacementGroup: in.PlacementGroup,
 		ServiceLinkedRoleARN: in.ServiceLinkedRoleARN, TerminationPolicies: in.TerminationPolicies, VPCZoneIdentifier: in.VPCZoneIdentifier,
@@ -119,30 +121,21 @@ func refuseCreate(in *autoscaling.CreateAutoScalingGroupInput) error {
 		return unmodelled("operators of groups")
 	}
 	return refuseUpdate(&autoscaling.UpdateAutoScalingGroupInput{
-		AvailabilityZoneDistribution: in.AvailabilityZoneDistribution, AvailabilityZoneImpairmentPolicy: in.AvailabilityZoneImpairmentPolicy,
-		CapacityReservationSpecification: in.CapacityReservationSpecification,
-		InstanceMaintenancePolicy:        in.InstanceMaintenancePolicy, MaxInstanceLifetime: in.MaxInstanceLifetime, DesiredCapacityType: in.DesiredCapacityType,
+		AvailabilityZoneDistribution:     in.AvailabilityZoneDistribution,
+		CapacityReservationSpecification: in.CapacityReservationSpecification, DesiredCapacityType: in.DesiredCapacityType,
 	})
 }
 
 // refuseUpdate names the first thing of an update that is not modelled.
 func refuseUpdate(in *autoscaling.UpdateAutoScalingGroupInput) error {
-	distribution, impairment := in.AvailabilityZoneDistribution, in.AvailabilityZoneImpairmentPolicy
-	policy, reservation := in.InstanceMaintenancePolicy, in.CapacityReservationSpecification
+	distribution, reservation := in.AvailabilityZoneDistribution, in.CapacityReservationSpecification
 	switch {
 	case in.LaunchConfigurationName != nil:
 		return unmodelled("launch configurations")
-	case distribution != nil && distribution.CapacityDistributionStrategy != types.CapacityDistributionStrategyBalancedBestEffort:
-		return unmodelled("zone distributions other than balanced-best-effort")
-	case impairment != nil && aws.ToBool(impairment.ZonalShiftEnabled):
-		return unmodelled("zonal shift")
+	case distribution != nil && distribution.CapacityDistributionStrategy == types.CapacityDistributionStrategyReservationsThenBalanced:
+		return unmodelled("zone distributions by capacity reservations")
 	case reservation != nil && reservation.CapacityReservationPreference != types.CapacityReservationPreferenceDefault:
 		return unmodelled("capacity reservations")
-	// -1 for both is how a policy is taken off, which changes nothing here.
-	case policy != nil && (aws.ToInt32(policy.MinHealthyPercentage) != -1 || aws.ToInt32(policy.MaxHealthyPercentage) != -1):
-		return unmodelled("instance maintenance policies")
-	case aws.ToInt32(in.MaxInstanceLifetime) != 0:
-		return unmodelled("maximum instance lifetimes")
 	case aws.ToString(in.DesiredCapacityType) != "" && *in.DesiredCapacityType != "units":
 		return unmodelled("desired capacity in other units than instances")
 	}
@@ -222,6 +215,9 @@ func (w *World) configure(g *group, in *autoscaling.UpdateAutoScalingGroupInput)
 		}
 	}
 	if err := checkWords(in); err != nil {
+		return err
+	}
+	if err := configurePolicies(&as, in); err != nil {
 		return err
 	}
 	if len(in.TerminationPolicies) > 0 {

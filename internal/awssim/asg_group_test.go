@@ -44,8 +44,18 @@ func TestCreateGroupRefuses(t *testing.T) {
 		"template and policy at once": {func(in *autoscaling.CreateAutoScalingGroupInput) {
 			in.MixedInstancesPolicy = &types.MixedInstancesPolicy{LaunchTemplate: &types.LaunchTemplate{LaunchTemplateSpecification: in.LaunchTemplate}}
 		}, "ValidationError", "must contain either LaunchTemplate"},
-		"maintenance policies": {func(in *autoscaling.CreateAutoScalingGroupInput) {
-			in.InstanceMaintenancePolicy = &types.InstanceMaintenancePolicy{MinHealthyPercentage: aws.Int32(90), MaxHealthyPercentage: aws.Int32(120)}
+		"half a maintenance policy": {func(in *autoscaling.CreateAutoScalingGroupInput) {
+			in.InstanceMaintenancePolicy = &types.InstanceMaintenancePolicy{MinHealthyPercentage: aws.Int32(90)}
+		}, "ValidationError", "Both MinHealthyPercentage and MaxHealthyPercentage"},
+		"a maintenance policy too wide": {func(in *autoscaling.CreateAutoScalingGroupInput) {
+			in.InstanceMaintenancePolicy = &types.InstanceMaintenancePolicy{MinHealthyPercentage: aws.Int32(90), MaxHealthyPercentage: aws.Int32(191)}
+		}, "ValidationError", "cannot be greater than 100"},
+		"a lifetime below a day": {func(in *autoscaling.CreateAutoScalingGroupInput) { in.MaxInstanceLifetime = aws.Int32(86399) }, "ValidationError", "86399"},
+		"zonal shift without a behaviour": {func(in *autoscaling.CreateAutoScalingGroupInput) {
+			in.AvailabilityZoneImpairmentPolicy = &types.AvailabilityZoneImpairmentPolicy{ZonalShiftEnabled: aws.Bool(true)}
+		}, "ValidationError", "ImpairedZoneHealthCheckBehavior"},
+		"reservations": {func(in *autoscaling.CreateAutoScalingGroupInput) {
+			in.AvailabilityZoneDistribution = &types.AvailabilityZoneDistribution{CapacityDistributionStrategy: types.CapacityDistributionStrategyReservationsThenBalanced}
 		}, "ValidationError", "does not model"},
 	} {
 		t.Run(name, func(t *testing.T) {

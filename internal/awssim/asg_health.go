@@ -133,7 +133,7 @@ func (w *World) replaceUnhealthy(g *group) {
 		return
 	}
 	for _, m := range append([]*member(nil), g.members...) {
-		if m.alive() && m.health == "Unhealthy" {
+		if m.alive() && m.health == "Unhealthy" && !g.impaired(m) {
 			g.replacing++
 			w.terminate(g, m, w.at("%s", m.unhealthyCause))
 		}
