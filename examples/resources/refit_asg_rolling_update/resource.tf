@@ -7,9 +7,16 @@ resource "refit_asg_rolling_update" "web" {
   max_healthy_percentage = 150
   checkpoints            = [{ percentage = 20, bake = "2m" }]
   final_bake             = "5m"
-  health                 = { load_balancer = true, min_healthy_time = "30s" }
   instance_timeout       = "10m"
   on_failure             = "rollback"
+
+  health = {
+    load_balancer    = true
+    min_healthy_time = "30s"
+    probe            = { url = "http://{private_ip}:8080/healthz" }
+    alarms           = ["web-5xx"]
+  }
+  checks = [{ name = "smoke", function_name = "web-smoke" }]
 
   timeouts = {
     create = "60m"
