@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 
@@ -99,6 +100,16 @@ func newLab(t *testing.T, scenario string) *lab {
 }
 
 func (l *lab) ec2() *ec2.Client { return ec2.NewFromConfig(l.world.Config()) }
+
+// balancer is the name of the first load balancer.
+func (l *lab) balancer() string {
+	l.Helper()
+	out, err := elb.NewFromConfig(l.world.Config()).DescribeLoadBalancers(l.Context(), &elb.DescribeLoadBalancersInput{})
+	if err != nil || len(out.LoadBalancers) == 0 {
+		l.Fatalf("load balancers: %+v, %v", out, err)
+	}
+	return aws.ToString(out.LoadBalancers[0].DNSName)
+}
 
 // factories serve the provider in this process.
 func (l *lab) factories() map[string]func() (tfprotov6.ProviderServer, error) {

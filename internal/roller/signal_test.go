@@ -24,13 +24,11 @@ func probing(s *rollout.Spec) {
 	s.Probe = &p
 }
 
-// asking chooses a check of the group by a function.
-func asking(name string) func(*rollout.Spec) {
-	return func(s *rollout.Spec) {
-		c := rollout.DefaultCheck(name)
-		c.Function = name
-		s.Checks = []rollout.Check{c}
-	}
+// smoke chooses a check of the group by a function.
+func smoke(s *rollout.Spec) {
+	c := rollout.DefaultCheck("smoke")
+	c.Function = "smoke"
+	s.Checks = []rollout.Check{c}
 }
 
 // counting chooses a check of the number of connected devices, asked of a host.
@@ -79,11 +77,11 @@ func TestSignal_imageFails(t *testing.T) {
 		{"function", answers, `function "smoke" {
   fail_while_image = "golden-web-2"
   fail_message     = "no order could be placed"
-}`, asking("smoke"), `the check "smoke" failed before the end: the function says: no order could be placed`},
+}`, smoke, `the check "smoke" failed before the end: the function says: no order could be placed`},
 		{"function that fails", answers, `function "smoke" {
   fail_while_image = "golden-web-2"
   error            = "assertion failed"
-}`, asking("smoke"), `the check "smoke" failed before the end: the function failed`},
+}`, smoke, `the check "smoke" failed before the end: the function failed`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -167,7 +165,7 @@ function "smoke" {}`)
 	q.Spec.EC2Status, q.Spec.Alarms = true, []string{"web-5xx"}
 	q.Spec.Checkpoints = []rollout.Checkpoint{{Percentage: 25, Bake: time.Minute}}
 	probing(&q.Spec)
-	asking("smoke")(&q.Spec)
+	smoke(&q.Spec)
 	if _, err := s.Roll(t.Context(), q); err != nil {
 		t.Fatalf("roll: %v\n%s", err, s.Story())
 	}
@@ -196,9 +194,9 @@ func TestSignal_notBegun(t *testing.T) {
 		{"check fails", `function "smoke" {
   fail         = true
   fail_message = "the shop is closed"
-}`, asking("smoke"), `The check "smoke" failed before the roll: the function says: the shop is closed`},
-		{"no such function", "", asking("smoke"), `The check "smoke" failed before the roll: function smoke cannot be invoked: ResourceNotFoundException`},
-		{"malformed answer", `function "smoke" { answer = "{\"ok\": true}" }`, asking("smoke"), `expected {"pass": true or false, "message": "…"} from the function, got "{\"ok\":true}"`},
+}`, smoke, `The check "smoke" failed before the roll: the function says: the shop is closed`},
+		{"no such function", "", smoke, `The check "smoke" failed before the roll: function smoke cannot be invoked: ResourceNotFoundException`},
+		{"malformed answer", `function "smoke" { answer = "{\"ok\": true}" }`, smoke, `expected {"pass": true or false, "message": "…"} from the function, got "{\"ok\":true}"`},
 		{"no answer", "", counting("172.31.200.200", 0), `The check "devices" failed before the roll: no answer within 10s`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -292,7 +290,7 @@ func TestSignal_interrupted(t *testing.T) {
 	q.Spec.Checkpoints = []rollout.Checkpoint{{Percentage: 25}}
 	q.LockTimeout = 10 * time.Minute
 	probing(&q.Spec)
-	asking("smoke")(&q.Spec)
+	smoke(&q.Spec)
 	stage := func() *rolltest.Stage {
 		return signals(t, `http "/healthz" { body = "ok" }`, `function "smoke" {}`)
 	}
