@@ -50,6 +50,24 @@ var scenarios = []parity{
 		s.Outside(6)
 		act(t, s, time.Minute, awssim.Action{Do: "scale", Value: 2})
 	}, outcome: rollout.Succeeded, desired: 6, pointer: "2"},
+	{name: "an alarm goes off", shape: rolltest.Shape{Extra: `alarm "web-5xx" {}`}, spec: func(s *rollout.Spec) {
+		s.Alarms, s.FinalBake = []string{"web-5xx"}, 10*time.Minute
+	}, meet: func(t *testing.T, s *rolltest.Stage) {
+		act(t, s, 3*time.Minute, awssim.Action{Do: "set_alarm", Alarm: "web-5xx", Text: "ALARM"})
+	}, outcome: rollout.RolledBack, version: 1, pointer: "3", held: true},
+	{name: "an alarm goes off at the end", shape: rolltest.Shape{Extra: `alarm "web-5xx" {}`}, spec: func(s *rollout.Spec) {
+		s.Alarms, s.FinalBake = []string{"web-5xx"}, 10*time.Minute
+	}, meet: func(t *testing.T, s *rolltest.Stage) {
+		act(t, s, 8*time.Minute, awssim.Action{Do: "set_alarm", Alarm: "web-5xx", Text: "ALARM"})
+	}, outcome: rollout.RolledBack, version: 1, pointer: "3", held: true},
+	{name: "an alarm without data for a while", shape: rolltest.Shape{Extra: `alarm "web-5xx" {}`}, spec: func(s *rollout.Spec) {
+		s.Alarms = []string{"web-5xx"}
+	}, meet: func(t *testing.T, s *rolltest.Stage) {
+		if err := s.World.Act(awssim.Action{Do: "set_alarm", Alarm: "web-5xx", Text: "INSUFFICIENT_DATA"}); err != nil {
+			t.Fatal(err)
+		}
+		act(t, s, 2*time.Minute, awssim.Action{Do: "set_alarm", Alarm: "web-5xx", Text: "OK"})
+	}, outcome: rollout.Succeeded, pointer: "2"},
 	{name: "interrupted and resumed", roll: func(t *testing.T, s *rolltest.Stage, q roller.Request) (rollout.Outcome, error) {
 		ctx, cancel := context.WithCancel(t.Context())
 		s.World.At(100*time.Second, cancel)

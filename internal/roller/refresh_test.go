@@ -461,3 +461,21 @@ func TestRefresh_denied(t *testing.T) {
 		}
 	}
 }
+
+// TestRefresh_warmPool rolls a group with a warm pool, which no other engine can.
+func TestRefresh_warmPool(t *testing.T) {
+	t.Parallel()
+	s, q := refreshed(t, rolltest.Shape{Group: "warm_pool {\n min_size = 2\n }"})
+	s.World.Advance(5 * time.Minute)
+	q.Spec.Engine = rollout.EngineManaged
+	if _, err := s.Roll(t.Context(), q); err == nil || !strings.Contains(err.Error(), "warm pool") {
+		t.Errorf("the other engine: %v, want a refusal that names the warm pool", err)
+	}
+	q.Spec.Engine = rollout.EngineRefresh
+	if _, err := s.Roll(t.Context(), q); err != nil {
+		t.Fatalf("roll: %v\n%s", err, s.Story())
+	}
+	if g := s.Group(); rolltest.On(g, 2) != 4 || g.Healthy() != 4 {
+		t.Errorf("%d on version 2, %d healthy, want 4\n%s", rolltest.On(g, 2), g.Healthy(), s.Story())
+	}
+}
