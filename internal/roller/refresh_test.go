@@ -479,3 +479,56 @@ func TestRefresh_warmPool(t *testing.T) {
 		t.Errorf("%d on version 2, %d healthy, want 4\n%s", rolltest.On(g, 2), g.Healthy(), s.Story())
 	}
 }
+
+// TestRefresh_mixed rolls groups with a mixed instances policy, of which nothing
+// but the version changes, forward and back.
+func TestRefresh_mixed(t *testing.T) {
+	t.Parallel()
+	for image, want := range map[string]rollout.Outcome{"": rollout.Succeeded, "never_healthy = true": rollout.RolledBack} {
+		s, q := refreshed(t, rolltest.Shape{Group: halfSpot, Image: image})
+		before := policy(t, s)
+		report, err := s.Roll(t.Context(), q)
+		got := report.Outcome
+		if err != nil {
+			got = outcomeOf(err)
+		}
+		if got != want {
+			t.Fatalf("roll = %q, %v, want %q\n%s", got, err, want, s.Story())
+		}
+		if want == rollout.Succeeded {
+			inOrder(t, s, 2)
+		} else {
+			inOrder(t, s, 1, 3)
+		}
+		if after := policy(t, s); after != before {
+			t.Errorf("policy = %s, was %s", after, before)
+		}
+	}
+}
+
+// TestRefresh_channel: the version stays, the image its parameter means does
+// not; AWS cannot roll that back, so a second refresh goes to the copy that
+// names the old image.
+func TestRefresh_channel(t *testing.T) {
+	t.Parallel()
+	for image, want := range map[string]string{"": "map[golden-web-2:4]", "never_healthy = true": "map[golden-web-1:4]"} {
+		s := rolltest.FromScenario(t, strings.Replace(fmt.Sprintf(channel, image), "desired  = 4", "desired  = 4\n health_check = \"ELB\"", 1), false)
+		q := rolltest.Request(100, 150)
+		q.Version, q.Spec.Engine = "1", rollout.EngineRefresh
+		s.Referee(q)
+		s.Excuse()
+		s.Lenient()
+		s.World.PutParameter("/golden/web", imageOf(t, s, "golden-web-2"))
+		s.World.Advance(time.Minute)
+		_, err := s.Roll(t.Context(), q)
+		if image != "" {
+			_ = ended(t, s, err, rollout.RolledBack)
+		} else if err != nil {
+			t.Fatalf("roll: %v\n%s", err, s.Story())
+		}
+		s.World.Advance(5 * time.Minute)
+		if got := runs(s); got != want || s.Group().Desired != 4 || s.Group().Healthy() != 4 {
+			t.Errorf("%s, pointer %s, want %s\n%s", got, s.Group().Version, want, s.Story())
+		}
+	}
+}

@@ -157,13 +157,27 @@ func (t *turn) advanceRefresh() {
 // outdated says whether the refresh on record goes to no goal of the roll: it
 // was one to another target.
 func (t *turn) outdated() bool {
-	v := t.rec.Refresh.Version
-	return v != t.rec.Target.Number && (t.rec.Direction != Back || v != t.rec.Previous.Number)
+	return t.rec.Refresh.Version != t.rec.Target.Number && (t.rec.Direction != Back || !t.backwards())
 }
 
 // backwards says whether the refresh on record, rather than its rollback, goes
 // to the previous version: a second one, started where AWS cannot roll back.
-func (t *turn) backwards() bool { return t.rec.Refresh.Version == t.rec.Previous.Number }
+func (t *turn) backwards() bool {
+	back := t.rec.wayBack().Number
+	return back != 0 && t.rec.Refresh.Version == back
+}
+
+// wayBack is what a second refresh goes to: the previous version itself, because
+// no member has the number of its copy and all would be replaced; but where that
+// version names a parameter, only the copy names the previous image. Its number
+// is 0 until it is published.
+func (r Record) wayBack() Version {
+	v := r.Previous
+	if v.Alias != "" {
+		v.Number = r.Copy
+	}
+	return v
+}
 
 // othersRefresh meets a running refresh that is not this roll's.
 func (t *turn) othersRefresh(other *InstanceRefresh) {
@@ -191,6 +205,8 @@ func (t *turn) watch() {
 	switch {
 	case t.outdated(), t.spec.Engine != EngineRefresh, r.Then != "":
 		t.request(CancelRefresh, "stop the instance refresh where it is")
+	case t.moved() != "":
+		t.haltRefresh(Ending{Outcome: Superseded, Reason: t.moved(), Next: "Run terraform apply again to roll to the image that it means now."})
 	case t.movedAside():
 		t.haltRefresh(Ending{Outcome: Superseded, Reason: fmt.Sprintf("the group's launch template version was changed to %s by somebody else", t.snap.Group.Pointer)})
 	case own.Status == RefreshRollbackInProgress && t.rec.Direction != Back:
@@ -381,6 +397,10 @@ func (t *turn) beginRefresh() {
 		return
 	}
 	goal := t.refreshGoal()
+	if goal.Number == 0 {
+		t.publish()
+		return
+	}
 	p := Preferences(t.spec, t.snap, goal)
 	p.Warmup = max(p.Warmup, seconds(t.minHealthy()))
 	r := &RefreshRecord{Before: t.snap.newestRefresh(), Version: goal.Number, Asked: t.now, Stale: t.toReplace()}
@@ -428,11 +448,10 @@ func (t *turn) nothingLeft() {
 	t.finishRefresh(time.Time{})
 }
 
-// refreshGoal is what a refresh in the present direction goes to: the previous
-// version itself rather than its copy, whose number no member has.
+// refreshGoal is what a refresh in the present direction goes to.
 func (t *turn) refreshGoal() Version {
 	if t.rec.Direction == Back {
-		return t.rec.Previous
+		return t.rec.wayBack()
 	}
 	return t.rec.Target
 }

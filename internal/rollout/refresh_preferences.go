@@ -129,7 +129,7 @@ func noRefreshReturn(to Version) string {
 func (s Spec) pin(g Group, rec Record) int64 {
 	to := rec.Previous
 	switch {
-	case s.OnFailure == Rollback && rec.NoReturn == "" && to.Number != 0 && to.TemplateID == rec.Target.TemplateID:
+	case s.OnFailure == Rollback && rec.NoReturn == "" && noRefreshReturn(to) == "" && to.TemplateID == rec.Target.TemplateID:
 		if !floating(g.Pointer) && s.same(g.Points, to) {
 			return 0
 		}
@@ -186,7 +186,7 @@ func refreshWarnings(spec Spec, s Snapshot, target Version) []string {
 		switch {
 		case why != "":
 			out = append(out, fmt.Sprintf("EC2 Auto Scaling cannot roll this instance refresh back by itself, because %s; if it fails, Refit cancels it and starts "+
-				"a second one to version %d", why, to.Number))
+				"a second one to a copy with their image, which replaces every member", why))
 		case floating(g.Pointer) || !spec.same(g.Points, to):
 			out = append(out, fmt.Sprintf("the group points at %s, from which EC2 Auto Scaling would not roll back to what the old members run; it is put on version %d "+
 				"while the instance refresh runs", g.Pointer, to.Number))
