@@ -109,7 +109,7 @@ func timedOut(err error) bool {
 // secrets.
 func why(ctx context.Context, err error, timeout time.Duration) *silence {
 	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
+	for errors.As(err, &wrapped) {
 		err = wrapped.Err
 	}
 	var name *net.DNSError
