@@ -28,6 +28,7 @@ const (
 	CadenceTrap        = "CADENCE_TRAP"        // a wave misses its window
 	LongFreeze         = "LONG_FREEZE"         // fewer than 48 h open in 32 days
 	NoChance           = "NO_CHANCE"           // no window opens within the horizon
+	Ended              = "ENDED"               // a freeze or an exception that is over
 
 	OutsideWindow     = "OUTSIDE_WINDOW"     // no window is open
 	PastCutoff        = "PAST_CUTOFF"        // the window is open, but too late to start

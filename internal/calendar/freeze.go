@@ -203,6 +203,9 @@ func (f Freeze) At(t time.Time) (Span, bool) {
 	return Span{}, false
 }
 
+// Over tells whether the freeze has ended for good.
+func (f Freeze) Over(now time.Time) bool { return !f.spec.Yearly && !now.Before(f.to.instant) }
+
 // Text is the freeze in a few words, for people: its name, reason and ticket.
 func (f Freeze) Text() string {
 	out := fmt.Sprintf("freeze %q", f.spec.Name)

@@ -2,12 +2,10 @@ package calendar
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -268,66 +266,4 @@ func commonest(windows map[string]map[string]string, key string) string {
 		}
 	}
 	return best
-}
-
-// Encode is the document of a schedule, freeze or exception: JSON, the same
-// for the same meaning.
-func Encode(spec any) (string, error) {
-	body, err := json.Marshal(spec)
-	if err != nil {
-		return "", fmt.Errorf("encode document: %w", err)
-	}
-	return string(body), nil
-}
-
-// DecodeSchedule reads a published schedule. A document without a version was
-// written by hand, before there were versions; its windows may be in any
-// spelling, and it is read as it stands. One of a newer version is refused,
-// because it may forbid what an older reader does not see.
-func DecodeSchedule(body []byte) (Schedule, error) {
-	var spec ScheduleSpec
-	if err := decode(body, &spec, func() int { return spec.Version }); err != nil {
-		return Schedule{}, err
-	}
-	cleared := spec.Cleared
-	s, problems := spec.Parse()
-	s.spec.Cleared = cleared
-	return s, firstError(problems)
-}
-
-// DecodeFreeze reads a published freeze.
-func DecodeFreeze(body []byte) (Freeze, error) {
-	var spec FreezeSpec
-	if err := decode(body, &spec, func() int { return spec.Version }); err != nil {
-		return Freeze{}, err
-	}
-	f, problems := spec.Parse()
-	return f, firstError(problems)
-}
-
-// DecodeException reads a published exception.
-func DecodeException(body []byte) (Exception, error) {
-	var spec ExceptionSpec
-	if err := decode(body, &spec, func() int { return spec.Version }); err != nil {
-		return Exception{}, err
-	}
-	e, problems := spec.Parse()
-	return e, firstError(problems)
-}
-
-func decode(body []byte, into any, version func() int) error {
-	if err := json.Unmarshal(body, into); err != nil {
-		return fmt.Errorf("it is not the JSON it should be: %w", err)
-	}
-	if v := version(); v > Version {
-		return fmt.Errorf("it has version %d, and this Refit knows versions up to %d; use the Refit that wrote it, or a newer one", v, Version)
-	}
-	return nil
-}
-
-func firstError(problems []Problem) error {
-	for _, p := range Errors(problems) {
-		return errors.New(strings.TrimRight(p.String(), "."))
-	}
-	return nil
 }

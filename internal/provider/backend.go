@@ -51,10 +51,11 @@ type backend struct {
 	made *clients
 	// foreseen is the image that a planned refit_ami_refresh will put into a
 	// template, for the wording of other diagnostics of the same plan.
-	foreseen map[string]string
-	file     sync.Mutex // of the progress file
-	held     reading[image.Quarantine]
-	banned   reading[image.Ban]
+	foreseen  map[string]string
+	file      sync.Mutex // of the progress file
+	held      reading[image.Quarantine]
+	banned    reading[image.Ban]
+	published publishedReading
 }
 
 func newBackend(o backendOptions) *backend {

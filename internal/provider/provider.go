@@ -99,7 +99,7 @@ func (p *refit) Configure(ctx context.Context, req provider.ConfigureRequest, re
 
 // Resources implements provider.Provider.
 func (p *refit) Resources(context.Context) []func() resource.Resource {
-	return []func() resource.Resource{newAMIRefresh, newImageQuarantine, newRollingUpdate}
+	return []func() resource.Resource{newAMIRefresh, newImageQuarantine, newPatchException, newPatchFreeze, newPatchSchedule, newRollingUpdate}
 }
 
 // DataSources implements provider.Provider. There are none.
