@@ -206,3 +206,16 @@ func (c *Client) Followers(ctx context.Context, templateID, except string) []rol
 	slices.SortFunc(out, func(a, b rollout.Follower) int { return strings.Compare(a.Group, b.Group) })
 	return out
 }
+
+// Tags are the tags of a group. Errors: [ErrNotFound], what the call gave.
+func (c *Client) Tags(ctx context.Context, name string) (map[string]string, error) {
+	g, err := c.describe(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	tags := make(map[string]string, len(g.Tags))
+	for _, t := range g.Tags {
+		tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
+	}
+	return tags, nil
+}

@@ -27,6 +27,16 @@ type Calendar struct {
 	Timezone string
 }
 
+// Schedule is the published schedule of a name.
+func (c Calendar) Schedule(name string) (Schedule, bool) {
+	for _, s := range c.Schedules {
+		if s.spec.Name == name && !s.spec.Cleared {
+			return s, true
+		}
+	}
+	return Schedule{}, false
+}
+
 // Subject is what is asked about: a group, or an environment of a schedule.
 type Subject struct {
 	Schedule    string            // by name; empty: by the tags

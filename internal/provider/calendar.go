@@ -45,3 +45,12 @@ func (r *publishedReading) all(ctx context.Context, docs *journal.Documents, now
 	r.cal, r.at = calendar.Collect(documents), now
 	return r.cal, nil
 }
+
+// calendar is what is published about windows.
+func (b *backend) calendar(ctx context.Context) (calendar.Calendar, error) {
+	c, err := b.clients(ctx)
+	if err != nil {
+		return calendar.Calendar{}, err
+	}
+	return b.published.all(ctx, c.docs, b.clock.Now())
+}

@@ -91,10 +91,11 @@ func (p *refit) Configure(ctx context.Context, req provider.ConfigureRequest, re
 	if clk == nil {
 		clk = simulated(ctx, clock.Real{}, source.URL("autoscaling"))
 	}
-	resp.ResourceData = newBackend(backendOptions{
+	made := newBackend(backendOptions{
 		source: source, journal: journal, poll: poll,
 		clock: clk, activity: p.options.Activity, progress: os.Getenv("REFIT_PROGRESS"), transport: p.options.Transport,
 	})
+	resp.ResourceData, resp.DataSourceData = made, made
 }
 
 // Resources implements provider.Provider.
@@ -102,8 +103,10 @@ func (p *refit) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{newAMIRefresh, newImageQuarantine, newPatchException, newPatchFreeze, newPatchSchedule, newRollingUpdate}
 }
 
-// DataSources implements provider.Provider. There are none.
-func (p *refit) DataSources(context.Context) []func() datasource.DataSource { return nil }
+// DataSources implements provider.Provider.
+func (p *refit) DataSources(context.Context) []func() datasource.DataSource {
+	return []func() datasource.DataSource{newPatchDecision, newPatchWindows}
+}
 
 // Functions implements provider.ProviderWithFunctions. They need no
 // configuration and no account.
