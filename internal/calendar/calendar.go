@@ -27,7 +27,6 @@ const (
 	OverlappingWindows = "OVERLAPPING_WINDOWS" // windows overlap
 	CadenceTrap        = "CADENCE_TRAP"        // a wave misses its window
 	LongFreeze         = "LONG_FREEZE"         // fewer than 48 h open in 32 days
-	NoChance           = "NO_CHANCE"           // no window opens within the horizon
 	Ended              = "ENDED"               // a freeze or an exception that is over
 
 	OutsideWindow     = "OUTSIDE_WINDOW"     // no window is open

@@ -2,7 +2,6 @@ package calendar
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -224,16 +223,8 @@ func LintFreezes(freezes []Freeze, now time.Time) []Problem {
 	return nil
 }
 
-// LintChance finds environments that freezes and exceptions leave without any
-// window within the horizon.
-func (c Calendar) LintChance(s Schedule, tags map[string]string, now time.Time) []Problem {
-	var out []Problem
-	for _, e := range slices.Sorted(maps.Keys(s.windows)) {
-		windows, _ := s.Windows(e)
-		if _, ok := next(windows, c.stops(tags).spans(now), now); !ok {
-			text := fmt.Sprintf("no window of %s opens within two years, because of freezes and exceptions.", e)
-			out = append(out, Problem{Path: []string{"environments", e}, Code: NoChance, Warn: true, Text: text})
-		}
-	}
-	return out
+// LintFreezes finds the same among the freezes that hold for a group with these
+// tags.
+func (c Calendar) LintFreezes(tags map[string]string, now time.Time) []Problem {
+	return LintFreezes(c.stops(tags).freezes, now)
 }

@@ -158,19 +158,17 @@ func TestLint_freezes(t *testing.T) {
 	}
 }
 
-func TestLint_chance(t *testing.T) {
+func TestCalendar_LintFreezes(t *testing.T) {
 	t.Parallel()
-	s := schedule(t, spec())
+	prod := calendar.Selector{All: map[string][]string{"Environment": {"prod"}}}
 	c := calendar.Calendar{Freezes: []calendar.Freeze{
-		freeze(t, calendar.FreezeSpec{Name: "a", From: "01-01", To: "07-01", Yearly: true, Timezone: "Europe/London"}),
-		freeze(t, calendar.FreezeSpec{Name: "b", From: "07-01", To: "01-01", Yearly: true, Timezone: "Europe/London"}),
+		freeze(t, calendar.FreezeSpec{Name: "all", From: "2026-12-01", To: "2026-12-16", Timezone: "UTC"}),
+		freeze(t, calendar.FreezeSpec{Name: "prod", From: "2026-12-16", To: "2027-01-01", Timezone: "UTC", Selector: prod}),
 	}}
-	if got := c.LintChance(s, nil, instant(t, lintFrom)); len(got) != 4 || got[0].Code != calendar.NoChance {
-		t.Errorf("frozen for ever: got %v", got)
-	}
-	c.Freezes = c.Freezes[:1]
-	if got := c.LintChance(s, nil, instant(t, lintFrom)); len(got) != 0 {
-		t.Errorf("frozen for half of the year: got %v", got)
+	for environment, want := range map[string]int{"prod": 1, "dev": 0} {
+		if got := c.LintFreezes(kv("Environment", environment), instant(t, lintFrom)); len(got) != want {
+			t.Errorf("%s: got %v, want %d", environment, got, want)
+		}
 	}
 }
 

@@ -62,6 +62,12 @@ const (
 	watchSSM, watchS3   = "`refit-runner watch`", "`refit-runner watch` with a journal in a bucket"
 	heldSSM, heldS3     = "`refit-runner quarantine list`", "`refit-runner quarantine list` with a journal in a bucket"
 	clearSSM, clearS3   = "`refit-runner quarantine clear`", "`refit-runner quarantine clear` with a journal in a bucket"
+	publishSSM          = "`refit_patch_schedule`, `refit_patch_freeze`, `refit_patch_exception`"
+	publishS3           = "the same with a journal in a bucket"
+	windowsSSM          = "`refit_patch_windows`"
+	windowsS3           = "`refit_patch_windows` with a journal in a bucket"
+	decisionSSM         = "`refit_patch_decision`"
+	decisionS3          = "`refit_patch_decision` with a journal in a bucket"
 	assumeRole          = "`assume_role` in the provider block"
 )
 
@@ -70,6 +76,7 @@ var recorded = []string{
 	planRoll, beforeRoll, planImage, makeVersion, rollGroup, targetGroups, networkBalancer, classicBalancers, ec2Status, alarms, probeMembers,
 	checkByFunction, memberImages, launchFirst, raiseDesired, rollBack, onDefault, rollRefresh, pointRefresh, stopRefresh, backRefresh,
 	readSSM, readS3, writeSSM, writeS3, tidySSM, tidyS3, watchSSM, watchS3, heldSSM, heldS3, clearSSM, clearS3, assumeRole,
+	publishSSM, publishS3, windowsSSM, windowsS3, decisionSSM, decisionS3,
 }
 
 // asked is what AWS checks for the caller beside an action itself. No simulator
@@ -397,6 +404,50 @@ resource "refit_ami_refresh" "web" {
 		s := newProject(t, strings.Replace(provider, "region", role+"\n  region", 1)+rolling)
 		s.uses([]string{"plan"}, planRoll, beforeRoll, targetGroups, readSSM, assumeRole)
 	})
+}
+
+// calendarProject declares one of each resource about windows.
+const calendarProject = `
+resource "refit_patch_schedule" "web" {
+  name         = "web"
+  environments = { prod = { day = "wed", time = "15:00", timezone = "Europe/London" } }
+}
+resource "refit_patch_freeze" "sale" {
+  name     = "sale"
+  from     = "2027-11-26T18:00:00Z"
+  to       = "2027-12-01T06:00:00Z"
+  reason   = "sale"
+  selector = { everything = true }
+}
+resource "refit_patch_exception" "old" {
+  name        = "old"
+  until       = "2037-01-01T00:00:00Z"
+  reason      = "old"
+  approved_by = "A. Boss"
+  selector    = { all = { Name = ["old"] } }
+}
+`
+
+// TestAccPermissions_calendar records what resources and data sources about
+// windows use.
+func TestAccPermissions_calendar(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, journal, publish, windows, decision string }{
+		{"Parameter Store", "", publishSSM, windowsSSM, decisionSSM},
+		{"bucket", `journal = { s3_bucket = "journal" }`, publishS3, windowsS3, decisionS3},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			settings := strings.Replace(provider, "region", c.journal+"\n  region", 1)
+			s := newProject(t, settings+calendarProject)
+			s.world.CreateBucket("journal")
+			s.uses([]string{"apply", "-auto-approve"}, c.publish)
+			s.write(settings + calendarProject + "data \"refit_patch_windows\" \"it\" {\n  schedule    = \"web\"\n  environment = \"prod\"\n}\n")
+			s.uses([]string{"plan", "-refresh=false"}, c.windows)
+			s.write(settings + calendarProject + "data \"refit_patch_decision\" \"it\" {\n  autoscaling_group_name = \"web\"\n}\n")
+			s.uses([]string{"plan", "-refresh=false"}, c.decision)
+		})
+	}
 }
 
 // uses runs terraform and compares what it used with rows of the guide.

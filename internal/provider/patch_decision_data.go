@@ -101,7 +101,7 @@ func (d *patchDecision) Schema(_ context.Context, _ datasource.SchemaRequest, re
 			"findings": schema.ListNestedAttribute{
 				Computed: true, MarkdownDescription: "What should be looked after, though it stands in nobody's way.",
 				NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
-					"code": computedText("`TAG_DRIFT` (tags and schedule disagree; the schedule holds), `MIXED_KEYS`, or `INVALID_TAG`."), "text": computedText("What it is, for people."),
+					"code": computedText("`TAG_DRIFT` (tags and schedule disagree; the schedule holds), `MIXED_KEYS`, `INVALID_TAG`, or `LONG_FREEZE` (fewer than 48 hours in 32 days are left)."), "text": computedText("What it is, for people."),
 				}},
 			},
 			"decided_schedule":    computedText("Name of the schedule that the decision goes by. Null: the tags alone, or none."),
@@ -151,7 +151,9 @@ func (d *patchDecision) Read(ctx context.Context, req datasource.ReadRequest, re
 	if m.At.IsNull() {
 		m.At = stamped(d.backend.clock.Now())
 	}
-	m.set(cal.Decide(subject, instantOf(m.At)))
+	decision := cal.Decide(subject, instantOf(m.At))
+	decision.Findings = append(decision.Findings, cal.LintFreezes(subject.Tags, decision.At)...)
+	m.set(decision)
 	resp.Diagnostics.Append(resp.State.Set(ctx, m)...)
 }
 

@@ -22,7 +22,6 @@ var patchSummaries = map[string]string{
 	calendar.OverlappingWindows: "Windows overlap",
 	calendar.CadenceTrap:        "A wave that misses its window",
 	calendar.LongFreeze:         "Little time without a freeze",
-	calendar.NoChance:           "A window that never opens",
 	calendar.Ended:              "It has ended",
 	calendar.TagDrift:           "Tags and schedule disagree",
 	calendar.InvalidTag:         "A tag that cannot be read",

@@ -1,0 +1,1 @@
+terraform import refit_patch_exception.billing billing

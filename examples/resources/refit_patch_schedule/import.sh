@@ -1,0 +1,1 @@
+terraform import refit_patch_schedule.web web
