@@ -61,7 +61,7 @@ func NewScenario(o Options, s *Scenario) (*World, error) {
 		return nil, err
 	}
 	w.mu.Lock()
-	w.advance(start)
+	w.advance(context.Background(), start)
 	w.mu.Unlock()
 	if err := l.present(s); err != nil {
 		return nil, err

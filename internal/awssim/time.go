@@ -61,8 +61,9 @@ func (w *World) after(d time.Duration, fn func()) (cancel func()) {
 }
 
 // advance runs every event due up to the instant to, in order, and then makes
-// it the current instant. The observers run after each event, without the lock.
-func (w *World) advance(to time.Time) {
+// it the current instant, unless an event ends ctx before. The observers run
+// after each event, without the lock.
+func (w *World) advance(ctx context.Context, to time.Time) {
 	for len(w.queue) > 0 && !w.queue[0].at.After(to) {
 		e, ok := heap.Pop(&w.queue).(scheduled)
 		if !ok || *e.dead {
@@ -73,6 +74,9 @@ func (w *World) advance(to time.Time) {
 		}
 		e.fn()
 		w.notify()
+		if ctx.Err() != nil {
+			return
+		}
 	}
 	if to.After(w.now) {
 		w.now = to
@@ -85,7 +89,7 @@ func (w *World) Advance(d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.speed == 0 {
-		w.advance(w.now.Add(max(d, 0)))
+		w.advance(context.Background(), w.now.Add(max(d, 0)))
 	}
 }
 
@@ -94,7 +98,7 @@ func (w *World) Advance(d time.Duration) {
 func (w *World) lock() {
 	w.mu.Lock()
 	if w.speed > 0 {
-		w.advance(w.simNow())
+		w.advance(context.Background(), w.simNow())
 	}
 }
 
@@ -145,12 +149,15 @@ func (c virtualClock) Now() time.Time {
 	return c.w.now
 }
 
-// Sleep implements clock.Clock by moving the world's time.
+// Sleep implements clock.Clock by moving the world's time, no further than to
+// the event that ends ctx.
 func (c virtualClock) Sleep(ctx context.Context, d time.Duration) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	c.w.Advance(d)
+	c.w.mu.Lock()
+	defer c.w.mu.Unlock()
+	c.w.advance(ctx, c.w.now.Add(max(d, 0)))
 	return ctx.Err()
 }
 

@@ -235,7 +235,9 @@ func (o *owner) tooSoon() time.Duration {
 // loop observes, decides and acts until the roll has ended.
 func (o *owner) loop(snap rollout.Snapshot) (Report, error) {
 	for {
-		d := rollout.Decide(rollout.Input{Spec: o.q.Spec, Snapshot: snap, Record: o.rec, Memory: o.mem, Stop: o.stopReason(), Closing: o.q.Closing})
+		d := rollout.Decide(rollout.Input{
+			Spec: o.q.Spec, Snapshot: snap, Record: o.rec, Memory: o.mem, Stop: o.stopReason(), Hurry: o.stop.Err() != nil, Closing: o.q.Closing,
+		})
 		o.rec, o.mem = d.Record, d.Memory
 		for _, n := range d.Notes {
 			o.say(n)
@@ -314,8 +316,11 @@ func (o *owner) skip(s rollout.Step, failed []rollout.Step) string {
 			return "the step before it failed"
 		}
 	}
-	if o.barred(s) {
+	switch {
+	case o.barred(s):
 		return "the lock is gone"
+	case o.deadline == "" && o.stop.Err() != nil:
+		return "the run was interrupted" // after this was decided; the safe point comes first
 	}
 	return ""
 }

@@ -26,7 +26,15 @@ type Input struct {
 	Stop string
 	// Closing is the end of the window that the roll may use.
 	Closing Closing
+	// Hurry: the owner may be killed in five seconds. What matters most comes
+	// first anyway; of surge, no more is ended than fits.
+	Hurry bool
 }
+
+// hurriedEnds is how many members can be ended in what a look, the pointer, the
+// suspensions and the journal leave of five seconds, at a quarter of a second a
+// call.
+const hurriedEnds = 8
 
 // Decide says what to do now. It is total and deterministic: the same input
 // gives the same decision. It changes nothing it was given.
@@ -73,6 +81,7 @@ type turn struct {
 	goal Version // what members should run, in the present direction
 	lim  Limits
 
+	hurry       bool // see [Input]
 	known       bool // the health of members in service is known in this look
 	unclear     bool // desired, or a departure, is not explained yet
 	stale       []Member
@@ -102,7 +111,7 @@ type turn struct {
 }
 
 func newTurn(in Input) *turn {
-	t := &turn{spec: in.Spec, snap: in.Snapshot, rec: in.Record, mem: in.Memory.clone(), now: in.Snapshot.At}
+	t := &turn{spec: in.Spec, snap: in.Snapshot, rec: in.Record, mem: in.Memory.clone(), now: in.Snapshot.At, hurry: in.Hurry}
 	t.rec.Intents = slices.Clone(in.Record.Intents)
 	t.rec.Suspended = maps.Clone(in.Record.Suspended)
 	t.rec.Values = maps.Clone(in.Record.Values)

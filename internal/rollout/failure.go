@@ -313,14 +313,20 @@ func (t *turn) pointBack() {
 // endSurge ends as much of our surge as can go now, new members that are not
 // healthy yet before old ones that have a successor, and says how much is left.
 func (t *turn) endSurge() int {
-	surge, healthy, well := t.rec.Surge, t.healthy, t.well
+	healthy, well := t.healthy, t.well
 	zones := t.healthyByZone()
+	todo := min(t.rec.Surge, maxEnds)
+	if t.hurry {
+		todo = min(todo, hurriedEnds)
+	}
+	left := t.rec.Surge
 	end := func(m Member, why string) {
-		surge--
+		todo--
+		left--
 		t.step(Step{Kind: End, Member: m.ID, Zone: m.Zone, Decrement: true, Why: why})
 	}
 	for _, m := range t.fresh {
-		if surge <= 0 || t.rec.Direction == Back || t.mem.Graduated[m.ID] || !t.mem.Ours[m.ID] || t.replacing(m) {
+		if todo <= 0 || t.rec.Direction == Back || t.mem.Graduated[m.ID] || !t.mem.Ours[m.ID] || t.replacing(m) {
 			continue
 		}
 		if ok := t.known && t.sick(m) == ""; ok && well-1 < t.lim.Floor {
@@ -332,7 +338,7 @@ func (t *turn) endSurge() int {
 	}
 	for _, m := range t.candidates() {
 		ok := t.sick(m) == ""
-		if surge <= 0 || !t.known || t.replacing(m) || ok && (min(healthy, well)-1 < t.lim.Floor || !t.zoneSpares(m.Zone, zones)) {
+		if todo <= 0 || !t.known || t.replacing(m) || ok && (min(healthy, well)-1 < t.lim.Floor || !t.zoneSpares(m.Zone, zones)) {
 			continue
 		}
 		if ok {
@@ -342,7 +348,7 @@ func (t *turn) endSurge() int {
 		}
 		end(m, "end "+m.ID+", which has a healthy successor")
 	}
-	return surge
+	return left
 }
 
 // conclude ends the roll and words the state things are in and what to do.
