@@ -66,7 +66,7 @@ func group(g astypes.AutoScalingGroup) rollout.Group {
 		Deleting: aws.ToString(g.Status) != "", ProtectsNew: aws.ToBool(g.NewInstancesProtectedFromScaleIn),
 		Warmup:   time.Duration(max(aws.ToInt32(g.DefaultInstanceWarmup), 0)) * time.Second, // -1: none
 		WarmPool: g.WarmPoolConfiguration != nil,
-		Policy:   g.MixedInstancesPolicy != nil, Mixes: mixes(g),
+		Policy:   g.MixedInstancesPolicy != nil, Mixes: mixes(g), Weighted: weighted(g),
 	}
 	slices.Sort(out.Zones)
 	for _, p := range g.SuspendedProcesses {
@@ -174,6 +174,9 @@ func (c *Client) members(ctx context.Context, g astypes.AutoScalingGroup) ([]rol
 			State: lifecycle(i.LifecycleState), StateText: string(i.LifecycleState),
 			Healthy:   strings.EqualFold(aws.ToString(i.HealthStatus), "healthy"),
 			Protected: aws.ToBool(i.ProtectedFromScaleIn), Type: aws.ToString(i.InstanceType),
+		}
+		if n, err := strconv.Atoi(aws.ToString(i.WeightedCapacity)); err == nil {
+			m.Weight = n
 		}
 		if t := i.LaunchTemplate; t != nil {
 			m.Version = rollout.Version{TemplateID: aws.ToString(t.LaunchTemplateId)}

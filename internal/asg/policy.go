@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
@@ -52,15 +53,19 @@ func mixes(g astypes.AutoScalingGroup) bool {
 	return above != 100 && (above != 0 || base != 0)
 }
 
+// weighted says whether a group's policy has weights.
+func weighted(g astypes.AutoScalingGroup) bool {
+	p := g.MixedInstancesPolicy
+	return p != nil && p.LaunchTemplate != nil &&
+		slices.ContainsFunc(p.LaunchTemplate.Overrides, func(o astypes.LaunchTemplateOverrides) bool { return o.WeightedCapacity != nil })
+}
+
 // refusedPolicy names what of a policy cannot be rolled.
 func refusedPolicy(p *astypes.MixedInstancesPolicy) string {
 	if p == nil || p.LaunchTemplate == nil {
 		return ""
 	}
 	for _, o := range p.LaunchTemplate.Overrides {
-		if o.WeightedCapacity != nil {
-			return "a mixed instances policy with weights"
-		}
 		if o.InstanceRequirements != nil && (o.LaunchTemplateSpecification != nil || o.ImageId != nil) {
 			return "an override by instance requirements with a launch template or an image of its own"
 		}

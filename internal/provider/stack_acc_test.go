@@ -111,7 +111,9 @@ func TestAccStack_life(t *testing.T) {
 			s.edit(`instance_type          = "t3.micro"`, `instance_type          = "t3.small"`)
 			s.run([]int{0}, "apply", "-auto-approve")
 			s.runs("after a template edit", second)
-			s.types("after a template edit", "t3.small")
+			if name != "mixed" { // its policy names the types
+				s.types("after a template edit", "t3.small")
+			}
 			s.wantNoChanges("after a template edit")
 
 			s.run([]int{0}, "destroy", "-auto-approve")

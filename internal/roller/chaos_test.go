@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,7 +27,7 @@ var stream = flag.Int("stream", 0, "which random worlds to stage: each number me
 var wire = flag.Bool("wire", false, "let the calls of random worlds be signed, encoded and decoded")
 
 // kinds is how many tests share the worlds.
-const kinds = 5
+const kinds = 6
 
 // chaotic plays one kind's share of the worlds, each from a seed of its own. A
 // failure says how to play its world again.
@@ -116,7 +117,7 @@ func TestChaos_others(t *testing.T) {
 	chaotic(t, 3, func(t *testing.T, r *rand.Rand) {
 		by, at := pick(r, 3, 2, 1, -1), time.Duration(r.IntN(600))*time.Second
 		acted, members, over := 0, 0, false
-		s, q, _ := chaosWith(t, r, "", func(s *rolltest.Stage, _ *roller.Request) {
+		s, q, _ := chaosWith(t, r, odd{}, func(s *rolltest.Stage, _ *roller.Request) {
 			members = s.Group().Desired
 			s.Lenient()
 			s.Excuse()
@@ -153,7 +154,7 @@ func TestChaos_others(t *testing.T) {
 func TestChaos_failures(t *testing.T) {
 	t.Parallel()
 	chaotic(t, 4, func(t *testing.T, r *rand.Rand) {
-		s, q, _ := chaosWith(t, r, "", func(s *rolltest.Stage, q *roller.Request) {
+		s, q, _ := chaosWith(t, r, odd{}, func(s *rolltest.Stage, q *roller.Request) {
 			q.Spec.FailureLimit = 100
 			s.Excuse()
 			strike(t, s, pick(r, "break", "kill"), 1+r.IntN(5))
@@ -174,7 +175,7 @@ func TestChaos_kept(t *testing.T) {
 		aside := pick(r, rollout.Terminate, rollout.Ignore)
 		later := time.Duration(r.IntN(600)) * time.Second
 		share := r.IntN(4)
-		s, q, _ := chaosWith(t, r, "", func(s *rolltest.Stage, q *roller.Request) {
+		s, q, _ := chaosWith(t, r, odd{}, func(s *rolltest.Stage, q *roller.Request) {
 			q.Spec.Protected, q.Spec.Standby = protected, aside
 			s.Referee(*q)
 			var ids []string
@@ -219,22 +220,68 @@ func TestChaos_kept(t *testing.T) {
 	})
 }
 
+// TestChaos_shapes is the same with mixed instances policies, whose Spot
+// Instances EC2 takes back now and then, and with lifecycle hooks.
+func TestChaos_shapes(t *testing.T) {
+	t.Parallel()
+	chaotic(t, 6, func(t *testing.T, r *rand.Rand) {
+		shape := odd{group: pick(r, twoTypes, halfSpot, halfSpot+"capacity_rebalance = true\n")}
+		if r.IntN(3) == 0 {
+			shape.group += "hook \"ready\" {\n  transition = \"launching\"\n  completes_after = \"40s\"\n}\n"
+		}
+		at := time.Duration(r.IntN(600)) * time.Second
+		before := ""
+		s, q, _ := chaosWith(t, r, shape, func(s *rolltest.Stage, _ *roller.Request) {
+			before = policy(t, s)
+			s.World.At(at, func() {
+				for _, m := range s.Group().Members {
+					if m.Launched() && m.Market == "spot" {
+						s.Lenient() // AWS replaces it in its own time
+						s.Excuse()
+						s.Surprise()
+						s.World.At(2*time.Minute, s.Surprise) // its end
+						if err := s.World.Act(awssim.Action{Do: "interrupt", Group: "web", Instance: m.ID}); err != nil {
+							t.Error(err)
+						}
+						return
+					}
+				}
+			})
+		})
+		if _, err := s.Roll(t.Context(), q); err != nil {
+			t.Fatalf("roll: %v\n%s", err, s.Story())
+		}
+		s.World.Advance(5 * time.Minute)
+		if g := s.Group(); strings.Contains(s.Story(), "no scaling activity explains it") && g.Desired > s.Wanted() {
+			s.Outside(g.Desired) // what cannot be told from others' wish stays, and is reported
+		}
+		s.Settled(2)
+		if after := policy(t, s); after != before {
+			t.Errorf("the policy is %s at the end, want %s", after, before)
+		}
+	})
+}
+
 // chaos stages a random world and lets owners come and go in it. The last one
 // is for the caller to let roll.
 func chaos(t *testing.T, r *rand.Rand, image string) (*rolltest.Stage, roller.Request, int) {
 	t.Helper()
-	return chaosWith(t, r, image, func(*rolltest.Stage, *roller.Request) {})
+	return chaosWith(t, r, odd{image: image}, func(*rolltest.Stage, *roller.Request) {})
 }
 
+// odd is what is special about a world: HCL inside the newer image's block and
+// inside the group's.
+type odd struct{ image, group string }
+
 // chaosWith is chaos with somebody else at work, too.
-func chaosWith(t *testing.T, r *rand.Rand, image string, others func(*rolltest.Stage, *roller.Request)) (*rolltest.Stage, roller.Request, int) {
+func chaosWith(t *testing.T, r *rand.Rand, with odd, others func(*rolltest.Stage, *roller.Request)) (*rolltest.Stage, roller.Request, int) {
 	t.Helper()
 	// Rebalancing by AWS after an owner died would break limits without
 	// Refit's doing.
 	shape := rolltest.Shape{
-		Members: 1 + r.IntN(9), Pointer: pick(r, "1", "1", "$Default", "2"), S3: r.IntN(3) == 0, Image: image,
+		Members: 1 + r.IntN(9), Pointer: pick(r, "1", "1", "$Default", "2"), S3: r.IntN(3) == 0, Image: with.image,
 		Group: `launched_from = 1
-			suspended = ["AZRebalance"]`,
+			suspended = ["AZRebalance"]` + with.group,
 	}
 	s := rolltest.New(t, shape)
 	if !*wire {
@@ -249,7 +296,7 @@ func chaosWith(t *testing.T, r *rand.Rand, image string, others func(*rolltest.S
 	q.Spec.FailureLimit = 1 + shape.Members%3 // no draw: the worlds stay as they were
 	t.Logf("%+v at %v, checkpoints %v, failure limit %d", shape, p, q.Spec.Checkpoints, q.Spec.FailureLimit)
 	s.Referee(q)
-	if image != "" {
+	if with.image != "" {
 		q.Spec.InstanceTimeout = 3 * time.Minute
 	}
 	if r.IntN(2) == 0 {

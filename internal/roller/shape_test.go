@@ -326,3 +326,106 @@ func TestShape_channelMoves(t *testing.T) {
 		}
 	}
 }
+
+// TestShape_launchHook: members in a launch hook are launched and not healthy.
+func TestShape_launchHook(t *testing.T) {
+	t.Parallel()
+	for _, p := range percentages {
+		s := rolltest.New(t, rolltest.Shape{Members: 4, Group: `
+hook "ready" {
+  transition        = "launching"
+  timeout = "10m"
+  default_result    = "ABANDON"
+  completes_after   = "90s"
+}
+hook "drain" {
+  transition        = "terminating"
+  timeout = "10m"
+  default_result    = "CONTINUE"
+  completes_after   = "60s"
+}`})
+		if _, err := s.Roll(t.Context(), rolltest.Request(p[0], p[1])); err != nil {
+			t.Fatalf("%v: %v\n%s", p, err, s.Story())
+		}
+		s.Settled(2)
+		if t.Failed() {
+			t.FailNow()
+		}
+	}
+}
+
+// TestShape_retained: termination hooks are abandoned, and the group's policy
+// keeps those members. They are not ended again, and stop the roll when they
+// fill what may run.
+func TestShape_retained(t *testing.T) {
+	t.Parallel()
+	abandoned := `
+retain_on_abandon = true
+hook "save" {
+  transition        = "terminating"
+  timeout = "1m"
+  default_result    = "ABANDON"
+}`
+	s := rolltest.New(t, rolltest.Shape{Members: 4, Group: abandoned})
+	q := rolltest.Request(100, 150)
+	q.Spec.MaxRunning = 300
+	report, err := s.Roll(t.Context(), q)
+	if err != nil {
+		t.Fatalf("roll: %v\n%s", err, s.Story())
+	}
+	s.Settled(2)
+	retained := 0
+	for _, m := range s.Group().Members {
+		if m.Lifecycle == "Terminating:Retained" {
+			retained++
+		}
+	}
+	if retained == 0 || report.Outcome != rollout.Partial || !strings.Contains(strings.Join(report.Warnings, " "), "(Terminating:Retained)") {
+		t.Errorf("%d retained, outcome %s, warnings %q\n%s", retained, report.Outcome, report.Warnings, s.Story())
+	}
+	if a, err := s.Roller.Assess(t.Context(), q); err != nil || !a.Converged {
+		t.Errorf("a plan after it is not empty: %+v, %v", a, err)
+	}
+
+	s = rolltest.New(t, rolltest.Shape{Members: 8, Group: abandoned})
+	_, err = s.Roll(t.Context(), rolltest.Request(100, 125))
+	e := ended(t, s, err, rollout.Paused)
+	if !strings.Contains(e.Happened, "termination hook was abandoned") || !strings.Contains(e.Next, "terminate-instance-in-auto-scaling-group") {
+		t.Errorf("happened %q, next %q, want the members and the command", e.Happened, e.Next)
+	}
+}
+
+const weights = `
+override {
+  instance_type     = "c6i.large"
+  weighted_capacity = 2
+}
+override {
+  instance_type     = "c6i.2xlarge"
+  weighted_capacity = 5
+}
+`
+
+// TestShape_weighted: the managed engine refuses and names the other one, which
+// rolls the group.
+func TestShape_weighted(t *testing.T) {
+	t.Parallel()
+	s := rolltest.New(t, rolltest.Shape{Members: 8, Max: 20, Group: weights + "health_check = \"ELB\"\n"})
+	q := rolltest.Request(100, 150)
+	_, err := s.Roller.Roll(t.Context(), q)
+	if err == nil || !strings.Contains(err.Error(), `engine is "managed", which cannot roll a group whose mixed instances policy has weights yet; use "instance_refresh"`) {
+		t.Fatalf("roll = %v, want a refusal with the cure", err)
+	}
+	s.Referee(q)
+	s.Lenient()
+	q.Spec.Engine = rollout.EngineRefresh
+	report, err := s.Roller.Roll(t.Context(), q)
+	if err != nil || report.Outcome != rollout.Succeeded {
+		t.Fatalf("by an instance refresh: %s, %v\n%s", report.Outcome, err, s.Story())
+	}
+	for _, m := range s.Group().Members {
+		if m.Launched() && m.Version != 2 {
+			t.Errorf("%s runs version %d at the end", m.ID, m.Version)
+		}
+	}
+}

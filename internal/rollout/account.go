@@ -65,6 +65,9 @@ func (t *turn) attribute() {
 			continue
 		}
 		t.rec.Changed = c.At
+		if t.lostRaise(c) {
+			continue
+		}
 		if t.ours(c) {
 			if c.Launched && !t.mem.Ours[c.Member] && !c.At.Before(t.rec.Written) {
 				t.mem.Strays = append(t.mem.Strays, c)
@@ -89,6 +92,22 @@ func (t *turn) attribute() {
 		t.rec.Base, t.rec.Surge = base, surge
 		t.note("others changed the desired capacity from %d to %d: %s", c.From, c.To, c.Cause)
 	}
+}
+
+// lostRaise takes a change for a raise of ours whose answer was lost, or whose
+// owner died, and books it as surge.
+func (t *turn) lostRaise(c Change) bool {
+	i := slices.IndexFunc(t.rec.Intents, func(in Intent) bool {
+		return in.Kind == Raise && in.Lost && c.Absolute && in.From == c.From && in.To == c.To
+	})
+	if i < 0 {
+		return false
+	}
+	n := t.rec.Intents[i].adds()
+	t.rec.Intents = slices.Delete(t.rec.Intents, i, i+1)
+	t.rec.Surge += n
+	t.rec.Launched += n
+	return true
 }
 
 // strays explains a surplus of desired by launches of ours without an answer:
@@ -164,6 +183,9 @@ func (t *turn) ours(c Change) bool {
 	}
 	if c.Member != "" && c.To < c.From && !c.At.After(t.rec.Taken) {
 		return true // by a former owner: its record has it, or an intent that is being resolved
+	}
+	if c.Absolute && !c.At.After(t.rec.Taken) && slices.Contains(t.rec.Raised, [2]int{c.From, c.To}) {
+		return true // by a former owner, and its record has it
 	}
 	return c.Absolute && slices.ContainsFunc(t.mem.Verify, func(in Intent) bool { return in.From == c.From && in.To == c.To })
 }

@@ -215,3 +215,33 @@ func TestDecide_raiseVerified(t *testing.T) {
 		})
 	}
 }
+
+// TestDecide_raisesOfTheDead: absolute writes of a former owner, on record or
+// with an answer that was lost, are surge and not a wish of others.
+func TestDecide_raisesOfTheDead(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name        string
+		change      func(*rollout.Record)
+		base, surge int
+	}{
+		{"on record", func(r *rollout.Record) { r.Raised, r.Taken = [][2]int{{4, 6}}, began.Add(time.Minute) }, 4, 1},
+		{"its answer was lost", func(r *rollout.Record) {
+			r.Surge = 0
+			r.Intents = []rollout.Intent{{Kind: rollout.Raise, From: 4, To: 6, Lost: true, Since: began}}
+		}, 4, 1},
+		{"somebody else's", func(r *rollout.Record) { r.Taken = began.Add(time.Minute) }, 5, 0},
+	} {
+		s := group(6)
+		s.Group.Desired = 4
+		rec := rolling(&s)
+		rec.Surge, rec.Changed = 2, began
+		c.change(&rec)
+		s.Group.Desired = 5
+		s.Changes = []rollout.Change{change(10, 4, 6, true), change(20, 6, 5, false)}
+		d := rollout.Decide(rollout.Input{Spec: spec(100, 150), Snapshot: later(s, time.Minute), Record: rec})
+		if d.Record.Base != c.base || d.Record.Surge != c.surge {
+			t.Errorf("%s: base %d, surge %d, want %d and %d", c.name, d.Record.Base, d.Record.Surge, c.base, c.surge)
+		}
+	}
+}

@@ -255,9 +255,19 @@ func (t *turn) token() string {
 	return fmt.Sprintf("refit-%d-%d-%d", t.rec.Started.Unix(), t.rec.Epoch, t.rec.Seq)
 }
 
-// launched is how many members are Pending or in service, or may be.
+// launched is the capacity that is Pending or in service, or may be: members, or
+// units in a weighted group.
 func (t *turn) launched() int {
-	return len(t.stale) + len(t.kept) + len(t.fresh) + t.coming + t.planned
+	return units(t.stale) + units(t.kept) + units(t.fresh) + t.coming + t.planned
+}
+
+// units is the capacity of members: how many they are where there are no weights.
+func units(members []Member) int {
+	n := 0
+	for _, m := range members {
+		n += max(m.Weight, 1)
+	}
+	return n
 }
 
 // old are the launched members that do not run the goal, ours to end or not.

@@ -671,3 +671,27 @@ func TestDecide_ailing(t *testing.T) {
 		t.Errorf("with a sick member of the copy: ending = %+v, want it failed", d.Ending)
 	}
 }
+
+// TestDecide_jammed: every successor is there, none in the last old member's
+// zone, and a target group with cross-zone off asks for two in each zone. Nothing
+// more is to be launched, so the old one goes.
+func TestDecide_jammed(t *testing.T) {
+	t.Parallel()
+	s := group(0)
+	s.Group.Zones, s.Group.Max, s.Group.Desired = []string{"a", "b"}, 8, 4
+	rec := rolling(&s)
+	rec.Pointer, rec.Pointed, rec.Base, rec.Surge, s.Group.Desired = "2", "", 4, 1, 5
+	s.AttributesSeen, s.Zonal = true, []string{"tg"}
+	for i, zone := range []string{"a", "a", "a", "b", "b"} {
+		m := healthy(i, target)
+		if m.Zone = zone; i == 4 {
+			m.Version = old
+		}
+		s.Members = append(s.Members, m)
+	}
+	d := decide(spec(100, 150), s, rec, rollout.Memory{})
+	d = decide(spec(100, 150), later(s, 31*time.Second), d.Record, d.Memory)
+	if got := endsOf(d); got != "4" {
+		t.Errorf("steps %q end %q, want the last old member", kinds(d), got)
+	}
+}

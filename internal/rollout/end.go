@@ -56,11 +56,12 @@ func (t *turn) inFlight() int {
 
 // jammed says whether the roll can go on only by ending the last old member of
 // a zone that never got its successor: every new member is there and healthy,
-// there is no room to launch, and zones without one come first at each launch,
-// so this zone has no capacity or is not the group's any more.
+// nothing more is to be launched or there is no room for it, and zones without
+// one come first at each launch, so this zone has no capacity, is not the
+// group's any more, or was passed over by AWS where it picks the zones.
 func (t *turn) jammed() bool {
 	return t.lim.First && t.rec.Surge > 0 && t.unready() == 0 && t.planned+t.coming == 0 &&
-		t.terminating == 0 && t.committed() >= t.lim.Ceiling
+		t.terminating == 0 && (t.committed() >= t.lim.Ceiling || t.missing() <= 0)
 }
 
 // endStale ends at most so many stale members within floor and running limit,

@@ -39,9 +39,10 @@ func (t *turn) launch() {
 	}
 }
 
-// missing is how many new members are still to be launched.
+// missing is the capacity that is still to be launched anew: members, or units in
+// a weighted group.
 func (t *turn) missing() int {
-	return t.rec.Base - len(t.kept) - len(t.fresh) - t.coming - t.planned
+	return t.rec.Base - units(t.kept) - units(t.fresh) - t.coming - t.planned
 }
 
 // together says whether to wait with part of the last batch until members that

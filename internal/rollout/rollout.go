@@ -54,6 +54,7 @@ type Member struct {
 	LaunchedAt time.Time // AWS's time; zero: before every known one
 	Protected  bool      // protected from scale-in
 	Type       string    // instance type
+	Weight     int       // capacity it counts for in a weighted group; 0: 1
 	// Targets are the states in the attached target groups and classic load
 	// balancers. Meaningful only where Snapshot.TargetsSeen.
 	Targets []Target
@@ -110,6 +111,9 @@ type Group struct {
 	Deleting bool
 	// Policy: the group's pointer is in a mixed instances policy.
 	Policy bool
+	// Weighted: the policy has weights, so that desired and limits are units of
+	// capacity and not members.
+	Weighted bool
 	// Mixes: the policy combines on-demand and spot, for which there is no
 	// LaunchInstances.
 	Mixes bool
@@ -279,6 +283,10 @@ type Record struct {
 	Checkpoints int   `json:"cp,omitempty"`     // passed
 	Copy        int64 `json:"copy,omitempty"`   // the version a rollback published
 	Fallback    bool  `json:"fb,omitempty"`     // LaunchInstances cannot be used here
+
+	// Raised are the newest of our absolute writes of desired, from and to: a
+	// successor must know them for ours.
+	Raised [][2]int `json:"rd,omitempty"`
 
 	// Taken is when the present owner took over from another, whose members
 	// it does not know; zero: the roll has had one owner only.

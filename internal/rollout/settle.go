@@ -55,6 +55,9 @@ func Skip(step, failed Step) bool {
 	return false
 }
 
+// mostRaised is how many absolute writes are kept on record.
+const mostRaised = 6
+
 // Settle books what came of a step at the instant now. It returns a line for
 // people, empty when there is nothing to tell.
 func Settle(rec Record, mem Memory, s Step, r Result, now time.Time) (Record, Memory, Note) {
@@ -91,6 +94,7 @@ func Settle(rec Record, mem Memory, s Step, r Result, now time.Time) (Record, Me
 		mem.remember(rec.Base+rec.Surge, now)
 		rec.Surge += s.To - s.From
 		rec.Launched += s.To - s.From
+		rec.Raised = append(slices.Clone(rec.Raised[max(len(rec.Raised)-mostRaised+1, 0):]), [2]int{s.From, s.To})
 		mem.Verify = append(mem.Verify, Intent{Kind: Raise, From: s.From, To: s.To, Since: now})
 		mem.Asked = now
 		note.Text = fmt.Sprintf("raised desired capacity from %d to %d", s.From, s.To)

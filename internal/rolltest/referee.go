@@ -27,6 +27,7 @@ type referee struct {
 	// below the floor, and AWS's replacements add to those running, without
 	// Refit's doing. Its own ends are still checked.
 	excused bool
+	blind   time.Duration     // until when a loss of members cannot be known to a roll
 	found   map[string]string // processes suspended at the start → reason
 	quiet   bool
 }
@@ -45,12 +46,19 @@ func (s *Stage) Referee(q roller.Request) {
 // Excuse says that in this story members fail by themselves.
 func (s *Stage) Excuse() { s.referee.excused = true }
 
+// Surprise says that members are lost just now, which looks may not show for a
+// while.
+func (s *Stage) Surprise() { s.referee.blind = s.Elapsed() + lag }
+
 // Lenient switches the checks of limits at every tick off: others change the
 // group in this story. Refit's own ends are still checked.
 func (s *Stage) Lenient() { s.referee.quiet = true }
 
 // Outside tells the referee that others changed what they want.
 func (s *Stage) Outside(base int) { s.referee.base = base }
+
+// Wanted is what others want, as the referee knows it.
+func (s *Stage) Wanted() int { return s.referee.base }
 
 // Verdict fails the test for every invariant that was broken.
 func (s *Stage) Verdict() {
@@ -184,7 +192,7 @@ func (r *referee) checkEnd(group string, step rollout.Step) {
 		if m.ID != step.Member {
 			continue
 		}
-		if n := r.healthy(g); r.passes(m) && n-1 < lim.Floor {
+		if n := r.healthy(g); r.passes(m) && n-1 < lim.Floor && r.s.Elapsed() >= r.blind {
 			r.say("ending %s leaves %d healthy members, the floor is %d", m.ID, n-1, lim.Floor)
 		}
 		if since, ok := r.kept[m.ID]; ok && r.s.Elapsed()-since > lag && r.q.Spec.Protected != rollout.Refresh && strconv.FormatInt(m.Version, 10) != r.q.Version {
