@@ -282,6 +282,9 @@ func chaosWith(t *testing.T, r *rand.Rand, with odd, others func(*rolltest.Stage
 		Members: 1 + r.IntN(9), Pointer: pick(r, "1", "1", "$Default", "2"), S3: r.IntN(3) == 0, Image: with.image,
 		Group: `launched_from = 1
 			suspended = ["AZRebalance"]` + with.group,
+		Extra: `
+alarm "web-5xx" {}
+function "smoke" {}`,
 	}
 	s := rolltest.New(t, shape)
 	if !*wire {
@@ -294,6 +297,7 @@ func chaosWith(t *testing.T, r *rand.Rand, with odd, others func(*rolltest.Stage
 		q.Spec.Checkpoints = []rollout.Checkpoint{{Percentage: 1 + r.IntN(60), Bake: time.Duration(r.IntN(3)) * time.Minute}}
 	}
 	q.Spec.FailureLimit = 1 + shape.Members%3 // no draw: the worlds stay as they were
+	mixSignals(shape.Members, &q.Spec)
 	t.Logf("%+v at %v, checkpoints %v, failure limit %d", shape, p, q.Spec.Checkpoints, q.Spec.FailureLimit)
 	s.Referee(q)
 	if with.image != "" {
@@ -327,6 +331,21 @@ func chaosWith(t *testing.T, r *rand.Rand, with odd, others func(*rolltest.Stage
 	}
 	s.World.ClearFaults()
 	return s, q, shape.Members
+}
+
+// mixSignals chooses signals and checks beside the target group: every second
+// world by EC2's status checks, every third by a probe, every fourth by an alarm
+// and a function.
+func mixSignals(n int, s *rollout.Spec) {
+	s.EC2Status = n%2 == 1
+	if n%3 == 0 {
+		p := rollout.DefaultProbe("http://{private_ip}/")
+		s.Probe = &p
+	}
+	if n%4 == 1 {
+		s.Alarms = []string{"web-5xx"}
+		smoke(s)
+	}
 }
 
 // seeded is the same randomness for the same numbers.

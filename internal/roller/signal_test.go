@@ -265,6 +265,21 @@ func TestSignal_number(t *testing.T) {
 	}
 }
 
+// TestSignal_slowStart counts a new member only after the slow start of its
+// target group, and says so.
+func TestSignal_slowStart(t *testing.T) {
+	t.Parallel()
+	s := rolltest.New(t, rolltest.Shape{Members: 4, Targets: `slow_start = "3m"`})
+	q := rolltest.Request(100, 150)
+	report, err := s.Roll(t.Context(), q)
+	if err != nil {
+		t.Fatalf("roll: %v\n%s", err, s.Story())
+	}
+	if report.Duration < 6*time.Minute || !strings.Contains(s.Story(), "min_healthy_time is 30s and becomes 3m for this roll, because of the slow start of its target groups") {
+		t.Errorf("it took %s, want two batches of 3m of slow start and a warning\n%s", report.Duration, s.Story())
+	}
+}
+
 // TestSignal_alarmWithoutData waits for an alarm that has no data, however long
 // beyond instance_timeout, and goes on when it has.
 func TestSignal_alarmWithoutData(t *testing.T) {

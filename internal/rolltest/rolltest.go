@@ -49,6 +49,8 @@ type Shape struct {
 	NoTargets bool
 	// Drain is the target group's deregistration delay; 30s when empty.
 	Drain string
+	// Targets is HCL inside the target group's block, such as slow_start = "2m".
+	Targets string
 	// S3 keeps the journal in a bucket rather than in SSM.
 	S3 bool
 }
@@ -85,6 +87,7 @@ template "web" {
 }
 target_group "web" {
   deregistration_delay = %q
+  %s
 }
 group "web" {
   template = "web"
@@ -96,7 +99,7 @@ group "web" {
   %s
 }
 %s
-`, s.First, s.Image, s.Drain, s.Pointer, s.Max, s.Members, targets, s.Group, s.Extra)
+`, s.First, s.Image, s.Drain, s.Targets, s.Pointer, s.Max, s.Members, targets, s.Group, s.Extra)
 }
 
 // Stage is one world with a roller in it.
