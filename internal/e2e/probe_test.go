@@ -51,7 +51,7 @@ func TestAccProbe_throughProxy(t *testing.T) {
 	if r = tftest.Run(t, s.dir, s.env, "apply", "-auto-approve", "-no-color"); r.Code != 0 {
 		t.Fatalf("apply with the repaired image: code %d\n%s", r.Code, r.Output)
 	}
-	text, err := os.ReadFile(log)
+	text, err := os.ReadFile(log) //nolint:gosec // the test named it
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -90,15 +90,18 @@ func TestAccHealth_imageFails(t *testing.T) {
 		more, want string
 	}{
 		"probe": {
-			awssim.ImageBehaviour{HTTP: []awssim.HTTPAnswer{{Path: "*", Status: 500}}}, "",
+			awssim.ImageBehaviour{HTTP: []awssim.HTTPAnswer{{Path: "*", Status: 500}}},
+			"",
 			`health = { probe = { url = "http://{private_ip}:8080/healthz" } }`, `does\s+not\s+pass\s+its\s+probe:\s+expected\s+status\s+200-299,\s+got\s+500`,
 		},
 		"alarm": {
-			awssim.ImageBehaviour{}, "alarm \"web-latency\" { while_image = \"golden-web-2\" }\n",
+			awssim.ImageBehaviour{},
+			"alarm \"web-latency\" { while_image = \"golden-web-2\" }\n",
 			`health = { alarms = ["web-latency"] }`, `alarm\s+"web-latency"\s+went\s+off`,
 		},
 		"check": {
-			awssim.ImageBehaviour{}, "function \"orders\" {\n fail_while_image = \"golden-web-2\"\n fail_message = \"no order\"\n}\n",
+			awssim.ImageBehaviour{},
+			"function \"orders\" {\n fail_while_image = \"golden-web-2\"\n fail_message = \"no order\"\n}\n",
 			`checks = [{ name = "orders", function_name = "orders" }]`, `check\s+"orders"\s+failed\s+before\s+the\s+end:\s+the\s+function\s+says:\s+no\s+order`,
 		},
 	} {
