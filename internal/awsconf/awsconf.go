@@ -47,6 +47,9 @@ type Settings struct {
 	SkipMetadata bool
 	// Products are added to the user agent, name and version.
 	Products [][2]string
+	// Dated is told the time that each answer of AWS bears, to the second; nil:
+	// nobody is.
+	Dated func(time.Time)
 }
 
 // AssumeRole is a role to act in.
@@ -169,26 +172,36 @@ func (s Settings) resolve(ctx context.Context) (aws.Config, error) {
 	if config.Region == "" {
 		return aws.Config{}, ErrNoRegion
 	}
-	config.HTTPClient = readOnly{config.HTTPClient}
+	config.HTTPClient = readOnly{config.HTTPClient, s.Dated}
 	config.Credentials = &lasting{inner: config.Credentials, now: clock.Real{}.Now}
 	return config, nil
 }
 
-// readOnly sends requests whose bodies can only be read.
+// readOnly sends requests whose bodies can only be read, and tells what time
+// the answers say it is.
 //
 // smithy-go closes a request's body as soon as there is an answer, and its body
 // says io.EOF when it is asked to WriteTo after that, which net/http takes for
 // a broken request: it closes the connection under the answer. With answers as
 // fast as a simulator's on this machine, one in some hundreds breaks so. A body
 // that cannot WriteTo is read instead, where io.EOF is what it should be.
-type readOnly struct{ aws.HTTPClient }
+type readOnly struct {
+	aws.HTTPClient
+	dated func(time.Time) // nil: nobody is told
+}
 
 // Do implements [aws.HTTPClient].
 func (c readOnly) Do(r *http.Request) (*http.Response, error) {
 	if r.Body != nil && r.Body != http.NoBody {
 		r.Body = struct{ io.ReadCloser }{r.Body}
 	}
-	return c.HTTPClient.Do(r)
+	resp, err := c.HTTPClient.Do(r)
+	if err == nil && c.dated != nil {
+		if at, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+			c.dated(at)
+		}
+	}
+	return resp, err
 }
 
 func (s Settings) base() *awsbase.Config {

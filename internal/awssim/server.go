@@ -69,6 +69,7 @@ func (w *World) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler) // closes the connection without an answer
 	}
+	rw.Header().Set("Date", w.Clock().Now().UTC().Format(http.TimeFormat)) // not this machine's
 	for k, v := range res.Header {
 		rw.Header()[k] = v
 	}

@@ -36,6 +36,7 @@ type backendOptions struct {
 	journal  journalSettings
 	poll     time.Duration
 	clock    clock.Clock
+	skew     *skew // nil: the clock is right
 	activity *Activity
 	// transport makes the requests of probes and checks; nil: the network.
 	transport http.RoundTripper

@@ -1,7 +1,6 @@
 package provider_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"regexp"
 	"strings"
@@ -141,10 +140,6 @@ func TestAccPatchSchedule_drift(t *testing.T) {
 	var steps []resource.TestStep
 	steps = append(steps, resource.TestStep{Config: l.config(patchSchedule("", waves))})
 	for _, body := range []string{older, strings.Replace(scheduleDocument, `"wed"`, `"thu"`, 1), "not JSON", `{"v":7}`} {
-		body := body
-		if !json.Valid([]byte(body)) {
-			continue // the journal says so, which has its own test
-		}
 		steps = append(steps, resource.TestStep{
 			PreConfig: func() { l.world.PutParameter(schedulePath, body) },
 			Config:    l.config(patchSchedule("", waves)), ConfigPlanChecks: again(plancheck.ResourceActionUpdate), Check: l.document(schedulePath, scheduleDocument),
@@ -160,6 +155,31 @@ func TestAccPatchSchedule_drift(t *testing.T) {
 		Config:    l.config(patchSchedule("", waves)), ConfigPlanChecks: emptyPlan,
 	})
 	resource.Test(t, resource.TestCase{ProtoV6ProviderFactories: l.factories(), Steps: steps})
+}
+
+// TestAccPatchSchedule_unknown: what apply learns may be in a window; what
+// follows from it is known after.
+func TestAccPatchSchedule_unknown(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, fleet)
+	config := func(zone string) string {
+		return l.config(fmt.Sprintf("resource \"terraform_data\" \"zone\" {\n  input = %q\n}\n", zone) +
+			patchSchedule(`{ prod = { day = "wed", time = "15:00", timezone = terraform_data.zone.output } }`))
+	}
+	resource.Test(t, resource.TestCase{ProtoV6ProviderFactories: l.factories(), Steps: []resource.TestStep{
+		{
+			Config:            config("Asia/Kathmandu"),
+			ConfigPlanChecks:  resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectUnknownValue(scheduleAddress, tfjsonpath.New("asg_tags"))}},
+			ConfigStateChecks: []statecheck.StateCheck{statecheck.ExpectKnownValue(scheduleAddress, tfjsonpath.New("asg_tags").AtMapKey("prod").AtMapKey("AMI_update_tz"), knownvalue.StringExact("Asia/Kathmandu"))},
+		},
+		{Config: config("Asia/Kathmandu"), ConfigPlanChecks: emptyPlan},
+		{
+			Config:            config("Asia/Tokyo"),
+			ConfigStateChecks: []statecheck.StateCheck{statecheck.ExpectKnownValue(scheduleAddress, tfjsonpath.New("asg_tags").AtMapKey("prod").AtMapKey("AMI_update_tz"), knownvalue.StringExact("Asia/Tokyo"))},
+		},
+		{Config: config("CET"), ExpectError: regexp.MustCompile(`Did\s+you\s+mean\s+"Europe/Paris"`)},
+		{Config: config("Asia/Tokyo")},
+	}})
 }
 
 func TestAccPatchSchedule_taken(t *testing.T) {

@@ -14,6 +14,9 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/clock"
+	"github.com/fleetrefit/terraform-provider-refit/internal/provider"
 )
 
 // yearEnd is a freeze document.
@@ -170,4 +173,50 @@ func TestAccPatchDecision(t *testing.T) {
 		{Config: config(web, `at = "tomorrow"`), ExpectError: regexp.MustCompile(`(?s)at is "tomorrow".*RFC 3339`)},
 		{Config: l.config("")},
 	}})
+}
+
+// off is a clock that is wrong.
+type off struct {
+	clock.Clock
+	by time.Duration
+}
+
+func (o off) Now() time.Time { return o.Clock.Now().Add(o.by) }
+
+// TestAccPatchDecision_clock: the clock is an hour behind, and AWS's says that
+// the window has opened.
+func TestAccPatchDecision_clock(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, strings.Replace(fleet, "2026-11-20T09:00:00Z", "2026-11-25T15:30:00Z", 1))
+	l.world.PutParameter(schedulePath, scheduleDocument)
+	for by, want := range map[time.Duration]string{
+		-time.Hour:       "It is 1h0m",
+		-time.Minute:     "",
+		time.Hour:        "It is 1h0m",
+		90 * time.Second: "",
+	} {
+		b := provider.New(provider.Options{Version: "test", Clock: off{l.world.Clock(), by}})
+		d := newDesk(t, l.world, false)
+		d.env = append(d.env, reattachTo(t, b()))
+		l.url = d.url
+		d.write("main.tf", l.config(requireRefit+`
+data "refit_patch_decision" "it" {
+  schedule    = "web"
+  environment = "prod"
+}
+data "refit_patch_windows" "it" {
+  schedule    = "web"
+  environment = "prod"
+}
+output "it" {
+  value = "${data.refit_patch_decision.it.allowed} ${data.refit_patch_windows.it.open}"
+}
+`))
+		d.run([]int{0}, "init")
+		output := d.run([]int{0}, "plan")
+		warned := strings.Contains(output, "This machine's clock is wrong")
+		if !strings.Contains(output, `it = "true true"`) || warned != (want != "") || !strings.Contains(output, want) {
+			t.Errorf("off by %s: got\n%s\nwant an open window, warned %t with %q", by, output, want != "", want)
+		}
+	}
 }

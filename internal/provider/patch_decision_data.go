@@ -149,7 +149,7 @@ func (d *patchDecision) Read(ctx context.Context, req datasource.ReadRequest, re
 		return
 	}
 	if m.At.IsNull() {
-		m.At = stamped(d.backend.clock.Now())
+		m.At = stamped(d.backend.now(&resp.Diagnostics))
 	}
 	decision := cal.Decide(subject, instantOf(m.At))
 	decision.Findings = append(decision.Findings, cal.LintFreezes(subject.Tags, decision.At)...)

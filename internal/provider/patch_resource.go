@@ -15,6 +15,7 @@ import (
 
 	"github.com/fleetrefit/terraform-provider-refit/internal/awsconf"
 	"github.com/fleetrefit/terraform-provider-refit/internal/calendar"
+	"github.com/fleetrefit/terraform-provider-refit/internal/journal"
 )
 
 // patchKind is what tells the resources apart that publish a document of the
@@ -233,6 +234,10 @@ func (r *patchResource[M, P]) read(ctx context.Context, name string) (body strin
 	}
 	var raw json.RawMessage
 	there, err = c.docs.Get(ctx, r.kind.root+"/"+name, &raw)
+	var unreadable *journal.UnreadableError
+	if errors.As(err, &unreadable) {
+		return "", true, nil // not JSON: to be written again
+	}
 	if err != nil || !there || calendar.IsCleared(raw) {
 		return "", false, err
 	}

@@ -125,7 +125,6 @@ func (d *patchWindows) Read(ctx context.Context, req datasource.ReadRequest, res
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	now := d.backend.clock.Now()
 	cal, err := d.backend.calendar(ctx)
 	if err != nil {
 		resp.Diagnostics.Append(unable(fmt.Sprintf("read schedule %q", m.Schedule.ValueString()), err, ""))
@@ -142,12 +141,10 @@ func (d *patchWindows) Read(ctx context.Context, req datasource.ReadRequest, res
 		resp.Diagnostics.Append(patchProblems([]calendar.Problem{s.UnknownEnvironmentProblem(environment)})...)
 		return
 	}
-	at, n := now, int64(defaultWindows)
-	if !m.At.IsNull() {
-		at = instantOf(m.At)
-	} else {
-		m.At = stamped(at)
+	if m.At.IsNull() {
+		m.At = stamped(d.backend.now(&resp.Diagnostics))
 	}
+	at, n := instantOf(m.At), int64(defaultWindows)
 	if !m.Count.IsNull() {
 		n = m.Count.ValueInt64()
 	}

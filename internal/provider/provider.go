@@ -86,14 +86,17 @@ func (p *refit) Configure(ctx context.Context, req provider.ConfigureRequest, re
 		return
 	}
 	settings.Products = [][2]string{{"Terraform", req.TerraformVersion}, {"terraform-provider-refit", p.options.Version}}
+	skew := &skew{}
+	settings.Dated = skew.note
 	source := awsconf.New(settings)
 	clk := p.options.Clock
 	if clk == nil {
 		clk = simulated(ctx, clock.Real{}, source.URL("autoscaling"))
 	}
+	skew.use(clk)
 	made := newBackend(backendOptions{
 		source: source, journal: journal, poll: poll,
-		clock: clk, activity: p.options.Activity, progress: os.Getenv("REFIT_PROGRESS"), transport: p.options.Transport,
+		clock: clk, skew: skew, activity: p.options.Activity, progress: os.Getenv("REFIT_PROGRESS"), transport: p.options.Transport,
 	})
 	resp.ResourceData, resp.DataSourceData = made, made
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin"
+	tfprovider "github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6/tf6server"
 
@@ -35,9 +36,15 @@ const address = "registry.terraform.io/fleetrefit/refit"
 // the environment variable that makes terraform use it.
 func reattach(t *testing.T, world *awssim.World) string {
 	t.Helper()
+	return reattachTo(t, provider.New(provider.Options{Version: "test", Clock: world.Clock()})())
+}
+
+// reattachTo is the same for a provider of the test's own.
+func reattachTo(t *testing.T, own tfprovider.Provider) string {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	config, closed := make(chan *plugin.ReattachConfig), make(chan struct{})
-	server := providerserver.NewProtocol6(provider.New(provider.Options{Version: "test", Clock: world.Clock()})())
+	server := providerserver.NewProtocol6(own)
 	go func() {
 		err := tf6server.Serve(address, server, tf6server.WithDebug(ctx, config, closed),
 			tf6server.WithLoggingSink(t), tf6server.WithoutLogStderrOverride(), tf6server.WithGoPluginLogger(hclog.NewNullLogger()))
