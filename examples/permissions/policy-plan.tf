@@ -5,6 +5,7 @@ data "aws_iam_policy_document" "refit_plan" {
     sid       = "Look"
     resources = ["*"]
     actions = [
+      "arc-zonal-shift:ListZonalShifts", # only for groups that allow zonal shifts
       "autoscaling:DescribeAutoScalingGroups",
       "autoscaling:DescribeInstanceRefreshes",
       "autoscaling:DescribeLifecycleHooks",

@@ -132,6 +132,8 @@ func variable(service string) string {
 		return "AUTO_SCALING"
 	case "elasticloadbalancing":
 		return "ELASTIC_LOAD_BALANCING_V2"
+	case "arczonalshift":
+		return "ARC_ZONAL_SHIFT"
 	case "servicequotas":
 		return "SERVICE_QUOTAS"
 	default:

@@ -57,7 +57,8 @@ type group struct {
 	refresh   *refresh                // the first of these, until it ends
 	tokens    map[string]launchAnswer // LaunchInstances by client token
 	hooks     []*hook
-	shifted   string // the zone that a zonal shift leads away from, or empty
+	shifted   string    // the zone that a zonal shift leads away from, or empty
+	shiftedAt time.Time // when that began
 
 	activities []*activity // oldest first
 

@@ -89,7 +89,7 @@ func (w *World) shiftZone(g *group, zone string) error {
 	if zone != "" && !slices.Contains(g.as.AvailabilityZones, zone) {
 		return invalidf("Availability Zone %s is not part of the AutoScalingGroup.", zone)
 	}
-	g.shifted = zone
+	g.shifted, g.shiftedAt = zone, w.now
 	if zone == "" {
 		w.event(g.name(), "zonal shift ended")
 	} else {

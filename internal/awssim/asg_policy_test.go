@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/arczonalshift"
+	arctypes "github.com/aws/aws-sdk-go-v2/service/arczonalshift/types"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 
@@ -86,7 +88,20 @@ func TestZonalShift(t *testing.T) {
 	f.update(autoscaling.UpdateAutoScalingGroupInput{AvailabilityZoneImpairmentPolicy: &types.AvailabilityZoneImpairmentPolicy{
 		ZonalShiftEnabled: aws.Bool(true), ImpairedZoneHealthCheckBehavior: types.ImpairedZoneHealthCheckBehaviorIgnoreUnhealthy,
 	}})
+	active := func() []arctypes.ZonalShiftSummary {
+		out, err := arczonalshift.NewFromConfig(f.Config()).ListZonalShifts(f.Context(), &arczonalshift.ListZonalShiftsInput{
+			ResourceIdentifier: aws.String(f.web().ARN), Status: arctypes.ZonalShiftStatusActive,
+		})
+		f.do(err)
+		return out.Items
+	}
+	if got := active(); len(got) > 0 {
+		t.Errorf("before the shift: %+v", got)
+	}
 	f.do(f.Act(shift))
+	if got := active(); len(got) != 1 || aws.ToString(got[0].AwayFrom) != "euw2-az1" || !aws.ToTime(got[0].ExpiryTime).After(aws.ToTime(got[0].StartTime)) {
+		t.Errorf("listed: %+v, want one away from euw2-az1", got)
+	}
 	sick := ""
 	for _, m := range f.web().Members {
 		if m.Zone == "eu-west-2a" {

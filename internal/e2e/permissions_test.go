@@ -15,6 +15,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
@@ -38,6 +39,7 @@ const (
 const (
 	planRoll, planImage = "planning `refit_asg_rolling_update`", "planning `refit_ami_refresh`"
 	beforeRoll          = "looking at what surrounds a group before a roll"
+	zonalShifts         = "looking at groups that allow zonal shifts before a roll"
 	makeVersion         = "applying `refit_ami_refresh`"
 	rollGroup           = "rolling"
 	targetGroups        = "groups with target groups"
@@ -73,7 +75,7 @@ const (
 
 // recorded are all rows: one that no test records would say what nobody knows.
 var recorded = []string{
-	planRoll, beforeRoll, planImage, makeVersion, rollGroup, targetGroups, networkBalancer, classicBalancers, ec2Status, alarms, probeMembers,
+	planRoll, beforeRoll, zonalShifts, planImage, makeVersion, rollGroup, targetGroups, networkBalancer, classicBalancers, ec2Status, alarms, probeMembers,
 	checkByFunction, memberImages, launchFirst, raiseDesired, rollBack, onDefault, rollRefresh, pointRefresh, stopRefresh, backRefresh,
 	readSSM, readS3, writeSSM, writeS3, tidySSM, tidyS3, watchSSM, watchS3, heldSSM, heldS3, clearSSM, clearS3, assumeRole,
 	publishSSM, publishS3, windowsSSM, windowsS3, decisionSSM, decisionS3,
@@ -106,7 +108,7 @@ func (a actions) less(b actions) actions {
 // row is what one feature needs.
 type row struct{ uses, asks actions }
 
-var quoted = regexp.MustCompile("`([a-z0-9]+:[A-Za-z0-9]+)`")
+var quoted = regexp.MustCompile("`([a-z0-9-]+:[A-Za-z0-9]+)`")
 
 // table reads the rows of the guide.
 func table(t *testing.T) map[string]row {
@@ -383,7 +385,9 @@ func TestAccPermissions(t *testing.T) {
 			s := newProject(t, settings+rolling)
 			s.world.CreateBucket("journal")
 			s.uses([]string{"plan"}, planRoll, beforeRoll, targetGroups, c.read)
-			s.uses([]string{"apply", "-auto-approve"}, planRoll, beforeRoll, rollGroup, launchFirst, targetGroups, c.read, c.write)
+			s.allowShifts()
+			s.uses([]string{"plan"}, planRoll, beforeRoll, zonalShifts, targetGroups, c.read)
+			s.uses([]string{"apply", "-auto-approve"}, planRoll, beforeRoll, zonalShifts, rollGroup, launchFirst, targetGroups, c.read, c.write)
 
 			refresh := fmt.Sprintf(`
 resource "refit_ami_refresh" "web" {
@@ -458,6 +462,19 @@ func (s *stack) uses(args []string, rows ...string) {
 		s.Fatal(r.Output)
 	}
 	exactly(s.T, used(s.world), rows...)
+}
+
+// allowShifts lets the group follow zonal shifts.
+func (s *stack) allowShifts() {
+	s.Helper()
+	_, err := autoscaling.NewFromConfig(s.world.Config()).UpdateAutoScalingGroup(s.Context(), &autoscaling.UpdateAutoScalingGroupInput{
+		AutoScalingGroupName: aws.String("web"), AvailabilityZoneImpairmentPolicy: &types.AvailabilityZoneImpairmentPolicy{
+			ZonalShiftEnabled: aws.Bool(true), ImpairedZoneHealthCheckBehavior: types.ImpairedZoneHealthCheckBehaviorIgnoreUnhealthy,
+		},
+	})
+	if err != nil {
+		s.Fatal(err)
+	}
 }
 
 // publish puts a newer image into the world.
@@ -551,7 +568,7 @@ func TestPermissions_policies(t *testing.T) {
 	t.Parallel()
 	plan, all, bucket := actions{}, actions{}, actions{}
 	rows := table(t)
-	for _, name := range []string{planRoll, beforeRoll, planImage, targetGroups, networkBalancer, classicBalancers, ec2Status, alarms, readSSM, watchSSM} {
+	for _, name := range []string{planRoll, beforeRoll, zonalShifts, planImage, targetGroups, networkBalancer, classicBalancers, ec2Status, alarms, readSSM, watchSSM} {
 		plan.add(rows[name].uses)
 	}
 	delete(plan, "ec2:RunInstances") // a plan goes on without its dry run

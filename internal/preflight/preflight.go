@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/arczonalshift"
+	arctypes "github.com/aws/aws-sdk-go-v2/service/arczonalshift/types"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	astypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -37,6 +39,7 @@ type Options struct {
 	AutoScaling *autoscaling.Client
 	EC2         *ec2.Client
 	Quotas      *servicequotas.Client
+	Shifts      *arczonalshift.Client
 	Groups      Groups // those of plans, which share one describe
 	Credentials aws.CredentialsProvider
 	Clock       clock.Clock
@@ -73,6 +76,7 @@ func (c *Client) Observe(ctx context.Context, a Ask) rollout.Facts {
 	r.f.MaxLifetime = time.Duration(aws.ToInt32(r.group.MaxInstanceLifetime)) * time.Second
 	r.f.Rebalance = aws.ToBool(r.group.CapacityRebalance)
 	r.hooks()
+	r.shift()
 	r.schedule()
 	r.template()
 	r.image()
@@ -151,5 +155,22 @@ func (r *reader) schedule() {
 		if p.Enabled == nil || *p.Enabled {
 			r.f.Policies = append(r.f.Policies, aws.ToString(p.PolicyName))
 		}
+	}
+}
+
+// shift reads a zonal shift in effect, which only groups can have that enable it.
+func (r *reader) shift() {
+	if p := r.group.AvailabilityZoneImpairmentPolicy; p == nil || !aws.ToBool(p.ZonalShiftEnabled) {
+		return
+	}
+	out, err := r.o.Shifts.ListZonalShifts(r.ctx, &arczonalshift.ListZonalShiftsInput{
+		ResourceIdentifier: r.group.AutoScalingGroupARN, Status: arctypes.ZonalShiftStatusActive,
+	})
+	if err != nil {
+		r.unread("zonal shifts", err)
+		return
+	}
+	for _, s := range out.Items {
+		r.f.Shift = fmt.Sprintf("away from %s until %s at most", aws.ToString(s.AwayFrom), aws.ToTime(s.ExpiryTime).UTC().Format("Mon 2 Jan 15:04 MST"))
 	}
 }

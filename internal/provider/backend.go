@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/arczonalshift"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -118,6 +119,7 @@ func (b *backend) clients(ctx context.Context) (*clients, error) {
 	made.preflight = preflight.New(preflight.Options{
 		AutoScaling: groups.AutoScaling, EC2: groups.EC2, Groups: made.looks, Clock: b.clock,
 		Quotas:      servicequotas.NewFromConfig(config, func(o *servicequotas.Options) { override(&o.BaseEndpoint, b.source.Endpoint("servicequotas")) }),
+		Shifts:      arczonalshift.NewFromConfig(config, func(o *arczonalshift.Options) { override(&o.BaseEndpoint, b.source.Endpoint("arczonalshift")) }),
 		Credentials: config.Credentials,
 	})
 	b.made = made

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aws/smithy-go"
@@ -116,7 +117,7 @@ func permission(err error) string {
 		return "this call"
 	}
 	prefix := map[string]string{
-		"Auto Scaling": "autoscaling", "EC2": "ec2", "Elastic Load Balancing v2": "elasticloadbalancing", "Service Quotas": "servicequotas",
+		"Auto Scaling": "autoscaling", "EC2": "ec2", "Elastic Load Balancing v2": "elasticloadbalancing", "Service Quotas": "servicequotas", "ARC Zonal Shift": "arc-zonal-shift",
 		"Elastic Load Balancing": "elasticloadbalancing", "CloudWatch": "cloudwatch",
 		"SSM": "ssm", "S3": "s3", "STS": "sts",
 	}[op.ServiceID]
@@ -161,4 +162,19 @@ func problems(summary string, found []rollout.Problem) diag.Diagnostics {
 		diags.AddAttributeError(attribute(p.Field), summary, p.Field+" "+strings.TrimRight(p.Text, ".")+".")
 	}
 	return diags
+}
+
+// about makes one warning of what is worth knowing about the roll of a group:
+// Terraform shows the first only of several that have the same summary.
+func about(group string, texts []string) diag.Diagnostics {
+	var told []string
+	for _, text := range texts {
+		if s := roller.Sentence(text); !slices.Contains(told, s) {
+			told = append(told, s)
+		}
+	}
+	if len(told) == 0 {
+		return nil
+	}
+	return diag.Diagnostics{diag.NewWarningDiagnostic(fmt.Sprintf("About the roll of Auto Scaling group %q", group), strings.Join(told, "\n"))}
 }

@@ -158,6 +158,7 @@ type plannedRoll struct {
 	assessment rollout.Assessment // with its forecast
 	version    int64              // 0: not known, or not made yet
 	image      string             // empty: not known
+	notes      []string           // what is worth knowing about it already
 }
 
 // planRollingUpdate plans an update from nothing but its arguments: prior
@@ -278,11 +279,9 @@ func (p *rollingPlan) foresee(ctx context.Context, seen *groupSeen, poll time.Du
 	if p.diags.HasError() {
 		return
 	}
-	for _, text := range slices.Concat(seen.Warnings, a.Warnings, a.Special) {
-		p.diags.AddWarning("About this roll", roller.Sentence(text))
-	}
 	a.Forecast = f
 	p.roll = planned(spec, a, seen.number(p.model.LaunchTemplateVersion), to.ValueString())
+	p.roll.notes = slices.Concat(seen.Warnings, a.Warnings, a.Special)
 	if !sure {
 		p.diags.AddWarning("The apply may roll the group", "Its launch template version or image is known only then. If it is not what the members run: "+expected(f))
 		return

@@ -178,9 +178,7 @@ func (r *rollingUpdate) roll(ctx context.Context, m *rollingUpdateModel, q rolle
 		}
 		return report, append(diags, unable(what, err, unchanged))
 	}
-	for _, w := range report.Warnings {
-		diags.AddWarning("About the roll of Auto Scaling group "+q.Group, roller.Sentence(w))
-	}
+	diags.Append(about(q.Group, report.Warnings)...)
 	m.Converged, m.TargetVersion = types.BoolValue(true), versionNumber(report.To)
 	if !report.Started.IsZero() {
 		m.LastRoll = lastRoll(report)
@@ -367,18 +365,17 @@ func (r *rollingUpdate) foresee(ctx context.Context, plan rollingUpdateModel) di
 			fromVersion: strconv.FormatInt(s.seen.Points, 10), toVersion: cmp.Or(s.seen.number(plan.LaunchTemplateVersion), "(known after apply)"),
 		}, a, f))
 	}
-	for _, text := range slices.Concat(s.seen.Warnings, a.Warnings, a.Special) {
-		diags.AddWarning("About this roll", roller.Sentence(text))
-	}
 	a.Forecast = f
-	return append(diags, r.preflight(ctx, q.Group, *planned(q.Spec, a, s.seen.number(plan.LaunchTemplateVersion), to))...)
+	roll := planned(q.Spec, a, s.seen.number(plan.LaunchTemplateVersion), to)
+	roll.notes = slices.Concat(s.seen.Warnings, a.Warnings, a.Special)
+	return append(diags, r.preflight(ctx, q.Group, *roll)...)
 }
 
 // preflight looks at what surrounds the group of a planned roll. It words
 // diagnostics and plans nothing: what it reads may be different at the next look.
 func (r *rollingUpdate) preflight(ctx context.Context, group string, roll plannedRoll) diag.Diagnostics {
 	if r.backend == nil || roll.assessment.Stale == 0 {
-		return nil
+		return about(group, roll.notes)
 	}
 	ctx = awsconf.Context(ctx)
 	what := fmt.Sprintf("roll Auto Scaling group %q", group)
@@ -391,7 +388,7 @@ func (r *rollingUpdate) preflight(ctx context.Context, group string, roll planne
 		snap, err = r.backend.looker(c).Others(ctx, snap)
 	}
 	if isGone(err) {
-		return nil
+		return about(group, roll.notes)
 	}
 	if err != nil {
 		return diag.Diagnostics{unable(what, err, unchanged)}
@@ -399,11 +396,7 @@ func (r *rollingUpdate) preflight(ctx context.Context, group string, roll planne
 	roll.assessment.Target = snap.Version(roll.version, roll.image)
 	facts := c.preflight.Observe(ctx, preflight.Ask{Group: group, Version: roll.version, Image: roll.image})
 	found, warnings := rollout.Preflight(roll.spec, snap, facts, roll.assessment)
-	diags := problems("Unable to "+what, found)
-	for _, w := range warnings {
-		diags.AddWarning("About this roll", roller.Sentence(w))
-	}
-	return diags
+	return append(problems("Unable to "+what, found), about(group, append(roll.notes, warnings...))...)
 }
 
 // Delete implements resource.Resource. It puts back what an unfinished roll
