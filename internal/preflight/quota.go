@@ -31,8 +31,16 @@ type class struct{ code, families string }
 
 // classes is in the order of the longest prefix first: "inf" and "im" differ.
 var classes = []class{
-	{"L-1945791B", "inf"}, {"L-2C3B7624", "trn"}, {"L-F7808C92", "hpc"}, {"L-6E869C2A", "dl"}, {"L-DB2E81BA", "g vt"}, {"L-417A185B", "p"},
-	{"L-74FC7D96", "f"}, {"L-43DA4232", "u"}, {"L-7295265B", "x"}, {"L-1216C47A", "a c d h i m r t z"},
+	{"L-1945791B", "inf"},
+	{"L-2C3B7624", "trn"},
+	{"L-F7808C92", "hpc"},
+	{"L-6E869C2A", "dl"},
+	{"L-DB2E81BA", "g vt"},
+	{"L-417A185B", "p"},
+	{"L-74FC7D96", "f"},
+	{"L-43DA4232", "u"},
+	{"L-7295265B", "x"},
+	{"L-1216C47A", "a c d h i m r t z"},
 }
 
 // quotaOf is the code of the quota that an instance type counts towards, empty when
