@@ -1,0 +1,340 @@
+package rollout_test
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
+)
+
+// byRefresh is a spec for an instance refresh.
+func byRefresh() rollout.Spec {
+	s := spec(100, 150)
+	s.Engine = rollout.EngineRefresh
+	return s
+}
+
+// awaited is a roll whose refresh is on record, in an observation that shows it.
+func awaited(s rollout.Snapshot, status rollout.RefreshStatus) (rollout.Snapshot, rollout.Record) {
+	s.Group.HealthCheck = "ELB"
+	rec := rollout.Begin(rollout.Opening{Spec: byRefresh(), Snapshot: s, Target: target, Epoch: 1})
+	rec.Refresh = &rollout.RefreshRecord{ID: "r-1", Version: 2, Asked: s.At.Add(-time.Minute), Returns: true, Stale: len(s.Members), Status: rollout.RefreshPending}
+	s.RefreshesSeen = true
+	s.Refreshes = []rollout.InstanceRefresh{{ID: "r-1", Status: status, TemplateID: "lt-1", Version: "2", Started: s.At.Add(-time.Minute)}}
+	return s, rec
+}
+
+func TestPreferences(t *testing.T) {
+	t.Parallel()
+	sp := byRefresh()
+	sp.MinHealthyTime, sp.FinalBake = 1500*time.Millisecond, 5*time.Minute
+	sp.Checkpoints = []rollout.Checkpoint{{Percentage: 20, Bake: 2 * time.Minute}, {Percentage: 50, Bake: 2 * time.Minute}}
+	sp.Alarms, sp.Protected, sp.Standby = []string{"5xx"}, rollout.Ignore, rollout.Terminate
+	s := group(4)
+	got := rollout.Preferences(sp, s, target)
+	want := rollout.RefreshPreferences{
+		MinHealthy: 100, MaxHealthy: 150, Warmup: 2 * time.Second, Checkpoints: []int{20, 50, 100}, Delay: 2 * time.Minute, Bake: 5 * time.Minute,
+		Protected: rollout.Ignore, Standby: rollout.Terminate, Alarms: []string{"5xx"}, SkipMatching: true,
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("preferences of %+v:\n got  %+v\n want %+v", sp, got, want)
+	}
+	s.Group.Warmup, s.SlowStart = 90*time.Second, 2*time.Minute
+	if got := rollout.Preferences(sp, s, target).Warmup; got != 2*time.Minute {
+		t.Errorf("warmup beside a default of 90s and a slow start of 2m = %s, want 2m", got)
+	}
+	if got := rollout.Preferences(spec(100, 150), group(4), target); len(got.Checkpoints) > 0 || got.Delay != 0 {
+		t.Errorf("without checkpoints: %v, delay %s, want neither", got.Checkpoints, got.Delay)
+	}
+}
+
+// Skip matching compares numbers: it is on only where that spares nobody who is
+// stale.
+func TestPreferences_skipMatching(t *testing.T) {
+	t.Parallel()
+	moved := target
+	moved.Image = "ami-9"
+	copied := old
+	copied.Number, copied.Data, copied.Image = 7, target.Data, target.Image
+	for name, c := range map[string]struct {
+		member rollout.Version
+		match  rollout.Match
+		want   bool
+		note   string
+	}{
+		"current":                   {target, rollout.MatchData, true, ""},
+		"another number":            {copied, rollout.MatchData, true, "1 members that need no replacement"},
+		"same number, other image":  {moved, rollout.MatchData, false, ""},
+		"by image":                  {moved, rollout.MatchImage, false, ""},
+		"by image, another version": {copied, rollout.MatchImage, true, "1 members that need no replacement"},
+	} {
+		sp, s := byRefresh(), group(4)
+		sp.Match = c.match
+		s.Group.HealthCheck = "ELB"
+		s.Members[0].Version = c.member
+		if got := rollout.Preferences(sp, s, target).SkipMatching; got != c.want {
+			t.Errorf("%s: skip matching = %t, want %t", name, got, c.want)
+		}
+		a := rollout.Assess(sp, s, target)
+		a.Limits, _ = sp.Limits(4, 8)
+		_, warnings := rollout.Preflight(sp, s, rollout.Facts{}, a)
+		if got := strings.Join(warnings, "; "); strings.Contains(got, "need no replacement") != (c.note != "") || !strings.Contains(got, c.note) {
+			t.Errorf("%s: warnings %q, want %q", name, got, c.note)
+		}
+	}
+}
+
+func TestValidate_instanceRefresh(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		change func(*rollout.Spec)
+		want   string
+	}{
+		{"nothing", func(*rollout.Spec) {}, ""},
+		{"equal bakes", func(s *rollout.Spec) { s.Checkpoints = []rollout.Checkpoint{{10, time.Hour}, {20, time.Hour}} }, ""},
+		{"other bakes", func(s *rollout.Spec) { s.Checkpoints = []rollout.Checkpoint{{10, time.Hour}, {20, time.Minute}} }, "checkpoints[1].bake is 1m, and checkpoints[0].bake is 1h"},
+		{"a long checkpoint", func(s *rollout.Spec) { s.Checkpoints = []rollout.Checkpoint{{10, 49 * time.Hour}} }, "checkpoints[0].bake is 49h"},
+		{"a long bake", func(s *rollout.Spec) { s.FinalBake = 49 * time.Hour }, "final_bake is 49h"},
+		{"running", func(s *rollout.Spec) { s.MaxRunning = 200 }, "max_running_percentage is 200"},
+		{"failures", func(s *rollout.Spec) { s.FailureLimit = 3 }, "failure_limit is 3"},
+		{"adopting by Refit", func(s *rollout.Spec) { s.Engine, s.AdoptRefresh = rollout.EngineManaged, true }, "adopt_instance_refresh is true"},
+		{"no engine", func(s *rollout.Spec) { s.Engine = "steam" }, `engine is "steam"`},
+	} {
+		s := byRefresh()
+		c.change(&s)
+		if got := texts(s.Validate()); (got == "") != (c.want == "") || !strings.HasPrefix(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+		if s.Engine == rollout.EngineRefresh && !s.AdoptRefresh {
+			s.Engine = rollout.EngineManaged
+			if got := texts(s.Validate()); got != "" {
+				t.Errorf("%s on the other engine: %q, want nothing", c.name, got)
+			}
+		}
+	}
+}
+
+func TestAssess_engineProblems(t *testing.T) {
+	t.Parallel()
+	theirs := []rollout.InstanceRefresh{{ID: "r-9", Status: rollout.RefreshInProgress, Started: began, TemplateID: "lt-1", Version: "2"}}
+	for _, c := range []struct {
+		name   string
+		engine rollout.Engine
+		change func(*rollout.Spec, *rollout.Snapshot)
+		want   string
+	}{
+		{"nothing", rollout.EngineRefresh, func(*rollout.Spec, *rollout.Snapshot) {}, ""},
+		{"EC2 health", rollout.EngineRefresh, func(_ *rollout.Spec, s *rollout.Snapshot) { s.Group.HealthCheck = "EC2" }, "health.load_balancer is true"},
+		{"EC2 health, not asked", rollout.EngineRefresh, func(sp *rollout.Spec, s *rollout.Snapshot) { s.Group.HealthCheck, sp.LoadBalancer = "EC2", false }, ""},
+		{"EC2 health, managed", rollout.EngineManaged, func(_ *rollout.Spec, s *rollout.Snapshot) { s.Group.HealthCheck = "EC2" }, ""},
+		{"suspended", rollout.EngineRefresh, func(_ *rollout.Spec, s *rollout.Snapshot) { s.Group.Suspended["InstanceRefresh"] = "x" }, " the process InstanceRefresh"},
+		{"suspended, managed", rollout.EngineManaged, func(_ *rollout.Spec, s *rollout.Snapshot) { s.Group.Suspended["InstanceRefresh"] = "x" }, ""},
+		{"warm pool", rollout.EngineRefresh, func(_ *rollout.Spec, s *rollout.Snapshot) { s.Group.WarmPool = true }, ""},
+		{"warm pool, managed", rollout.EngineManaged, func(_ *rollout.Spec, s *rollout.Snapshot) { s.Group.WarmPool = true }, "engine is \"managed\""},
+		{"theirs", rollout.EngineRefresh, func(_ *rollout.Spec, s *rollout.Snapshot) { s.Refreshes = theirs }, " an instance refresh of the group is running that this roll has not started (r-9, InProgress since 2026-03-01T09:00:00Z"},
+		{"theirs, adopted", rollout.EngineRefresh, func(sp *rollout.Spec, s *rollout.Snapshot) { s.Refreshes, sp.AdoptRefresh = theirs, true }, ""},
+		{"theirs, elsewhere", rollout.EngineRefresh, func(sp *rollout.Spec, s *rollout.Snapshot) {
+			sp.AdoptRefresh = true
+			s.Refreshes = []rollout.InstanceRefresh{{ID: "r-9", Status: rollout.RefreshInProgress, TemplateID: "lt-1", Version: "1"}}
+		}, " an instance refresh of the group is running"},
+		{"theirs, over", rollout.EngineRefresh, func(_ *rollout.Spec, s *rollout.Snapshot) {
+			s.Refreshes = []rollout.InstanceRefresh{{ID: "r-9", Status: rollout.RefreshFailed}}
+		}, ""},
+	} {
+		sp, s := byRefresh(), group(4)
+		sp.Engine, s.Group.HealthCheck = c.engine, "ELB"
+		c.change(&sp, &s)
+		if got := texts(rollout.Assess(sp, s, target).Problems); (got == "") != (c.want == "") || !strings.HasPrefix(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+func TestAdvise(t *testing.T) {
+	t.Parallel()
+	probe := rollout.DefaultProbe("http://{private_ip}/")
+	scaled := func(s *rollout.Snapshot) {
+		for i := range 3 {
+			s.Changes = append(s.Changes, rollout.Change{At: s.At.Add(-time.Duration(i) * 10 * time.Minute), From: 4, To: 5})
+		}
+	}
+	policies := rollout.Facts{Policies: []string{"cpu"}}
+	for _, c := range []struct {
+		name   string
+		engine rollout.Engine
+		high   int
+		facts  rollout.Facts
+		change func(*rollout.Spec, *rollout.Snapshot)
+		want   rollout.Engine // empty: the choice does not matter
+	}{
+		{name: "quiet", engine: rollout.EngineManaged, high: 150, facts: policies},
+		{name: "busy", engine: rollout.EngineManaged, high: 150, facts: policies, change: func(_ *rollout.Spec, s *rollout.Snapshot) { scaled(s) }, want: rollout.EngineRefresh},
+		{name: "busy, ending first", engine: rollout.EngineManaged, high: 100, facts: policies, change: func(_ *rollout.Spec, s *rollout.Snapshot) { scaled(s) }},
+		{name: "busy by hand", engine: rollout.EngineManaged, high: 150, change: func(_ *rollout.Spec, s *rollout.Snapshot) { scaled(s) }},
+		{name: "busy already there", engine: rollout.EngineRefresh, high: 150, facts: policies, change: func(_ *rollout.Spec, s *rollout.Snapshot) { scaled(s) }},
+		{name: "rebalance", engine: rollout.EngineManaged, high: 150, facts: rollout.Facts{Rebalance: true}, want: rollout.EngineRefresh},
+		{name: "warm pool", engine: rollout.EngineManaged, high: 100, change: func(_ *rollout.Spec, s *rollout.Snapshot) { s.Group.WarmPool = true }, want: rollout.EngineRefresh},
+		{name: "probe", engine: rollout.EngineRefresh, high: 150, change: func(sp *rollout.Spec, _ *rollout.Snapshot) { sp.Probe = &probe }, want: rollout.EngineManaged},
+		{name: "checks", engine: rollout.EngineRefresh, high: 150, change: func(sp *rollout.Spec, _ *rollout.Snapshot) { sp.Checks = make([]rollout.Check, 1) }, want: rollout.EngineManaged},
+		{name: "probe, warm pool", engine: rollout.EngineRefresh, high: 150, change: func(sp *rollout.Spec, s *rollout.Snapshot) { sp.Probe, s.Group.WarmPool = &probe, true }},
+		{name: "probe, managed", engine: rollout.EngineManaged, high: 150, change: func(sp *rollout.Spec, _ *rollout.Snapshot) { sp.Probe = &probe }},
+	} {
+		sp, s := spec(50, c.high), group(4)
+		sp.Engine = c.engine
+		if c.change != nil {
+			c.change(&sp, &s)
+		}
+		got, why := rollout.Advise(sp, s, c.facts)
+		if want := c.want; want == "" && (got != c.engine || why != "") || want != "" && (got != want || why == "") {
+			t.Errorf("%s: %q because %q, want %q", c.name, got, why, want)
+		}
+	}
+}
+
+// The first steps: the pointer where AWS rolls back to, then the refresh, once.
+func TestDecideRefresh_begin(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, pointer string
+		points        rollout.Version
+		onFailure     rollout.OnFailure
+		image         string // of the old version: deregistered
+		want          string
+		auto          bool
+	}{
+		{"numbered", "1", old, rollout.Rollback, "", "refresh", true},
+		{"$Latest", "$Latest", target, rollout.Rollback, "", "point 1", false},
+		{"$Default", "$Default", old, rollout.Rollback, "", "point 1", false},
+		{"on the target", "2", target, rollout.Rollback, "", "point 1", false},
+		{"on the target, no way back", "2", target, rollout.Pause, "", "refresh", false},
+		{"$Default, no rollback", "$Default", old, rollout.LeaveAsIs, "", "point 1", false},
+		{"the old image is gone", "2", target, rollout.Rollback, "is deregistered", "refresh", false},
+	} {
+		sp, s := byRefresh(), group(4)
+		sp.OnFailure = c.onFailure
+		s.Group.Pointer, s.Group.Points, s.RefreshesSeen = c.pointer, c.points, true
+		if c.image != "" {
+			s.Unusable = map[string]string{"ami-1": c.image}
+		}
+		rec := rollout.Begin(rollout.Opening{Spec: sp, Snapshot: s, Target: target, Epoch: 1})
+		d := rollout.Decide(rollout.Input{Spec: sp, Snapshot: s, Record: rec})
+		if got := kinds(d); got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+			continue
+		}
+		if c.want == "refresh" {
+			call := d.Steps[0].Refresh
+			if call.Op != rollout.StartRefresh || call.Preferences.AutoRollback != c.auto || d.Steps[0].Version != "2" {
+				t.Errorf("%s: asks %+v for version %s, want auto rollback %t to 2", c.name, call, d.Steps[0].Version, c.auto)
+			}
+			// Its answer is lost: nothing is asked for again until it would show.
+			rec = rollout.Intend(d.Record, d.Steps)
+			rec, mem, _ := rollout.Settle(rec, d.Memory, d.Steps[0], rollout.Result{Failure: &rollout.Failure{Kind: rollout.Lost}}, s.At)
+			for after, want := range map[time.Duration]string{10 * time.Second: "", 59 * time.Second: "", 61 * time.Second: "refresh"} {
+				if again := rollout.Decide(rollout.Input{Spec: sp, Snapshot: later(s, after), Record: rec, Memory: mem}); kinds(again) != want {
+					t.Errorf("%s: %s after the lost answer: %q, want %q", c.name, after, kinds(again), want)
+				}
+			}
+		}
+	}
+}
+
+// What AWS says, and what follows.
+func TestDecideRefresh_watch(t *testing.T) {
+	t.Parallel()
+	sick := func(s *rollout.Snapshot) {
+		s.Members[0].Version, s.Members[0].Healthy = target, false
+	}
+	all := func(v rollout.Version) func(*rollout.Snapshot) {
+		return func(s *rollout.Snapshot) {
+			for i := range s.Members {
+				s.Members[i].Version = v
+			}
+			s.Group.Pointer, s.Group.Points = "2", v
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		status rollout.RefreshStatus
+		change func(*rollout.Snapshot)
+		spec   func(*rollout.Spec)
+		stop   string
+		op     rollout.RefreshOp
+		ending rollout.Outcome
+	}{
+		{name: "in progress", status: rollout.RefreshInProgress},
+		{name: "a member fails", status: rollout.RefreshInProgress, change: sick, op: rollout.RollbackRefresh},
+		{name: "a member fails, pause", status: rollout.RefreshInProgress, change: sick, spec: func(s *rollout.Spec) { s.OnFailure = rollout.Pause }, op: rollout.CancelRefresh},
+		{name: "all are sick", status: rollout.RefreshInProgress, change: func(s *rollout.Snapshot) {
+			sick(s)
+			s.Members[1].Healthy, s.Members[2].Healthy = false, false
+		}, op: rollout.CancelRefresh},
+		{name: "the pointer moves", status: rollout.RefreshInProgress, change: func(s *rollout.Snapshot) { s.Group.Pointer = "9" }, op: rollout.CancelRefresh},
+		{name: "interrupted", status: rollout.RefreshInProgress, stop: "a signal", op: rollout.CancelRefresh},
+		{name: "interrupted at the end", status: rollout.RefreshSuccessful, change: all(target), stop: "a signal", ending: rollout.Paused},
+		{name: "AWS cancels", status: rollout.RefreshCancelling},
+		{name: "somebody cancelled", status: rollout.RefreshCancelled, ending: rollout.Superseded},
+		{name: "AWS failed", status: rollout.RefreshFailed, change: func(s *rollout.Snapshot) { s.Members[0].Version = target }, op: rollout.StartRefresh},
+		{name: "AWS failed, leave", status: rollout.RefreshFailed, spec: func(s *rollout.Spec) { s.OnFailure = rollout.LeaveAsIs }, ending: rollout.FailedRoll},
+		{name: "the rollback failed", status: rollout.RefreshRollbackFailed, ending: rollout.FailedRoll},
+		{name: "AWS says successful too early", status: rollout.RefreshSuccessful},
+	} {
+		sp := byRefresh()
+		sp.MinHealthyTime = 0
+		if c.spec != nil {
+			c.spec(&sp)
+		}
+		s := group(4)
+		s, rec := awaited(s, c.status)
+		if c.change != nil {
+			c.change(&s)
+		}
+		var mem rollout.Memory
+		var d rollout.Decision
+		var op rollout.RefreshOp
+		var ending rollout.Outcome
+		for range 3 { // going back takes a look of its own
+			d = rollout.Decide(rollout.Input{Spec: sp, Snapshot: s, Record: rec, Memory: mem, Stop: c.stop})
+			rec, mem = d.Record, d.Memory
+			for _, step := range d.Steps {
+				if step.Refresh != nil {
+					op = step.Refresh.Op
+				}
+			}
+			if d.Ending != nil {
+				ending = d.Ending.Outcome
+			}
+			if op != "" || ending != "" {
+				break
+			}
+			s = later(s, 5*time.Second)
+		}
+		if op != c.op || ending != c.ending {
+			t.Errorf("%s: asks to %q and ends %q, want %q and %q (%s)", c.name, op, ending, c.op, c.ending, notes(d))
+		}
+	}
+}
+
+// A refresh that is on record is not somebody else's, and neither is what the
+// other engine has suspended.
+func TestWithoutOwn(t *testing.T) {
+	t.Parallel()
+	s, rec := awaited(group(2), rollout.RefreshInProgress)
+	s.Group.Suspended = map[string]string{"AZRebalance": "theirs", "InstanceRefresh": "ours"}
+	rec.Suspended = map[string]string{"AZRebalance": "ours", "InstanceRefresh": "ours"}
+	got := s.WithoutOwn(rec)
+	if _, left := got.Group.Suspended["InstanceRefresh"]; left || len(got.Group.Suspended) != 1 || got.Refreshing() || !s.Refreshing() {
+		t.Errorf("got suspended %v, refreshing %t (before: %t), want theirs only, and no refresh", got.Group.Suspended, got.Refreshing(), s.Refreshing())
+	}
+	rec.Refresh.ID, rec.Refresh.Before = "", "r-0"
+	if s.WithoutOwn(rec).Refreshing() {
+		t.Errorf("one whose answer was lost, newer than r-0 and to the same version, is taken for somebody else's")
+	}
+	rec.Refresh.Before = "r-1"
+	if !s.WithoutOwn(rec).Refreshing() {
+		t.Errorf("one that was there before is taken for ours")
+	}
+}
