@@ -1,0 +1,90 @@
+package roller_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/awssim"
+	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
+	"github.com/fleetrefit/terraform-provider-refit/internal/rolltest"
+)
+
+// TestRefresh_worlds stages random worlds in which owners with either engine come,
+// are interrupted and die, and calls fail. The last one lets AWS drive, is left in
+// peace, and brings the group to where it belongs.
+func TestRefresh_worlds(t *testing.T) {
+	t.Parallel()
+	for seed := range *worlds / 6 {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			r := seeded(seed, 900+*stream<<8)
+			image := pick(r, "", "", "never_healthy = true")
+			shape := rolltest.Shape{
+				Members: 1 + r.IntN(7), Pointer: pick(r, "1", "1", "$Default", "$Latest", "2"), S3: r.IntN(3) == 0, Image: image,
+				Group: "launched_from = 1\n health_check = \"ELB\"",
+			}
+			s := rolltest.New(t, shape)
+			p := pick(r, [2]int{100, 110}, [2]int{100, 150}, [2]int{100, 200}, [2]int{90, 110}, [2]int{50, 100}, [2]int{75, 125})
+			q := rolltest.Request(p[0], p[1])
+			q.LockTimeout = 10 * time.Minute
+			if r.IntN(3) == 0 {
+				q.Spec.Checkpoints = []rollout.Checkpoint{{Percentage: 1 + r.IntN(60), Bake: time.Duration(r.IntN(3)) * time.Minute}}
+			}
+			s.Referee(q)
+			s.Excuse()
+			s.Lenient()
+			if r.IntN(2) == 0 {
+				if err := s.World.SetStaleness("autoscaling", time.Duration(1+r.IntN(25))*time.Second); err != nil {
+					t.Fatal(err)
+				}
+			}
+			refreshTrouble(t, s, r)
+			for owner := range 1 + r.IntN(3) {
+				q.Spec.Engine = pick(r, rollout.EngineRefresh, rollout.EngineRefresh, rollout.EngineManaged)
+				if r.IntN(2) == 0 {
+					s.Crash(t.Context(), q, r.IntN(60), r.IntN(2) == 0)
+				} else {
+					ctx, cancel := context.WithCancel(t.Context())
+					s.World.At(s.Elapsed()+time.Duration(r.IntN(400))*time.Second, cancel)
+					_, _ = s.Roll(ctx, q) // how it ends matters to the last owner only
+					cancel()
+				}
+				// It may be over. A look older than that would begin another roll.
+				s.World.Advance(time.Minute)
+				s.Roller = s.NewRoller(fmt.Sprint("next ", owner), 2+owner)
+			}
+			s.World.ClearFaults()
+			q.Spec.Engine = rollout.EngineRefresh
+			_, err := s.Roll(t.Context(), q)
+			s.World.Advance(5 * time.Minute)
+			g, good := s.Group(), rolltest.On(s.Group(), 2)
+			if image == "" && (err != nil || good != shape.Members) || image != "" && (err == nil || good > 0) {
+				t.Errorf("%+v at %v: %v, %d on version 2", shape, p, err, good)
+			}
+			if g.Desired != shape.Members || g.Healthy() != shape.Members || g.Launched() != shape.Members || len(g.Suspended) > 0 {
+				t.Errorf("desired %d, launched %d, healthy %d, suspended %v, want %d", g.Desired, g.Launched(), g.Healthy(), g.Suspended, shape.Members)
+			}
+			if t.Failed() {
+				t.Logf("to play this world again: go test ./internal/roller -run 'TestRefresh_worlds/^%d$' -chaos %d -stream %d\n%s", seed, *worlds, *stream, s.Story())
+			}
+		})
+	}
+}
+
+// refreshTrouble lets calls about instance refreshes fail, among others.
+func refreshTrouble(t *testing.T, s *rolltest.Stage, r *rand.Rand) {
+	t.Helper()
+	calls := []string{
+		"StartInstanceRefresh", "CancelInstanceRefresh", "RollbackInstanceRefresh", "DescribeInstanceRefreshes", "UpdateAutoScalingGroup",
+		"DescribeAutoScalingGroups", "DescribeScalingActivities",
+	}
+	for range r.IntN(5) {
+		inject(t, s, awssim.Fault{
+			Calls: "autoscaling:" + pick(r, calls...),
+			Kind:  pick(r, awssim.LoseAnswer, awssim.Drop, awssim.ServerError, awssim.Throttle), Skip: r.IntN(4), Times: 1 + r.IntN(3),
+		})
+	}
+}
