@@ -63,9 +63,10 @@ func largest() groupSeen {
 	s := groupSeen{
 		Target: 50_000, Image: "ami-0123456789abcdef0", Same: pack(list), Latest: 50_000, Default: 50_000,
 		Points: 50_000, Desired: 10_000, Max: 10_000, Targets: true, From: "ami-0123456789abcdef0", Times: [3]int{9999, 9999, 9999},
+		Protected: [2]int{5000, 5000}, Standby: [2]int{5000, 5000}, Left: 10_000,
 	}
 	for range 6 {
-		s.Zones = append(s.Zones, zoneSeen{"ap-northeast-1-iah-1a", 5000, 5000, 5000, 5000})
+		s.Zones = append(s.Zones, zoneSeen{"ap-northeast-1-iah-1a", 5000, 5000})
 	}
 	for range 3 {
 		s.Held = append(s.Held, heldSeen{pack(list), clip(strings.Repeat("ä", 500), 250), strings.Repeat("r", 64), "ami-0123456789abcdef0"})

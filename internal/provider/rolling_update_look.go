@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
@@ -86,13 +87,13 @@ func (s *groupSeen) count(spec rollout.Spec, snap rollout.Snapshot, target rollo
 		}
 		if current {
 			if m.Protected {
-				s.Zones[i].NewKept++
+				s.Protected[1]++
 			}
 			s.Zones[i].New++
 			continue
 		}
 		if m.Protected {
-			s.Zones[i].StaleKept++
+			s.Protected[0]++
 		}
 		s.Zones[i].Stale++
 		if votes[m.Version.Image]++; votes[m.Version.Image] > votes[s.From] {
@@ -102,6 +103,22 @@ func (s *groupSeen) count(spec rollout.Spec, snap rollout.Snapshot, target rollo
 	if s.From == "" {
 		s.From = snap.Group.Points.Image // nothing is stale: what a new version would replace
 	}
+}
+
+// meant are a template's versions with what the parameter means now that the
+// target names in place of an image.
+func meant(t ami.Template, target rollout.Version) ami.Template {
+	written, ok := t.Version(target.Number)
+	if !ok || target.Alias == "" {
+		return t
+	}
+	t.Versions = slices.Clone(t.Versions)
+	for i, v := range t.Versions {
+		if v.Data == written.Data && v.Image == written.Image {
+			t.Versions[i].Data, t.Versions[i].Image = target.Data, target.Image
+		}
+	}
+	return t
 }
 
 // compare fills in what there is to know of the other versions of the template.
@@ -117,6 +134,7 @@ func (b *backend) compare(ctx context.Context, c *clients, q roller.Request, s s
 	if err != nil {
 		return err
 	}
+	t = meant(t, s.assessment.Target)
 	s.seen.Latest, s.seen.Default = t.Latest().Number, t.Default().Number
 	if target, ok := t.Version(s.seen.Target); ok {
 		s.seen.Same = pack(t.Numbers(func(v ami.Version) bool {

@@ -43,6 +43,9 @@ type groupSeen struct {
 	Desired int        `json:"desired"` // by others
 	Max     int        `json:"max"`
 	Zones   []zoneSeen `json:"zones,omitempty"`
+	// Protected are the stale members that are protected from scale-in, and the
+	// others that are.
+	Protected [2]int `json:"protected,omitzero"`
 	// Standby are the members in standby that are stale, and all of them.
 	Standby [2]int `json:"standby,omitzero"`
 	Targets bool   `json:"targets,omitempty"` // behind a load balancer
@@ -60,14 +63,11 @@ type groupSeen struct {
 	Warnings []string `json:"warnings,omitempty"`
 }
 
-// zoneSeen counts a zone's members, and those of either kind that are protected
-// from scale-in.
+// zoneSeen counts a zone's members.
 type zoneSeen struct {
-	Zone      string `json:"z"`
-	Stale     int    `json:"s,omitempty"`
-	New       int    `json:"n,omitempty"`
-	StaleKept int    `json:"p,omitempty"`
-	NewKept   int    `json:"q,omitempty"`
+	Zone  string `json:"z"`
+	Stale int    `json:"s,omitempty"`
+	New   int    `json:"n,omitempty"`
 }
 
 type heldSeen struct {
@@ -78,11 +78,14 @@ type heldSeen struct {
 	Ban string `json:"ban,omitempty"`
 }
 
+// leastWhy is what is left of a reason where there is no room for more, in bytes.
+const leastWhy = 120
+
 // mostSeen is the room for a snapshot, in bytes: 2 KB with some to spare.
 const mostSeen = 2000
 
 // fit leaves out the least important sentences until the snapshot is small
-// enough: warnings, then all but the first of the others.
+// enough: warnings, then all but the first of the others, then the end of that.
 func (s *groupSeen) fit() {
 	size := func() int {
 		body, err := json.Marshal(s)
@@ -99,6 +102,8 @@ func (s *groupSeen) fit() {
 			s.Problems = s.Problems[:1]
 		case len(s.Held) > 1:
 			s.Held = s.Held[:len(s.Held)-1]
+		case len(s.Held) > 0 && len(s.Held[0].Why) > leastWhy:
+			s.Held[0].Why = clip(s.Held[0].Why, leastWhy)
 		default:
 			return
 		}
@@ -327,6 +332,7 @@ func (s *groupSeen) forecast(spec rollout.Spec, all bool) (rollout.Assessment, r
 	if s.Targets {
 		snap.Group.TargetGroups = []string{"targets"}
 	}
+	protected := s.Protected
 	surplus := -s.Desired // launched by an unfinished roll, and no part of what others want
 	for _, z := range s.Zones {
 		surplus += z.Stale + z.New
@@ -340,7 +346,7 @@ func (s *groupSeen) forecast(spec rollout.Spec, all bool) (rollout.Assessment, r
 			}
 			m := rollout.Member{
 				ID: fmt.Sprintf("%s-%04d", z.Zone, n), Zone: z.Zone, State: rollout.InService, StateText: "InService", Healthy: true, Version: other,
-				Protected: n < z.StaleKept || n >= z.Stale && n < z.Stale+z.NewKept,
+				Protected: protects(&protected, n >= z.Stale),
 			}
 			if !all && n >= z.Stale {
 				m.Version = target
@@ -363,6 +369,20 @@ func (s *groupSeen) forecast(spec rollout.Spec, all bool) (rollout.Assessment, r
 		return a, rollout.Forecast{}
 	}
 	return a, rollout.Predict(spec, snap, target)
+}
+
+// protects says whether one more made-up member of a kind is protected from
+// scale-in, and takes it off those that are left.
+func protects(left *[2]int, current bool) bool {
+	i := 0
+	if current {
+		i = 1
+	}
+	if left[i] == 0 {
+		return false
+	}
+	left[i]--
+	return true
 }
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }

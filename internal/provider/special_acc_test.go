@@ -3,6 +3,7 @@ package provider_test
 import (
 	"fmt"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,6 +15,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/terraform"
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 
+	"github.com/fleetrefit/terraform-provider-refit/internal/awssim"
 	"github.com/fleetrefit/terraform-provider-refit/internal/rolltest"
 )
 
@@ -81,6 +83,47 @@ func TestAccRollingUpdate_protected(t *testing.T) {
 				Check:             onNew(4),
 			},
 			{Config: config("ignore"), ConfigStateChecks: []statecheck.StateCheck{converged, outcome("succeeded")}},
+		},
+	})
+}
+
+// A launch template that names a parameter in place of an image: what it means
+// makes members stale, a broken image is held back until it means another one.
+func TestAccRollingUpdate_parameter(t *testing.T) {
+	t.Parallel()
+	scenario := strings.Replace(strings.Replace(fleet, `image         = "golden-web-1"`, `image = "resolve:ssm:/golden/web"`, 1),
+		`template "web" {`, "parameter \"/golden/web\" { value = \"golden-web-1\" }\n\ntemplate \"web\" {", 1)
+	l := newLab(t, scenario)
+	config := l.config(`resource "refit_asg_rolling_update" "web" {
+  autoscaling_group_name  = "web"
+  launch_template_version = 1
+  max_healthy_percentage  = 150
+}
+`)
+	means := func(id string) func() {
+		return func() { l.world.PutParameter("/golden/web", id) }
+	}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: l.factories(),
+		Steps: []resource.TestStep{
+			{Config: config, ConfigStateChecks: []statecheck.StateCheck{converged}, Check: l.runs(first, 4)},
+			{PreConfig: means(second), Config: config, ConfigStateChecks: []statecheck.StateCheck{converged, outcome("succeeded")}, Check: l.runs(second, 4)},
+			{Config: config, ConfigPlanChecks: emptyPlan},
+			{
+				PreConfig: func() {
+					l.publish(third, "golden-web-4", awssim.ImageBehaviour{NeverHealthy: true})
+					means(third)()
+				},
+				Config: config, ExpectError: regexp.MustCompile(`(?s)rolled back`),
+			},
+			{Config: config, ConfigPlanChecks: emptyPlan, Check: l.runs(second, 4)},
+			{
+				PreConfig: func() {
+					l.publish("ami-00000000000000005", "golden-web-5", awssim.ImageBehaviour{})
+					means("ami-00000000000000005")()
+				},
+				Config: config, ConfigStateChecks: []statecheck.StateCheck{converged, outcome("succeeded")}, Check: l.runs("ami-00000000000000005", 4),
+			},
 		},
 	})
 }

@@ -15,13 +15,13 @@ import (
 func summary(group string) string { return fmt.Sprintf("Unable to roll Auto Scaling group %q", group) }
 
 // Sentence makes a text one for people to read: upper case first, unless that
-// is the name of an attribute, and one full stop last, unless the text was cut.
+// is the name of an attribute or an id, and one full stop last, unless the text was cut.
 func Sentence(text string) string {
 	text = strings.TrimSpace(text)
 	if text == "" {
 		return ""
 	}
-	if word, _, _ := strings.Cut(text, " "); !strings.Contains(word, "_") {
+	if word, _, _ := strings.Cut(text, " "); !strings.ContainsAny(word, "_0123456789") {
 		text = strings.ToUpper(text[:1]) + text[1:]
 	}
 	if strings.HasSuffix(text, "...") {
