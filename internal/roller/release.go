@@ -49,7 +49,7 @@ func (r *Roller) Settle(ctx context.Context, group string, lockTimeout time.Dura
 	}
 	if o.lease != nil && !o.rec.Started.IsZero() {
 		// Nobody should have to wait for a lease that is not used any more.
-		_ = o.lease.Pause(o.ctx, o.rec)
+		_ = o.lease.Pause(o.ctx, o.rec.Fit(o.lease.Room()))
 	}
 	return s, o.explain(err)
 }
@@ -94,9 +94,9 @@ func (o *owner) release(snap rollout.Snapshot) (left []string, err error) {
 	}
 	o.rec.Outcome = rollout.Paused
 	if len(left) > 0 {
-		return left, o.lease.Pause(o.ctx, o.rec)
+		return left, o.lease.Pause(o.ctx, o.rec.Fit(o.lease.Room()))
 	}
-	return nil, o.lease.Settle(o.ctx, o.rec)
+	return nil, o.lease.Settle(o.ctx, o.rec.Fit(o.lease.Room()))
 }
 
 // owed says for people what of a roll's own doing is still there.

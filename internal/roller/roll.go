@@ -272,7 +272,7 @@ func (o *owner) act(steps []rollout.Step) (bool, error) {
 		o.started = o.Clock.Now()
 	}
 	intended := rollout.Intend(o.rec, steps)
-	if err := o.lease.Write(o.ctx, intended); err != nil {
+	if err := o.lease.Write(o.ctx, intended.Fit(o.lease.Room())); err != nil {
 		return false, o.endure(&o.writing, err, o.q.Spec.Poll)
 	}
 	o.rec = intended
@@ -303,7 +303,7 @@ func (o *owner) act(steps []rollout.Step) (bool, error) {
 func (o *owner) alive() error {
 	var expired *journal.ExpiredError
 	err := o.lease.Check()
-	if errors.As(err, &expired) && o.lease.Write(o.ctx, o.rec) == nil {
+	if errors.As(err, &expired) && o.lease.Write(o.ctx, o.rec.Fit(o.lease.Room())) == nil {
 		err = o.lease.Check()
 	}
 	return err
@@ -362,7 +362,7 @@ func (o *owner) pause(until time.Time) error {
 // lease that runs out is good again with the next write that lands, unless
 // somebody has taken over meanwhile.
 func (o *owner) beat() error {
-	err := o.lease.Write(o.ctx, o.rec)
+	err := o.lease.Write(o.ctx, o.rec.Fit(o.lease.Room()))
 	if most, _ := o.bound(err); err != nil && most == 0 {
 		return err
 	}
@@ -437,10 +437,10 @@ func (o *owner) end(e rollout.Ending) (Report, error) {
 	}
 	var err error
 	if o.left(e) {
-		err = o.lease.Pause(o.ctx, o.rec)
+		err = o.lease.Pause(o.ctx, o.rec.Fit(o.lease.Room()))
 	} else {
 		o.rec.Intents = nil
-		err = o.lease.Settle(o.ctx, o.rec)
+		err = o.lease.Settle(o.ctx, o.rec.Fit(o.lease.Room()))
 	}
 	good := e.Outcome == rollout.Succeeded || e.Outcome == rollout.Partial || e.Closed
 	if good && e.Reason != "" {

@@ -65,7 +65,7 @@ func (o *owner) yield(why error) error {
 // before, for its empty record would pass for that of a roll.
 func (o *owner) handBack() error {
 	if begun(o.rec) {
-		return o.lease.Pause(o.ctx, o.rec)
+		return o.lease.Pause(o.ctx, o.rec.Fit(o.lease.Room()))
 	}
 	var former any = rollout.Record{Outcome: rollout.Paused, Reason: "it never began"}
 	if last := o.lease.Last; last != nil && len(last.Record) > 0 {

@@ -235,7 +235,7 @@ const (
 // of one batch are packed into one intent, so that 100 ids fit a small record.
 type Intent struct {
 	Kind  StepKind `json:"k"`
-	IDs   []string `json:"id,omitempty"`  // End: the members
+	IDs   IDs      `json:"id,omitempty"`  // End: the members
 	Dec   bool     `json:"dec,omitempty"` // End: with decrement
 	Count int      `json:"n,omitempty"`   // Launch: how many
 	Token string   `json:"tok,omitempty"` // Launch
