@@ -131,8 +131,8 @@ func checkAttributes() map[string]schema.Attribute {
 	d := rollout.DefaultCheck("")
 	return map[string]schema.Attribute{
 		"checks": schema.ListNestedAttribute{
-			Optional: true, Validators: []validator.List{listvalidator.SizeBetween(1, 10)},
-			MarkdownDescription: "Tests of the group as a whole, run before the first change, at each checkpoint and before the end. One that fails before the " +
+			Optional: true, Validators: []validator.List{listvalidator.SizeBetween(1, 5)},
+			MarkdownDescription: "Tests of the group as a whole, 1 to 5, run before the first change, at each checkpoint and before the end. One that fails before the " +
 				"roll stops it; one that fails later counts as a failure of the image. See the guide on health. Default: none. A change alone rolls nothing.",
 			NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 				"name": schema.StringAttribute{Required: true, MarkdownDescription: "Name of the check in messages: 1 to 32 letters, digits, hyphens and underscores."},

@@ -267,7 +267,7 @@ func (t *turn) condemn(reason string, unasked bool) {
 var checkName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`)
 
 // mostChecks bounds the checks, and by that their values on record.
-const mostChecks = 10
+const mostChecks = 5
 
 // checkListProblems finds what is wrong with the checks of the group.
 func (s Spec) checkListProblems(out *problems) {

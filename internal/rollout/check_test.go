@@ -258,7 +258,7 @@ func TestValidate_signals(t *testing.T) {
 		"nothing to judge":    {check(func(c *rollout.Check) { c.Number.Within = nil }), "checks[0].number says nothing about the number"},
 		"percentage":          {check(func(c *rollout.Check) { c.Number.Within = ptr(101) }), "checks[0].number.within_percentage is 101"},
 		"min above max":       {check(func(c *rollout.Check) { c.Number.Min, c.Number.Max = ptr(2.0), ptr(1.0) }), "checks[0].number.min is 2, above max (1)"},
-		"too many checks":     {func(s *rollout.Spec) { s.Checks = make([]rollout.Check, 11) }, "checks holds 11 checks; give at most 10"},
+		"too many checks":     {func(s *rollout.Spec) { s.Checks = make([]rollout.Check, 6) }, "checks holds 6 checks; give at most 5"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -305,5 +305,34 @@ func TestProbe_For(t *testing.T) {
 		if got != want {
 			t.Errorf("%s for %+v is %s, want %s", text, m, got, want)
 		}
+	}
+}
+
+// The values of the most checks there may be leave room in a record for the
+// most ends at once.
+func TestChecks_recordSize(t *testing.T) {
+	t.Parallel()
+	p := spec(100, 200)
+	rec := rollout.Record{
+		Epoch: 12, Seq: 345, Started: began, Target: target, Previous: old, Pointer: "$Latest", Pointed: "12345", Base: 1000, Size: 1000, Changed: began, Started0: began,
+		Suspended: map[string]string{"AZRebalance": strings.Repeat("x", 60), "InstanceRefresh": strings.Repeat("x", 60)},
+		Reason:    strings.Repeat("x", 300), Last: strings.Repeat("x", 160), Values: map[string]float64{},
+	}
+	for i := range 5 {
+		c := devices()
+		c.Name = fmt.Sprintf("%032d", i)
+		p.Checks = append(p.Checks, c)
+		rec.Values[c.Name] = 1234567.89
+	}
+	if found := p.Validate(); len(found) > 0 {
+		t.Fatal(found)
+	}
+	var steps []rollout.Step
+	for i := range 100 {
+		steps = append(steps, rollout.Step{Kind: rollout.End, Member: healthy(i, old).ID, Decrement: true})
+	}
+	text, err := json.Marshal(rollout.Intend(rec, steps))
+	if err != nil || len(text) > 3500 {
+		t.Errorf("the record has %d bytes, want at most 3500: %s (%v)", len(text), text, err)
 	}
 }

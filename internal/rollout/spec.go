@@ -46,7 +46,7 @@ type Spec struct {
 	EC2Status      bool // members must pass EC2's status checks
 	Probe          *Probe
 	Alarms         []string // names of CloudWatch alarms that must not be in ALARM, at most 10
-	Checks         []Check  // of the whole group, at most 10
+	Checks         []Check  // of the whole group, at most 5
 	MinHealthyTime time.Duration
 	// InstanceTimeout bounds the time from a member's launch to its graduation,
 	// and the time a roll may go without progress.
