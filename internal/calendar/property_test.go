@@ -318,3 +318,23 @@ func TestUpcoming_midnight(t *testing.T) {
 		}
 	}
 }
+
+// TestUpcoming_union: a stretch of windows has the same start and id from
+// wherever it is seen, and takes starts as long as one of its windows does.
+func TestUpcoming_union(t *testing.T) {
+	t.Parallel()
+	week := 7 * 24 * time.Hour
+	first, second := window(t, "1st", "00:00", "UTC", week), window(t, "8th", "00:00", "UTC", week)
+	for _, at := range []string{"2026-12-01T00:00:00Z", "2026-12-08T00:00:00Z", "2026-12-14T23:59:59Z"} {
+		o, open := calendar.Windows{ID: "web", List: []calendar.Window{second, first}}.At(instant(t, at))
+		if !open || o.ID != "web@2026-12-01T00:00Z" || !o.Start.Equal(instant(t, "2026-12-01T00:00:00Z")) || !o.End.Equal(instant(t, "2026-12-15T00:00:00Z")) {
+			t.Errorf("at %s: got %v, %t, want 1 to 15 December", at, o, open)
+		}
+	}
+	long, short := window(t, "wed", "10:00", "UTC", 4*time.Hour), window(t, "wed", "13:00", "UTC", 65*time.Minute)
+	short.Cutoff = time.Hour
+	o := calendar.Windows{List: []calendar.Window{long, short}}.Upcoming(instant(t, "2026-11-25T10:00:00Z"), 1)[0]
+	if !o.End.Equal(instant(t, "2026-11-25T14:05:00Z")) || !o.Close.Equal(instant(t, "2026-11-25T14:00:00Z")) {
+		t.Errorf("got %v, want it to take starts until 14:00, as the longer window does", o)
+	}
+}

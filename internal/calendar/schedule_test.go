@@ -43,6 +43,12 @@ func TestSchedule_spellings(t *testing.T) {
 	if err1 != nil || err2 != nil || a != b {
 		t.Errorf("got %s, %v\nwant %s, %v", b, err2, a, err1)
 	}
+	want := `{"v":1,"name":"web","timezone":"Europe/London","defaults":{"cutoff":"45m","duration":"4h"},"environments":{"dev":{"day":"sun","time":"19:00"},` +
+		`"prod":{"day":"wed","time":"15:00"},"sandbox":{"day":"mon","time":"10:00"},"stage":{"day":"tue","time":"15:00"}},` +
+		`"waves":[{"environment":"dev","bake":"18h"},{"environment":"stage","bake":"18h"},{"environment":"prod"}]}`
+	if a != want {
+		t.Errorf("got %s\nwant %s", a, want)
+	}
 	again, err := calendar.DecodeSchedule([]byte(a))
 	if err != nil {
 		t.Fatal(err)

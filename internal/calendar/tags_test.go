@@ -88,6 +88,7 @@ func TestReadTags_mixture(t *testing.T) {
 		{kv("AMI_update_day", "wed", "AMI_update_time", "15:00"), true, ""},
 		{kv("AMI_refresh_day", "wed", "AMI_refresh_time", "15:00"), true, ""},
 		{kv("AMI_update_day", "wed", "AMI_update_time", "15:00", "AMI_refresh_day", "Wednesday"), true, "MIXED_KEYS "},
+		{kv("AMI_update_day", "wed", "AMI_update_time", "15:00", "AMI_refresh_day", "wed"), true, "MIXED_KEYS "},
 		{kv("AMI_update_day", "wed", "AMI_refresh_time", "15:00"), true, "MIXED_KEYS "},
 		{kv("AMI_update_day", "wed", "AMI_update_time", "15:00", "AMI_refresh_day", "thu"), false, "MIXED_KEYS "},
 		{kv("AMI_update_day", "wed", "AMI_update_time", "3pm"), false, "INVALID_TAG "},
