@@ -192,7 +192,7 @@ func (t *turn) othersRefresh(other *InstanceRefresh) {
 		t.wake(t.now)
 		return
 	}
-	if r != nil && r.Status == "" && t.now.Sub(r.Asked) < settle {
+	if t.hidden() {
 		t.wake(t.now.Add(t.spec.Poll)) // ours may come to show yet
 		return
 	}
@@ -381,7 +381,7 @@ func (t *turn) beginRefresh() {
 		t.wake(t.mem.LaunchAfter)
 		return
 	}
-	if r := t.rec.Refresh; r != nil && r.Status == "" && t.now.Sub(r.Asked) < settle {
+	if t.hidden() {
 		t.wake(t.now.Add(t.spec.Poll)) // it may come to show yet, even when its answer was lost
 		return
 	}
@@ -419,6 +419,20 @@ func (t *turn) beginRefresh() {
 		Kind: StepRefresh, Template: t.rec.Target.TemplateID, Version: number(goal.Number), Refresh: &RefreshCall{Op: StartRefresh, Preferences: p},
 		Why: fmt.Sprintf("start an instance refresh to version %d", goal.Number),
 	})
+}
+
+// hidden says whether the refresh on record may be there although this
+// observation does not show it: it is older than the start, or than one before.
+func (t *turn) hidden() bool {
+	r := t.rec.Refresh
+	if t.own != nil || !r.Running() {
+		return false
+	}
+	since := r.Asked
+	if t.mem.RefreshSince.After(since) {
+		since = t.mem.RefreshSince
+	}
+	return t.now.Sub(since) < settle
 }
 
 // waitHeld says whether nothing may begin now, because an alarm says so.
