@@ -26,12 +26,14 @@ data "aws_iam_policy_document" "refit" {
     }
   }
 
-  # Versions: one for each new image, one for each rollback; the default for groups on $Default.
+  # Versions: one for each new image, one for each rollback, withdrawn when it came out other than its source; the
+  # default for groups on $Default.
   statement {
     sid       = "Template"
     resources = ["arn:aws:ec2:*:${var.account}:launch-template/*"]
     actions = [
       "ec2:CreateLaunchTemplateVersion",
+      "ec2:DeleteLaunchTemplateVersions",
       "ec2:ModifyLaunchTemplate",
     ]
 

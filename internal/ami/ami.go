@@ -12,18 +12,17 @@ import (
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/smithy-go"
 
 	"github.com/fleetrefit/terraform-provider-refit/internal/clock"
+	"github.com/fleetrefit/terraform-provider-refit/internal/ltversion"
 )
 
 // EC2 is what this package needs of the SDK's client.
 type EC2 interface {
 	DescribeImages(context.Context, *ec2.DescribeImagesInput, ...func(*ec2.Options)) (*ec2.DescribeImagesOutput, error)
 	DescribeInstanceTypes(context.Context, *ec2.DescribeInstanceTypesInput, ...func(*ec2.Options)) (*ec2.DescribeInstanceTypesOutput, error)
-	DescribeLaunchTemplateVersions(context.Context, *ec2.DescribeLaunchTemplateVersionsInput, ...func(*ec2.Options)) (*ec2.DescribeLaunchTemplateVersionsOutput, error)
-	CreateLaunchTemplateVersion(context.Context, *ec2.CreateLaunchTemplateVersionInput, ...func(*ec2.Options)) (*ec2.CreateLaunchTemplateVersionOutput, error)
+	ltversion.EC2
 }
 
 // Docs keeps the record of where versions came from.
@@ -38,8 +37,6 @@ type Options struct {
 	EC2   EC2
 	Docs  Docs
 	Clock clock.Clock
-	// Hash tells version data apart: equal hashes, equal data.
-	Hash func(*types.ResponseLaunchTemplateData) string
 }
 
 // Client is safe for concurrent use.
@@ -47,7 +44,6 @@ type Client struct {
 	ec2   EC2
 	docs  Docs
 	clock clock.Clock
-	hash  func(*types.ResponseLaunchTemplateData) string
 
 	mu            sync.Mutex
 	architectures map[string][]string // by instance type; a type never changes
@@ -58,7 +54,7 @@ type Client struct {
 // New returns a client.
 func New(o Options) *Client {
 	return &Client{
-		ec2: o.EC2, docs: o.Docs, clock: o.Clock, hash: o.Hash,
+		ec2: o.EC2, docs: o.Docs, clock: o.Clock,
 		architectures: map[string][]string{}, known: map[string]*reading{}, sources: map[string]string{},
 	}
 }
@@ -68,24 +64,29 @@ var ErrNoTemplate = errors.New("the launch template does not exist")
 
 // VersionError says that a template has no such version.
 type VersionError struct {
-	Template         string
-	Number           int64
-	Oldest, Latest   int64 // what there is
-	AfterMaking      bool  // it was made a moment ago and could not be read
-	DifferentContent bool  // it was made, but its data is not what was asked for
+	Template       string
+	Number         int64
+	Oldest, Latest int64 // what there is
 }
 
 // Error implements error.
 func (e *VersionError) Error() string {
-	switch {
-	case e.DifferentContent:
-		return fmt.Sprintf("version %d of launch template %s was made, but its data differs from the source in more than the image",
-			e.Number, e.Template)
-	case e.AfterMaking:
-		return fmt.Sprintf("version %d of launch template %s was made, but cannot be read", e.Number, e.Template)
-	default:
-		return fmt.Sprintf("launch template %s has no version %d; its versions run from %d to %d", e.Template, e.Number, e.Oldest, e.Latest)
-	}
+	return fmt.Sprintf("launch template %s has no version %d; its versions run from %d to %d", e.Template, e.Number, e.Oldest, e.Latest)
+}
+
+// RootSnapshotError says that a template's data names a snapshot for the root
+// disk: members would run that disk whatever the image is.
+type RootSnapshotError struct {
+	Template         string
+	Version          int64 // whose data it is
+	Device, Snapshot string
+	Image            string // the one that would not be used
+}
+
+// Error implements error.
+func (e *RootSnapshotError) Error() string {
+	return fmt.Sprintf("version %d of launch template %s makes the root disk %s from %s: members would start from that snapshot, not from image %s",
+		e.Version, e.Template, e.Device, e.Snapshot, e.Image)
 }
 
 // code is AWS's error code of err, empty when it has none.

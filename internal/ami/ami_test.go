@@ -12,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 
 	"github.com/fleetrefit/terraform-provider-refit/internal/ami"
-	"github.com/fleetrefit/terraform-provider-refit/internal/asg"
 	"github.com/fleetrefit/terraform-provider-refit/internal/awssim"
 	"github.com/fleetrefit/terraform-provider-refit/internal/image"
 )
@@ -86,7 +85,7 @@ func start(t *testing.T) fixture {
 	}
 	d := docs{}
 	return fixture{
-		ami.New(ami.Options{EC2: client, Docs: d, Clock: w.Clock(), Hash: asg.DataHash}), w, d,
+		ami.New(ami.Options{EC2: client, Docs: d, Clock: w.Clock()}), w, d,
 		aws.ToString(out.LaunchTemplates[0].LaunchTemplateId),
 	}
 }

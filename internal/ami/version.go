@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/ltversion"
 )
 
 // Version is one numbered version of a launch template.
@@ -28,7 +30,6 @@ type Version struct {
 type Template struct {
 	ID, Name string
 	Versions []Version
-	hash     func(*types.ResponseLaunchTemplateData) string
 }
 
 // Latest is the version with the highest number; never called on a template
@@ -56,7 +57,7 @@ func (t Template) Version(number int64) (Version, bool) {
 
 // With is the hash of a version's data with only the image replaced.
 func (t Template) With(v Version, imageID string) string {
-	return withImage(t.hash, v.Content, &imageID)
+	return ltversion.Hash(ltversion.WithImage(v.Content, &imageID))
 }
 
 // Newest is the newest version with data of that hash; ok is false when there is none.
@@ -80,12 +81,6 @@ func (t Template) Numbers(met func(Version) bool) []int64 {
 	return out
 }
 
-func withImage(hash func(*types.ResponseLaunchTemplateData) string, data *types.ResponseLaunchTemplateData, id *string) string {
-	other := *data
-	other.ImageId = id
-	return hash(&other)
-}
-
 // Template reads a launch template with all its versions. The error is
 // [ErrNoTemplate] when it does not exist.
 func (c *Client) Template(ctx context.Context, id string) (Template, error) {
@@ -100,11 +95,10 @@ func (c *Client) Template(ctx context.Context, id string) (Template, error) {
 }
 
 func (c *Client) describe(ctx context.Context, in *ec2.DescribeLaunchTemplateVersionsInput) (Template, error) {
-	t := Template{ID: aws.ToString(in.LaunchTemplateId), hash: c.hash}
+	t := Template{ID: aws.ToString(in.LaunchTemplateId)}
 	for {
 		out, err := c.ec2.DescribeLaunchTemplateVersions(ctx, in)
-		switch code(err) {
-		case "InvalidLaunchTemplateId.NotFound", "InvalidLaunchTemplateId.Malformed", "InvalidLaunchTemplateName.NotFoundException":
+		if absent(err) {
 			return t, fmt.Errorf("%w: %w", ErrNoTemplate, err)
 		}
 		if err != nil {
@@ -119,8 +113,8 @@ func (c *Client) describe(ctx context.Context, in *ec2.DescribeLaunchTemplateVer
 			t.Versions = append(t.Versions, Version{
 				Number:      aws.ToInt64(v.VersionNumber),
 				Image:       aws.ToString(data.ImageId),
-				Data:        c.hash(data),
-				Bare:        withImage(c.hash, data, nil),
+				Data:        ltversion.Hash(data),
+				Bare:        ltversion.Hash(ltversion.WithImage(data, nil)),
 				Description: aws.ToString(v.VersionDescription),
 				Default:     aws.ToBool(v.DefaultVersion),
 				Content:     data,
@@ -230,54 +224,57 @@ func (c *Client) Ensure(ctx context.Context, w Want) (Made, error) {
 }
 
 func (c *Client) makeVersion(ctx context.Context, t Template, source Version, imageID string) (Version, error) {
-	in := &ec2.CreateLaunchTemplateVersionInput{
-		LaunchTemplateId:   aws.String(t.ID),
-		SourceVersion:      aws.String(fmt.Sprint(source.Number)),
-		LaunchTemplateData: &types.RequestLaunchTemplateData{ImageId: aws.String(imageID)},
+	if err := c.RootSnapshot(ctx, t, source, imageID); err != nil {
+		return Version{}, err
+	}
+	number, err := ltversion.Client{EC2: c.ec2, Clock: c.clock}.Publish(ctx, ltversion.Copy{
+		Template: t.ID, Source: source.Number, Description: source.Description,
+		Data: ltversion.WithImage(source.Content, &imageID),
 		// The latest number is part of the token: AWS answers a repeated token
 		// with the version it made then, which may since have been rolled back.
-		ClientToken: aws.String(token(t.ID, fmt.Sprint(source.Number), imageID, fmt.Sprint(t.Latest().Number))),
-	}
-	if source.Description != "" {
-		in.VersionDescription = aws.String(source.Description)
-	}
-	out, err := c.ec2.CreateLaunchTemplateVersion(ctx, in)
+		Token: token(t.ID, fmt.Sprint(source.Number), imageID, fmt.Sprint(t.Latest().Number)),
+	})
 	c.forget(t.ID)
+	if absent(err) {
+		err = fmt.Errorf("%w: %w", ErrNoTemplate, err)
+	}
 	if err != nil {
 		return Version{}, fmt.Errorf("make a version of launch template %s from version %d: %w", t.ID, source.Number, err)
 	}
-	if out.LaunchTemplateVersion == nil {
-		return Version{}, fmt.Errorf("make a version of launch template %s from version %d: AWS did not name it", t.ID, source.Number)
-	}
-	v, err := c.readBack(ctx, t, aws.ToInt64(out.LaunchTemplateVersion.VersionNumber))
-	if err != nil {
-		return Version{}, err
-	}
-	if v.Data != t.With(source, imageID) {
-		return Version{}, &VersionError{Template: t.ID, Number: v.Number, DifferentContent: true}
-	}
-	return v, c.record(ctx, t.ID, origin{Version: v.Number, Source: source.Number, Image: imageID, At: c.clock.Now().UTC().Truncate(time.Second)})
+	made := source
+	made.Number, made.Image, made.Data, made.Default = number, imageID, t.With(source, imageID), false
+	made.Content = ltversion.WithImage(source.Content, &imageID)
+	return made, c.record(ctx, t.ID, origin{Version: number, Source: source.Number, Image: imageID, At: c.clock.Now().UTC().Truncate(time.Second)})
 }
 
-// readBack reads a version that was just made. AWS may not show it at once.
-func (c *Client) readBack(ctx context.Context, t Template, number int64) (Version, error) {
-	for try := 1; ; try++ {
-		seen, err := c.describe(ctx, &ec2.DescribeLaunchTemplateVersionsInput{
-			LaunchTemplateId: aws.String(t.ID), Versions: []string{fmt.Sprint(number)},
-		})
-		if err == nil && len(seen.Versions) == 1 {
-			return seen.Versions[0], nil
-		}
-		if err != nil && code(err) != "InvalidLaunchTemplateId.VersionNotFound" {
-			return Version{}, fmt.Errorf("read version %d of launch template %s: %w", number, t.ID, err)
-		}
-		if try == 6 {
-			return Version{}, &VersionError{Template: t.ID, Number: number, AfterMaking: true}
-		}
-		if err := c.clock.Sleep(ctx, time.Duration(try)*time.Second); err != nil {
-			return Version{}, err
+// RootSnapshot finds out whether a version's data would give members another
+// root disk than the image's; the error is a [*RootSnapshotError] then. It reads
+// the image only where some disk comes from a snapshot.
+func (c *Client) RootSnapshot(ctx context.Context, t Template, source Version, imageID string) error {
+	snapshots := ltversion.Snapshots(source.Content)
+	if len(snapshots) == 0 {
+		return nil
+	}
+	out, err := c.ec2.DescribeImages(ctx, &ec2.DescribeImagesInput{ImageIds: []string{imageID}, IncludeDeprecated: aws.Bool(true)})
+	if err != nil {
+		return fmt.Errorf("read the root device of image %s: %w", imageID, err)
+	}
+	for _, i := range out.Images {
+		root := aws.ToString(i.RootDeviceName)
+		if s := snapshots[root]; s != "" {
+			return &RootSnapshotError{Template: t.ID, Version: source.Number, Device: root, Snapshot: s, Image: imageID}
 		}
 	}
+	return nil
+}
+
+// absent tells whether AWS says that a launch template does not exist.
+func absent(err error) bool {
+	switch code(err) {
+	case "InvalidLaunchTemplateId.NotFound", "InvalidLaunchTemplateId.Malformed", "InvalidLaunchTemplateName.NotFoundException":
+		return true
+	}
+	return false
 }
 
 // token makes a client token of at most 64 characters.

@@ -14,9 +14,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	astypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/fleetrefit/terraform-provider-refit/internal/ltversion"
 	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
 )
 
@@ -150,8 +150,8 @@ type knownError struct {
 // Error implements error.
 func (e *knownError) Error() string { return e.text }
 
-// copyVersion publishes a copy of a version and reads it back: what it made
-// must be equal to the source, or the rollback would roll to something else.
+// copyVersion publishes a copy of a version, as it is or with another image,
+// which must be equal to the source: the rollback would roll to something else.
 func (c *Client) copyVersion(ctx context.Context, s rollout.Step) (int64, error) {
 	source := strconv.FormatInt(s.Source, 10)
 	found, err := c.readVersions(ctx, s.Template, source)
@@ -161,61 +161,17 @@ func (c *Client) copyVersion(ctx context.Context, s rollout.Step) (int64, error)
 	if len(found) == 0 {
 		return 0, &VersionError{Template: s.Template, Version: source, Err: errors.New("AWS lists none")}
 	}
-	from := found[0]
-	data := from.data
+	data := found[0].data
 	if s.Image != "" {
-		data = named(data, s.Image)
+		data = ltversion.WithImage(data, &s.Image)
 	}
-	in := &ec2.CreateLaunchTemplateVersionInput{
-		LaunchTemplateId: aws.String(s.Template), SourceVersion: aws.String(source), ClientToken: aws.String(s.Token),
-		// EC2 refuses a request without any data, so one field is sent again.
-		LaunchTemplateData: &ec2types.RequestLaunchTemplateData{
-			ImageId: data.ImageId, InstanceType: from.data.InstanceType, BlockDeviceMappings: snapshots(from.data),
-		},
-	}
-	if from.description != "" {
-		// aws_launch_template shows the newest version's description, so a new
-		// one must repeat it.
-		in.VersionDescription = aws.String(from.description)
-	}
-	out, err := c.o.EC2.CreateLaunchTemplateVersion(ctx, in, onceEC2)
+	made, err := ltversion.Client{
+		EC2: c.o.EC2, Clock: c.o.Clock, Reads: c.readsEC2(), Writes: []func(*ec2.Options){onceEC2},
+	}.Publish(ctx, ltversion.Copy{Template: s.Template, Source: s.Source, Description: found[0].description, Data: data, Token: s.Token})
 	if err != nil {
 		return 0, err
-	}
-	made := aws.ToInt64(out.LaunchTemplateVersion.VersionNumber)
-	back, err := c.readVersions(ctx, s.Template, strconv.FormatInt(made, 10))
-	if err != nil {
-		return 0, err
-	}
-	if len(back) == 0 || back[0].Data != DataHash(data) {
-		return 0, fmt.Errorf("version %d, made as a copy of version %s, differs from it", made, source)
 	}
 	return made, nil
-}
-
-// snapshots repeats a version's block device mappings where one names a
-// snapshot: EC2 drops those from a version made from a source unless they are
-// sent again.
-func snapshots(data *ec2types.ResponseLaunchTemplateData) []ec2types.LaunchTemplateBlockDeviceMappingRequest {
-	named := slices.ContainsFunc(data.BlockDeviceMappings, func(m ec2types.LaunchTemplateBlockDeviceMapping) bool {
-		return m.Ebs != nil && aws.ToString(m.Ebs.SnapshotId) != ""
-	})
-	if !named {
-		return nil
-	}
-	var out []ec2types.LaunchTemplateBlockDeviceMappingRequest
-	for _, m := range data.BlockDeviceMappings {
-		r := ec2types.LaunchTemplateBlockDeviceMappingRequest{DeviceName: m.DeviceName, NoDevice: m.NoDevice, VirtualName: m.VirtualName}
-		if e := m.Ebs; e != nil {
-			r.Ebs = &ec2types.LaunchTemplateEbsBlockDeviceRequest{
-				DeleteOnTermination: e.DeleteOnTermination, EbsCardIndex: e.EbsCardIndex, Encrypted: e.Encrypted, Iops: e.Iops,
-				KmsKeyId: e.KmsKeyId, SnapshotId: e.SnapshotId, Throughput: e.Throughput,
-				VolumeInitializationRate: e.VolumeInitializationRate, VolumeSize: e.VolumeSize, VolumeType: e.VolumeType,
-			}
-		}
-		out = append(out, r)
-	}
-	return out
 }
 
 // code is AWS's error code of err, empty when it has none.
@@ -232,10 +188,11 @@ func failure(s rollout.Step, err error) *rollout.Failure {
 	f := &rollout.Failure{Code: code(err), Text: text(err)}
 	var known *knownError
 	var version *VersionError
+	var different *ltversion.DifferenceError
 	switch {
 	case errors.As(err, &known):
 		f.Kind = known.kind
-	case errors.As(err, &version), errors.Is(err, ErrNotFound):
+	case errors.As(err, &version), errors.As(err, &different), errors.Is(err, ErrNotFound):
 		f.Kind = rollout.Fatal
 	case f.Code == "":
 		f.Kind = rollout.Lost // no answer, or none that could be read

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"github.com/fleetrefit/terraform-provider-refit/internal/ltversion"
 	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
 )
 
@@ -40,16 +41,9 @@ func (v *versionCache) naming(found rollout.Version, image string) rollout.Versi
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if data := v.aliased[versionKey{found.TemplateID, found.Number}]; data != nil && found.Alias != "" {
-		found.Data = DataHash(named(data, image))
+		found.Data = DataHash(ltversion.WithImage(data, &image))
 	}
 	return found
-}
-
-// named is template data with an image in place of what it names.
-func named(data *ec2types.ResponseLaunchTemplateData, image string) *ec2types.ResponseLaunchTemplateData {
-	out := *data
-	out.ImageId = aws.String(image)
-	return &out
 }
 
 // meaning finds the image that a version's parameter means now.

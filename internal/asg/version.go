@@ -2,9 +2,6 @@ package asg
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -16,19 +13,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"github.com/fleetrefit/terraform-provider-refit/internal/ltversion"
 	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
 )
 
-// DataHash tells launch template data apart: equal hashes, equal data, however
-// the versions are numbered. 16 hexadecimal digits, short enough for a journal.
-func DataHash(data *ec2types.ResponseLaunchTemplateData) string {
-	text, err := json.Marshal(data)
-	if err != nil {
-		panic("launch template data does not encode: " + err.Error()) // plain structs always do
-	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:8])
-}
+// DataHash tells launch template data apart; see [ltversion.Hash].
+func DataHash(data *ec2types.ResponseLaunchTemplateData) string { return ltversion.Hash(data) }
 
 type versionKey struct {
 	template string

@@ -1,6 +1,8 @@
 package e2e_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http/httptest"
@@ -23,6 +25,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"github.com/fleetrefit/terraform-provider-refit/internal/awssim"
+	"github.com/fleetrefit/terraform-provider-refit/internal/ltversion"
 	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
 	"github.com/fleetrefit/terraform-provider-refit/internal/rolltest"
 	"github.com/fleetrefit/terraform-provider-refit/internal/tftest"
@@ -41,6 +44,7 @@ const (
 	beforeRoll          = "looking at what surrounds a group before a roll"
 	zonalShifts         = "looking at groups that allow zonal shifts before a roll"
 	makeVersion         = "applying `refit_ami_refresh`"
+	withdrawVersion     = "withdrawing a launch template version that came out other than its source"
 	rollGroup           = "rolling"
 	targetGroups        = "groups with target groups"
 	networkBalancer     = "target groups of a Network Load Balancer"
@@ -75,7 +79,7 @@ const (
 
 // recorded are all rows: one that no test records would say what nobody knows.
 var recorded = []string{
-	planRoll, beforeRoll, zonalShifts, planImage, makeVersion, rollGroup, targetGroups, networkBalancer, classicBalancers, ec2Status, alarms, probeMembers,
+	planRoll, beforeRoll, zonalShifts, planImage, makeVersion, withdrawVersion, rollGroup, targetGroups, networkBalancer, classicBalancers, ec2Status, alarms, probeMembers,
 	checkByFunction, memberImages, launchFirst, raiseDesired, rollBack, onDefault, rollRefresh, pointRefresh, stopRefresh, backRefresh,
 	readSSM, readS3, writeSSM, writeS3, tidySSM, tidyS3, watchSSM, watchS3, heldSSM, heldS3, clearSSM, clearS3, assumeRole,
 	publishSSM, publishS3, windowsSSM, windowsS3, decisionSSM, decisionS3,
@@ -452,6 +456,44 @@ func TestAccPermissions_calendar(t *testing.T) {
 			s.uses([]string{"plan", "-refresh=false"}, c.decision)
 		})
 	}
+}
+
+// keyed makes versions with another key pair than it is asked for.
+type keyed struct{ *ec2.Client }
+
+func (k keyed) CreateLaunchTemplateVersion(ctx context.Context, in *ec2.CreateLaunchTemplateVersionInput, o ...func(*ec2.Options)) (*ec2.CreateLaunchTemplateVersionOutput, error) {
+	in.LaunchTemplateData.KeyName = aws.String("other")
+	return k.Client.CreateLaunchTemplateVersion(ctx, in, o...)
+}
+
+// TestPermissions_withdraw records what making a version uses beyond that when
+// it has to be withdrawn.
+func TestPermissions_withdraw(t *testing.T) {
+	t.Parallel()
+	s := rolltest.New(t, rolltest.Shape{Members: 1})
+	api := ec2.NewFromConfig(s.World.Config())
+	out, err := api.DescribeLaunchTemplateVersions(t.Context(), &ec2.DescribeLaunchTemplateVersionsInput{Versions: []string{"$Latest"}})
+	if err != nil || len(out.LaunchTemplateVersions) == 0 {
+		t.Fatalf("got %v, %v; want a version", out, err)
+	}
+	v := out.LaunchTemplateVersions[0]
+	publish := func(api ltversion.EC2, token string) map[string]bool {
+		s.World.ResetCalls()
+		_, err = ltversion.Client{EC2: api, Clock: s.World.Clock()}.Publish(t.Context(), ltversion.Copy{
+			Template: aws.ToString(v.LaunchTemplateId), Source: aws.ToInt64(v.VersionNumber), Data: v.LaunchTemplateData, Token: token,
+		})
+		return used(s.World)
+	}
+	kept := publish(api, "kept")
+	if err != nil {
+		t.Fatal(err)
+	}
+	withdrawn := publish(keyed{api}, "withdrawn")
+	if !errors.As(err, new(*ltversion.DifferenceError)) {
+		t.Fatalf("got %v, want a difference", err)
+	}
+	maps.DeleteFunc(withdrawn, func(action string, _ bool) bool { return kept[action] })
+	exactly(t, withdrawn, withdrawVersion)
 }
 
 // uses runs terraform and compares what it used with rows of the guide.

@@ -131,6 +131,10 @@ func (b *backend) observe(ctx context.Context, c *clients, m amiRefreshModel, w 
 	if !there || ok && current.Data != t.With(from, pick.Image.ID) {
 		seen.Version = ""
 	}
+	var root *ami.RootSnapshotError
+	if ok && seen.Version == "" && errors.As(c.images.RootSnapshot(ctx, t, from, pick.Image.ID), &root) {
+		seen.warn("%s Apply will fail.", roller.Sentence(root.Error()))
+	}
 	if there {
 		seen.Same = pack(t.Numbers(func(v ami.Version) bool { return v.Bare == current.Bare }))
 	}

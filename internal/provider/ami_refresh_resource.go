@@ -121,7 +121,7 @@ func (r *amiRefresh) apply(ctx context.Context, m *amiRefreshModel, p private) d
 		var version *ami.VersionError
 		d := unable(what, err, unchanged)
 		switch {
-		case errors.As(err, &version) && !version.AfterMaking && !version.DifferentContent:
+		case errors.As(err, &version):
 			d = diag.WithPath(path.Root("source_version"), d)
 		case errors.As(err, new(*ami.NoImageError)):
 			d = diag.WithPath(path.Root("source"), d)
@@ -329,6 +329,9 @@ func (r *amiRefresh) foresee(ctx context.Context, plan amiRefreshModel) diag.Dia
 			roller.Sentence(l.none.Error())+"\nApply will fail unless one is published until then."))
 	}
 	if pick, _, ok := image.Settle(l.options); ok && pick.Image.ID != from.Image {
+		if err := c.images.RootSnapshot(ctx, t, from, pick.Image.ID); errors.As(err, new(*ami.RootSnapshotError)) {
+			return append(diags, unable(fmt.Sprintf("plan the image of launch template %q", w.template), err, unchanged))
+		}
 		r.backend.foresee(w.template, pick.Image.ID)
 		diags.AddWarning("A new image goes into the launch template", fmt.Sprintf("%s, copied from version %d: %s → %s.",
 			w.template, from.Number, r.backend.label(ctx, c, from.Image), r.backend.label(ctx, c, pick.Image.ID)))

@@ -19,7 +19,8 @@ var owner = regexp.MustCompile(`^(\d{12}|self|amazon|aws-marketplace|aws-backup-
 func amiRefreshSchema() schema.Schema {
 	return schema.Schema{
 		MarkdownDescription: "Finds the newest acceptable machine image and keeps a launch template version of it: a copy of a source version in " +
-			"which only the image differs. Nothing of the template's other versions, its default or any group is changed.\n\n" +
+			"which only the image differs. Each new version is read back and compared with its source, field by field; one that differs in " +
+			"anything else is withdrawn. Nothing of the template's other versions, its default or any group is changed.\n\n" +
 			"An image that was rolled back on this template is passed over until a newer one appears or its quarantine ends, and so is one " +
 			"that a `refit_image_quarantine` bans. A ban of the image in use leads back to the newest acceptable one that the template has a version of.",
 		Attributes: map[string]schema.Attribute{

@@ -115,7 +115,7 @@ func (b *backend) clients(ctx context.Context) (*clients, error) {
 		looks: asg.New(shared), rolls: probe.New(asg.New(groups), probe.Options{Transport: b.transport, Lambda: functions}),
 		journal: journal.New(store, journal.Options{}), docs: journal.NewDocuments(store),
 	}
-	made.images = ami.New(ami.Options{EC2: groups.EC2, Docs: made.docs, Clock: b.clock, Hash: asg.DataHash})
+	made.images = ami.New(ami.Options{EC2: groups.EC2, Docs: made.docs, Clock: b.clock})
 	made.preflight = preflight.New(preflight.Options{
 		AutoScaling: groups.AutoScaling, EC2: groups.EC2, Groups: made.looks, Clock: b.clock,
 		Quotas:      servicequotas.NewFromConfig(config, func(o *servicequotas.Options) { override(&o.BaseEndpoint, b.source.Endpoint("servicequotas")) }),

@@ -15,6 +15,7 @@ import (
 	"github.com/fleetrefit/terraform-provider-refit/internal/asg"
 	"github.com/fleetrefit/terraform-provider-refit/internal/awsconf"
 	"github.com/fleetrefit/terraform-provider-refit/internal/journal"
+	"github.com/fleetrefit/terraform-provider-refit/internal/ltversion"
 	"github.com/fleetrefit/terraform-provider-refit/internal/roller"
 	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
 )
@@ -70,6 +71,10 @@ func explain(err error) (happened, next string) {
 		return roller.Sentence(fmt.Sprintf("AWS does not allow %s on %s: %s", denied.Action, denied.Resource, asg.Plain(denied.Err))), allow(denied.Action)
 	case errors.As(err, &none):
 		return roller.Sentence(none.Error()), "Correct owners, name or filters of source, or publish an image that meets them."
+	case errors.As(err, new(*ami.RootSnapshotError)):
+		return roller.Sentence(err.Error()), "Remove snapshot_id from that block device mapping of the launch template: the image brings its own root disk."
+	case errors.As(err, new(*ltversion.LimitError)):
+		return roller.Sentence(asg.Plain(err)), "Delete old versions of it, then apply again."
 	case errors.As(err, &version):
 		return roller.Sentence(version.Error()), "Use a version that exists, or leave source_version out for the latest."
 	case errors.As(err, &pointed):
