@@ -57,6 +57,7 @@ func TestRefresh_worlds(t *testing.T) {
 				s.Roller = s.NewRoller(fmt.Sprint("next ", owner), 2+owner)
 			}
 			s.World.ClearFaults()
+			q.Timeout = 3 * time.Hour // a roll that goes on for ever fails
 			q.Spec.Engine = rollout.EngineRefresh
 			_, err := s.Roll(t.Context(), q)
 			s.World.Advance(5 * time.Minute)

@@ -476,6 +476,7 @@ func (t *turn) leftovers() bool {
 	t.resume()
 	if t.rec.Surge > 0 {
 		t.endSurge()
+		t.surplus()
 		t.wake(t.now.Add(t.spec.Poll))
 		return true
 	}
