@@ -28,6 +28,13 @@ data "aws_iam_policy_document" "refit_plan" {
     ]
   }
 
+  # Only for source.ssm_parameter: the channels that hold the id of an image, AWS's among them.
+  statement {
+    sid       = "ImageParameters"
+    resources = ["arn:aws:ssm:*:${var.account}:parameter/golden/*", "arn:aws:ssm:*::parameter/aws/service/*"]
+    actions   = ["ssm:GetParameter"]
+  }
+
   # The journal, in Parameter Store.
   statement {
     sid       = "JournalRead"

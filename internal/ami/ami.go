@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/smithy-go"
 
 	"github.com/fleetrefit/terraform-provider-refit/internal/clock"
@@ -25,6 +26,11 @@ type EC2 interface {
 	ltversion.EC2
 }
 
+// SSM is what this package needs of the SDK's client for Parameter Store.
+type SSM interface {
+	GetParameter(context.Context, *ssm.GetParameterInput, ...func(*ssm.Options)) (*ssm.GetParameterOutput, error)
+}
+
 // Docs keeps the record of where versions came from.
 type Docs interface {
 	// Get reads the document at path into doc and tells whether there is one.
@@ -35,6 +41,7 @@ type Docs interface {
 // Options make a [Client].
 type Options struct {
 	EC2   EC2
+	SSM   SSM // only for sources that are parameters
 	Docs  Docs
 	Clock clock.Clock
 }
@@ -42,20 +49,21 @@ type Options struct {
 // Client is safe for concurrent use.
 type Client struct {
 	ec2   EC2
+	ssm   SSM
 	docs  Docs
 	clock clock.Clock
 
-	mu            sync.Mutex
-	architectures map[string][]string // by instance type; a type never changes
-	known         map[string]*reading // by template
-	sources       map[string]string   // by image: what it was copied from, "" for nothing; that never changes
+	mu      sync.Mutex
+	fits    map[string]Fit      // by instance type; a type never changes
+	known   map[string]*reading // by template
+	sources map[string]string   // by image: what it was copied from, "" for nothing; that never changes
 }
 
 // New returns a client.
 func New(o Options) *Client {
 	return &Client{
-		ec2: o.EC2, docs: o.Docs, clock: o.Clock,
-		architectures: map[string][]string{}, known: map[string]*reading{}, sources: map[string]string{},
+		ec2: o.EC2, ssm: o.SSM, docs: o.Docs, clock: o.Clock,
+		fits: map[string]Fit{}, known: map[string]*reading{}, sources: map[string]string{},
 	}
 }
 

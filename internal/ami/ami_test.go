@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/fleetrefit/terraform-provider-refit/internal/ami"
 	"github.com/fleetrefit/terraform-provider-refit/internal/awssim"
@@ -85,7 +86,7 @@ func start(t *testing.T) fixture {
 	}
 	d := docs{}
 	return fixture{
-		ami.New(ami.Options{EC2: client, Docs: d, Clock: w.Clock()}), w, d,
+		ami.New(ami.Options{EC2: client, SSM: ssm.NewFromConfig(w.Config()), Docs: d, Clock: w.Clock()}), w, d,
 		aws.ToString(out.LaunchTemplates[0].LaunchTemplateId),
 	}
 }
@@ -166,7 +167,7 @@ func TestFind(t *testing.T) {
 	source := ami.Source{Owners: []string{"self"}, Name: "golden-*"}
 	rule := image.Rule{Now: f.world.Clock().Now()}
 	found, err := f.Find(t.Context(), source, rule)
-	if err != nil || len(found) != 2 || found[0].ID != second {
+	if err != nil || len(found.Acceptable) != 2 || found.Acceptable[0].ID != second {
 		t.Errorf("got %v, %v; want the second image first", found, err)
 	}
 	source.Filters = map[string][]string{"architecture": {"arm64"}, "tag:Stage": {"golden"}}

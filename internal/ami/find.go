@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -12,49 +13,178 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"github.com/fleetrefit/terraform-provider-refit/internal/image"
 )
 
-// Source is where images come from. AWS evaluates it.
+// Source is where images come from: a search that AWS evaluates, or a
+// parameter or an id that names one image.
 type Source struct {
-	Owners  []string            // account ids, "self", "amazon", …; never empty
-	Name    string              // pattern with * and ?; empty: any
-	Filters map[string][]string // as in DescribeImages
+	Owners    []string            // account ids, "self", "amazon", …; never empty
+	Name      string              // pattern with * and ?; empty: any
+	Filters   map[string][]string // as in DescribeImages
+	Parameter string              // name of a parameter that holds the id; empty: none
+	Image     string              // id; empty: none
 }
+
+// AWS's public parameters begin so. Nobody else can make one.
+const publicParameters = "/aws/service/"
 
 // NoImageError says that no image of a source is acceptable, and why.
 type NoImageError struct {
 	Source  Source
 	Total   int // images of the owners
 	Removed []image.Removal
+	// Choice has the candidates with what was wrong with each.
+	Choice image.Choice
+	// Named is the image that a parameter or an id names; empty: it was a search.
+	Named string
 }
 
 // Error implements error.
 func (e *NoImageError) Error() string {
-	return fmt.Sprintf("no image of %s is acceptable; %s", strings.Join(e.Source.Owners, ", "), image.Explain(e.Total, e.Removed))
+	owners := strings.Join(e.Source.Owners, ", ")
+	if e.Named == "" {
+		return fmt.Sprintf("no image of %s is acceptable; %s", owners, image.Explain(e.Total, e.Removed))
+	}
+	what := "image " + e.Named
+	if e.Source.Parameter != "" {
+		what = fmt.Sprintf("image %s of parameter %s", e.Named, e.Source.Parameter)
+	}
+	for _, v := range e.Choice.Verdicts {
+		return fmt.Sprintf("%s (%s) is not acceptable: %s", what, v.Image.Name, v.Why)
+	}
+	return what + " does not exist in this region, is not shared with this account, or is hidden by the account's Allowed AMIs setting"
 }
+
+// mostImages bounds a search. It is some megabytes and ten calls.
+const mostImages = 10_000
+
+// TooManyError says that a source matches more images than anybody means.
+type TooManyError struct{ Source Source }
+
+// Error implements error.
+func (e *TooManyError) Error() string {
+	return fmt.Sprintf("more than %d images of %s match name, tags and filters", mostImages, strings.Join(e.Source.Owners, ", "))
+}
+
+// ParameterError says that a parameter names no image.
+type ParameterError struct {
+	Name string
+	Why  string // what is wrong with it, for people
+}
+
+// Error implements error.
+func (e *ParameterError) Error() string { return fmt.Sprintf("parameter %s %s", e.Name, e.Why) }
 
 // page is the most images AWS gives in one answer.
 const page = 1000
 
-// Find gives the acceptable images of a source, newest first. When there is
-// none the error is a [*NoImageError]; finding out what each condition removed
-// costs one more call a condition, so it is done only then.
-func (c *Client) Find(ctx context.Context, s Source, rule image.Rule) ([]image.Image, error) {
-	found, _, err := c.images(ctx, s, false)
+// Find gives the images of a source, judged by a rule, whose owners and
+// parameter it sets. When none is acceptable the error is a [*NoImageError];
+// finding out what each condition removed costs one more call a condition, so
+// it is done only then, and only where AWS found no more than a page.
+func (c *Client) Find(ctx context.Context, s Source, rule image.Rule) (image.Choice, error) {
+	rule.Owners = s.Owners
+	if s.Parameter != "" {
+		id, err := c.parameter(ctx, s.Parameter)
+		if err != nil {
+			return image.Choice{}, err
+		}
+		if name := parameterName(s.Parameter); strings.HasPrefix(name, publicParameters) {
+			rule.Parameter = name
+		}
+		return c.named(ctx, s, id, rule)
+	}
+	if s.Image != "" {
+		return c.named(ctx, s, s.Image, rule)
+	}
+	found, _, err := c.images(ctx, s, search{})
 	if err != nil {
-		return nil, err
+		return image.Choice{}, err
 	}
 	choice := image.Choose(found, rule)
 	if len(choice.Acceptable) > 0 {
-		return choice.Acceptable, nil
+		return choice, nil
 	}
+	none := &NoImageError{Source: s, Total: len(found), Removed: choice.Removed, Choice: choice}
+	if len(found) > page {
+		return choice, none
+	}
+	// Those that AWS hides unless asked may be the explanation.
+	if found, _, err = c.images(ctx, s, search{all: true}); err != nil {
+		return choice, err
+	}
+	none.Choice = image.Choose(found, rule)
 	total, removed, err := c.narrow(ctx, s)
 	if err != nil {
-		return nil, err
+		return choice, err
 	}
-	return nil, &NoImageError{Source: s, Total: total, Removed: append(removed, choice.Removed...)}
+	none.Total, none.Removed = total, append(removed, none.Choice.Removed...)
+	return none.Choice, none
+}
+
+// named judges the one image that a source names. AWS is asked for the owner
+// too, because only AWS can tell what "self" is.
+func (c *Client) named(ctx context.Context, s Source, id string, rule image.Rule) (image.Choice, error) {
+	one := Source{Owners: s.Owners, Filters: map[string][]string{"image-id": {id}}}
+	found, _, err := c.images(ctx, one, search{all: true})
+	if err == nil && len(found) == 0 {
+		if rule.Account == "" {
+			rule.Account = "another" // AWS has just said that it is not of this one
+		}
+		one.Owners = nil
+		found, _, err = c.images(ctx, one, search{all: true})
+	}
+	if err != nil {
+		return image.Choice{}, fmt.Errorf("read image %s: %w", id, err)
+	}
+	choice := image.Choose(found, rule)
+	if len(choice.Acceptable) > 0 {
+		return choice, nil
+	}
+	return choice, &NoImageError{Source: s, Choice: choice, Named: id, Total: len(found), Removed: choice.Removed}
+}
+
+// parameterName is the name in an ARN, or the name itself.
+func parameterName(ref string) string {
+	if _, name, ok := strings.Cut(ref, ":parameter/"); ok && strings.HasPrefix(ref, "arn:") {
+		return "/" + name
+	}
+	return ref
+}
+
+var imageID = regexp.MustCompile(`^ami-([0-9a-f]{8}|[0-9a-f]{17})$`)
+
+// parameter reads the id that a parameter holds.
+func (c *Client) parameter(ctx context.Context, name string) (string, error) {
+	out, err := c.ssm.GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String(name)})
+	switch code(err) {
+	case "ParameterNotFound", "ParameterVersionNotFound":
+		return "", &ParameterError{Name: name, Why: "does not exist in this region and account"}
+	case "ValidationException":
+		return "", &ParameterError{Name: name, Why: "cannot be one: " + err.Error()}
+	}
+	if err != nil {
+		return "", fmt.Errorf("read parameter %s: %w", name, err)
+	}
+	if out.Parameter == nil {
+		return "", &ParameterError{Name: name, Why: "was answered without a value"}
+	}
+	value := strings.TrimSpace(aws.ToString(out.Parameter.Value))
+	switch {
+	case imageID.MatchString(value):
+		return value, nil
+	case out.Parameter.Type != ssmtypes.ParameterTypeString:
+		// Its value is nothing to print.
+		return "", &ParameterError{Name: name, Why: fmt.Sprintf("is a %s, not a String with the id of an image", out.Parameter.Type)}
+	case strings.HasPrefix(value, "{"):
+		return "", &ParameterError{Name: name, Why: "holds a JSON document; use the one below it that ends in /image_id"}
+	default:
+		return "", &ParameterError{Name: name, Why: fmt.Sprintf("holds %.40q, not the id of an image", value)}
+	}
 }
 
 // narrow counts what the name and each filter of a source take away, one after
@@ -78,7 +208,7 @@ func (c *Client) narrow(ctx context.Context, s Source) (total int, removed []ima
 			part.Filters[step.filter] = s.Filters[step.filter]
 			condition = fmt.Sprintf("%s %s", step.filter, quoted(s.Filters[step.filter]))
 		}
-		found, more, err := c.images(ctx, part, true)
+		found, more, err := c.images(ctx, part, search{all: true, once: true})
 		if err != nil {
 			return 0, nil, err
 		}
@@ -100,10 +230,19 @@ func quoted(values []string) string {
 	return strings.Join(out, " or ")
 }
 
-// images asks AWS for the images of a source. With once, only the first page
-// is read and more tells whether there are others.
-func (c *Client) images(ctx context.Context, s Source, once bool) (found []image.Image, more bool, err error) {
+// search is how to ask for images.
+type search struct {
+	all  bool // deprecated and disabled ones too
+	once bool // the first page only
+}
+
+// images asks AWS for the images of a source. more tells whether there are
+// others, which is only so with once.
+func (c *Client) images(ctx context.Context, s Source, how search) (found []image.Image, more bool, err error) {
 	in := &ec2.DescribeImagesInput{Owners: s.Owners, MaxResults: aws.Int32(page)}
+	if how.all {
+		in.IncludeDeprecated, in.IncludeDisabled = aws.Bool(true), aws.Bool(true)
+	}
 	if s.Name != "" {
 		in.Filters = append(in.Filters, types.Filter{Name: aws.String("name"), Values: []string{s.Name}})
 	}
@@ -122,8 +261,11 @@ func (c *Client) images(ctx context.Context, s Source, once bool) (found []image
 		if aws.ToString(in.NextToken) == "" {
 			return found, false, nil
 		}
-		if once {
+		if how.once {
 			return found, true, nil
+		}
+		if len(found) >= mostImages {
+			return nil, false, &TooManyError{Source: s}
 		}
 	}
 }
@@ -148,15 +290,30 @@ func (c *Client) Image(ctx context.Context, id string) (image.Image, error) {
 }
 
 func fromAWS(i types.Image) image.Image {
-	return image.Image{
+	out := image.Image{
 		ID:           aws.ToString(i.ImageId),
 		Name:         aws.ToString(i.Name),
 		Owner:        aws.ToString(i.OwnerId),
+		Alias:        aws.ToString(i.ImageOwnerAlias),
 		Architecture: string(i.Architecture),
 		State:        string(i.State),
+		BootMode:     string(i.BootMode),
+		RootDevice:   aws.ToString(i.RootDeviceName),
+		RootType:     string(i.RootDeviceType),
+		Disallowed:   i.ImageAllowed != nil && !*i.ImageAllowed,
 		CreatedAt:    instant(i.CreationDate),
 		DeprecatedAt: instant(i.DeprecationTime),
 	}
+	for _, m := range i.BlockDeviceMappings {
+		out.Encrypted = out.Encrypted || m.Ebs != nil && aws.ToBool(m.Ebs.Encrypted)
+	}
+	if len(i.Tags) > 0 {
+		out.Tags = make(map[string]string, len(i.Tags))
+		for _, t := range i.Tags {
+			out.Tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
+		}
+	}
+	return out
 }
 
 // instant reads AWS's text of a time; the zero time when there is none.
@@ -166,52 +323,4 @@ func instant(s *string) time.Time {
 		return time.Time{}
 	}
 	return t.UTC()
-}
-
-// Runs gives the instance type of version data and the architectures it runs.
-// Both are empty where the data names none or AWS does not know the type.
-func (c *Client) Runs(ctx context.Context, data *types.ResponseLaunchTemplateData) (instanceType string, architectures []string, err error) {
-	if data.InstanceRequirements != nil {
-		return byManufacturer(data.InstanceRequirements.CpuManufacturers)
-	}
-	if data.InstanceType == "" {
-		return "", nil, nil
-	}
-	instanceType = string(data.InstanceType)
-	c.mu.Lock()
-	architectures, ok := c.architectures[instanceType]
-	c.mu.Unlock()
-	if ok {
-		return instanceType, architectures, nil
-	}
-	out, err := c.ec2.DescribeInstanceTypes(ctx, &ec2.DescribeInstanceTypesInput{InstanceTypes: []types.InstanceType{data.InstanceType}})
-	if err != nil && code(err) != "InvalidInstanceType" {
-		return "", nil, fmt.Errorf("read instance type %s: %w", instanceType, err)
-	}
-	if err == nil && len(out.InstanceTypes) > 0 && out.InstanceTypes[0].ProcessorInfo != nil {
-		for _, a := range out.InstanceTypes[0].ProcessorInfo.SupportedArchitectures {
-			architectures = append(architectures, string(a))
-		}
-	}
-	c.mu.Lock()
-	c.architectures[instanceType] = architectures
-	c.mu.Unlock()
-	return instanceType, architectures, nil
-}
-
-// byManufacturer tells what instance requirements that name manufacturers
-// allow: AWS's own processors are arm64, the others x86_64. Requirements that
-// name none take whatever the image is for.
-func byManufacturer(makers []types.CpuManufacturer) (what string, architectures []string, err error) {
-	if len(makers) == 0 {
-		return "", nil, nil
-	}
-	arm := slices.Contains(makers, types.CpuManufacturerAmazonWebServices)
-	if arm {
-		architectures = append(architectures, "arm64")
-	}
-	if !arm || len(makers) > 1 {
-		architectures = append(architectures, "x86_64", "i386")
-	}
-	return "by instance_requirements", architectures, nil
 }

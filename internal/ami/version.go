@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
@@ -29,6 +30,8 @@ type Version struct {
 // Template is a launch template with all its versions, lowest number first.
 type Template struct {
 	ID, Name string
+	// Account is whose it is, as far as its makers tell; empty: unknown.
+	Account  string
 	Versions []Version
 }
 
@@ -106,6 +109,9 @@ func (c *Client) describe(ctx context.Context, in *ec2.DescribeLaunchTemplateVer
 		}
 		for _, v := range out.LaunchTemplateVersions {
 			t.Name = aws.ToString(v.LaunchTemplateName)
+			if by, err := arn.Parse(aws.ToString(v.CreatedBy)); err == nil {
+				t.Account = by.AccountID // templates cannot be shared
+			}
 			data := v.LaunchTemplateData
 			if data == nil {
 				data = &types.ResponseLaunchTemplateData{}

@@ -17,14 +17,16 @@ import (
 
 // ec2State is everything EC2 knows. Maps are keyed by resource id.
 type ec2State struct {
-	images         map[string]*image
-	templates      map[string]*template
-	templateTokens map[string]tokenAnswer
-	instances      map[string]*instance
-	vcpuLimits     map[string]int               // by market; none means as many as one likes
-	hosts          map[string]*instance         // by address and name, of those not terminated
-	lastPublic     netip.Addr                   // given out last
-	tags           map[string]map[string]string // resource id → key → value
+	images           map[string]*image
+	templates        map[string]*template
+	templateTokens   map[string]tokenAnswer
+	instances        map[string]*instance
+	allowed          string // the Allowed AMIs setting; "" is disabled
+	allowedProviders []string
+	vcpuLimits       map[string]int               // by market; none means as many as one likes
+	hosts            map[string]*instance         // by address and name, of those not terminated
+	lastPublic       netip.Addr                   // given out last
+	tags             map[string]map[string]string // resource id → key → value
 
 	vpcs           map[string]*vpc
 	subnets        map[string]*subnet

@@ -32,6 +32,10 @@ type Image struct {
 	RootVolumeGiB int32
 	// RootDevice is the root device's name; "" means /dev/xvda.
 	RootDevice string
+	// RootType is the root device's type: ebs (default) or instance-store.
+	RootType string
+	// Encrypted is whether the root volume's snapshot is, with a key of the owner.
+	Encrypted bool
 	// Snapshot is the root volume's snapshot; "" makes one.
 	Snapshot string
 	// ProductCode is set for AWS Marketplace images; "" means none.
@@ -66,6 +70,7 @@ func (w *World) addImage(i Image) string {
 	setDefault(&i.Architecture, "x86_64")
 	setDefault(&i.State, "available")
 	setDefault(&i.RootDevice, "/dev/xvda")
+	setDefault(&i.RootType, "ebs")
 	if i.Snapshot == "" {
 		i.Snapshot = w.newID("snap")
 	}
@@ -76,7 +81,9 @@ func (w *World) addImage(i Image) string {
 		i.Created = w.now
 	}
 	w.ec2.images[i.ID] = &image{Image: i}
-	w.ec2.tags[i.ID] = maps.Clone(i.Tags)
+	if i.Owner == w.account { // nobody but the owner sees the tags of an image
+		w.ec2.tags[i.ID] = maps.Clone(i.Tags)
+	}
 	return i.ID
 }
 
@@ -117,7 +124,31 @@ func ec2ImageOperations() map[string]operation {
 
 // visibleTo tells whether this account may see and launch the image.
 func (w *World) imageVisible(i *image) bool {
+	if w.ec2.allowed == allowedEnabled && !w.imageAllowed(i) {
+		return false
+	}
 	return !i.deregistered && (i.Public || i.Owner == w.account || slices.Contains(i.SharedWith, w.account) || i.OwnerAlias != "")
+}
+
+// What the Allowed AMIs setting of an account can be beside disabled.
+const (
+	allowedAudit   = "audit-mode"
+	allowedEnabled = "enabled"
+)
+
+// SetAllowedImages sets the account's Allowed AMIs setting: "disabled" (as it is
+// at first), "audit-mode" or "enabled", and the providers that are allowed:
+// account ids, "amazon", "aws-marketplace". Other criteria are not modelled. An
+// account's own images are always allowed.
+func (w *World) SetAllowedImages(state string, providers ...string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ec2.allowed, w.ec2.allowedProviders = state, providers
+}
+
+func (w *World) imageAllowed(i *image) bool {
+	return i.Owner == w.account || slices.Contains(w.ec2.allowedProviders, i.Owner) ||
+		i.OwnerAlias != "" && slices.Contains(w.ec2.allowedProviders, i.OwnerAlias)
 }
 
 func (w *World) imageDeprecated(i *image) bool {
@@ -143,7 +174,7 @@ var imageFilters = resourceFilters[*image]{
 	"owner-id":                         func(i *image) []string { return one(i.Owner) },
 	"product-code":                     func(i *image) []string { return one(i.ProductCode) },
 	"root-device-name":                 func(i *image) []string { return one(i.RootDevice) },
-	"root-device-type":                 func(*image) []string { return one("ebs") },
+	"root-device-type":                 func(i *image) []string { return one(i.RootType) },
 	"state":                            func(i *image) []string { return one(i.State) },
 	"virtualization-type":              func(*image) []string { return one("hvm") },
 	"platform":                         func(*image) []string { return nil },
@@ -214,7 +245,7 @@ func (w *World) imageAnswer(i *image) types.Image {
 		Architecture: types.ArchitectureValues(i.Architecture), BootMode: types.BootModeValues(i.BootMode),
 		State: types.ImageState(i.State), CreationDate: ptr(i.Created.UTC().Format(ec2TimeFormat)),
 		ImageLocation: ptr(i.Owner + "/" + i.Name), ImageType: types.ImageTypeValuesMachine,
-		RootDeviceName: &i.RootDevice, RootDeviceType: types.DeviceTypeEbs,
+		RootDeviceName: &i.RootDevice, RootDeviceType: types.DeviceType(i.RootType),
 		VirtualizationType: types.VirtualizationTypeHvm, Hypervisor: types.HypervisorTypeXen,
 		EnaSupport: ptr(true), SriovNetSupport: ptr("simple"), PlatformDetails: ptr("Linux/UNIX"),
 		UsageOperation: ptr("RunInstances"), Tags: w.tagsOf(i.ID),
@@ -222,9 +253,15 @@ func (w *World) imageAnswer(i *image) types.Image {
 			DeviceName: &i.RootDevice,
 			Ebs: &types.EbsBlockDevice{
 				SnapshotId: &i.Snapshot, VolumeSize: &i.RootVolumeGiB, VolumeType: types.VolumeTypeGp3,
-				DeleteOnTermination: ptr(true), Encrypted: ptr(false), Iops: ptr(int32(3000)), Throughput: ptr(int32(125)),
+				DeleteOnTermination: ptr(true), Encrypted: &i.Encrypted, Iops: ptr(int32(3000)), Throughput: ptr(int32(125)),
 			},
 		}},
+	}
+	if i.RootType != "ebs" {
+		out.BlockDeviceMappings = nil
+	}
+	if w.ec2.allowed == allowedAudit || w.ec2.allowed == allowedEnabled {
+		out.ImageAllowed = ptr(w.imageAllowed(i))
 	}
 	if i.Description != "" {
 		out.Description = &i.Description

@@ -154,3 +154,51 @@ func TestTags(t *testing.T) {
 	_, err = client.CreateTags(ctx, &ec2.CreateTagsInput{Resources: []string{"lt-0"}, Tags: []types.Tag{{Key: aws.String("x"), Value: aws.String("")}}})
 	wantCode(t, err, "InvalidLaunchTemplateId.NotFound", "lt-0")
 }
+
+func TestAllowedImages(t *testing.T) {
+	t.Parallel()
+	w, client := newEC2(t)
+	own := w.AddImage(awssim.Image{})
+	amazon := w.AddImage(awssim.Image{Owner: "137112412989", OwnerAlias: "amazon", Public: true})
+	other := w.AddImage(awssim.Image{Owner: "999999999999", Public: true, Tags: map[string]string{"Stage": "golden"}})
+	allowed := func(id string) string {
+		t.Helper()
+		out, err := client.DescribeImages(t.Context(), &ec2.DescribeImagesInput{Filters: []types.Filter{filter("image-id", id)}})
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case len(out.Images) == 0:
+			return "hidden"
+		case out.Images[0].ImageAllowed == nil:
+			return "unsaid"
+		case *out.Images[0].ImageAllowed:
+			return "yes"
+		}
+		return "no"
+	}
+	for _, c := range []struct {
+		state, own, amazon, other string
+	}{{"disabled", "unsaid", "unsaid", "unsaid"}, {"audit-mode", "yes", "yes", "no"}, {"enabled", "yes", "yes", "hidden"}} {
+		w.SetAllowedImages(c.state, "amazon")
+		if o, a, x := allowed(own), allowed(amazon), allowed(other); o != c.own || a != c.amazon || x != c.other {
+			t.Errorf("%s: got own %s, amazon %s, other %s; want %+v", c.state, o, a, x, c)
+		}
+	}
+	_, err := client.DescribeImages(t.Context(), &ec2.DescribeImagesInput{ImageIds: []string{other}})
+	wantCode(t, err, "InvalidAMIID.NotFound", other)
+}
+
+func TestImageDevices(t *testing.T) {
+	t.Parallel()
+	w, client := newEC2(t)
+	store := w.AddImage(awssim.Image{RootType: "instance-store"})
+	secret := w.AddImage(awssim.Image{Owner: "999999999999", SharedWith: []string{"123456789012"}, Encrypted: true, Tags: map[string]string{"Stage": "golden"}})
+	out, err := client.DescribeImages(t.Context(), &ec2.DescribeImagesInput{ImageIds: []string{store}, Filters: []types.Filter{filter("root-device-type", "instance-store")}})
+	if err != nil || len(out.Images) != 1 || len(out.Images[0].BlockDeviceMappings) != 0 {
+		t.Errorf("got %+v, %v; want one image without EBS volumes", out, err)
+	}
+	out, err = client.DescribeImages(t.Context(), &ec2.DescribeImagesInput{ImageIds: []string{secret}})
+	if err != nil || !aws.ToBool(out.Images[0].BlockDeviceMappings[0].Ebs.Encrypted) || len(out.Images[0].Tags) != 0 {
+		t.Errorf("got %+v, %v; want an encrypted image without its owner's tags", out, err)
+	}
+}

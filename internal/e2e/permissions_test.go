@@ -45,6 +45,7 @@ const (
 	zonalShifts         = "looking at groups that allow zonal shifts before a roll"
 	makeVersion         = "applying `refit_ami_refresh`"
 	withdrawVersion     = "withdrawing a launch template version that came out other than its source"
+	imageParameter      = "`source.ssm_parameter`"
 	rollGroup           = "rolling"
 	targetGroups        = "groups with target groups"
 	networkBalancer     = "target groups of a Network Load Balancer"
@@ -79,7 +80,7 @@ const (
 
 // recorded are all rows: one that no test records would say what nobody knows.
 var recorded = []string{
-	planRoll, beforeRoll, zonalShifts, planImage, makeVersion, withdrawVersion, rollGroup, targetGroups, networkBalancer, classicBalancers, ec2Status, alarms, probeMembers,
+	planRoll, beforeRoll, zonalShifts, planImage, makeVersion, withdrawVersion, imageParameter, rollGroup, targetGroups, networkBalancer, classicBalancers, ec2Status, alarms, probeMembers,
 	checkByFunction, memberImages, launchFirst, raiseDesired, rollBack, onDefault, rollRefresh, pointRefresh, stopRefresh, backRefresh,
 	readSSM, readS3, writeSSM, writeS3, tidySSM, tidyS3, watchSSM, watchS3, heldSSM, heldS3, clearSSM, clearS3, assumeRole,
 	publishSSM, publishS3, windowsSSM, windowsS3, decisionSSM, decisionS3,
@@ -404,6 +405,12 @@ resource "refit_ami_refresh" "web" {
 			s.uses([]string{"apply", "-auto-approve"}, planImage, makeVersion, c.read, c.write)
 			s.publish("golden-web-4")
 			s.uses([]string{"apply", "-auto-approve"}, planImage, makeVersion, c.read, c.write)
+
+			s = newProject(t, settings+strings.Replace(refresh, `name = "golden-*"`, `ssm_parameter = "/golden/web"`, 1))
+			s.world.CreateBucket("journal")
+			s.publish("golden-web-3")
+			s.world.PutParameter("/golden/web", newest(s.world))
+			s.uses([]string{"apply", "-auto-approve"}, planImage, makeVersion, imageParameter, c.read, c.write)
 		})
 	}
 	t.Run("assume_role", func(t *testing.T) {
@@ -525,6 +532,12 @@ func (s *stack) publish(name string) {
 	s.world.AddImage(awssim.Image{Name: name})
 }
 
+// newest is the image that was published last.
+func newest(w *awssim.World) string {
+	all := w.Images()
+	return all[len(all)-1].ID
+}
+
 // TestPermissions_runner records what the commands use, after a roll that failed.
 func TestPermissions_runner(t *testing.T) {
 	t.Parallel()
@@ -610,7 +623,7 @@ func TestPermissions_policies(t *testing.T) {
 	t.Parallel()
 	plan, all, bucket := actions{}, actions{}, actions{}
 	rows := table(t)
-	for _, name := range []string{planRoll, beforeRoll, zonalShifts, planImage, targetGroups, networkBalancer, classicBalancers, ec2Status, alarms, readSSM, watchSSM} {
+	for _, name := range []string{planRoll, beforeRoll, zonalShifts, planImage, imageParameter, targetGroups, networkBalancer, classicBalancers, ec2Status, alarms, readSSM, watchSSM} {
 		plan.add(rows[name].uses)
 	}
 	delete(plan, "ec2:RunInstances") // a plan goes on without its dry run

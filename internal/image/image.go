@@ -8,9 +8,7 @@
 package image
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 )
@@ -20,24 +18,21 @@ type Image struct {
 	ID           string
 	Name         string
 	Owner        string // account id
+	Alias        string // AWS's name of the owner: amazon, aws-marketplace, aws-backup-vault; empty: none
 	Architecture string // AWS's word: x86_64, arm64, i386, …
 	State        string // AWS's word: available, pending, failed, deregistered, disabled, …
+	BootMode     string // AWS's word: uefi, legacy-bios, uefi-preferred; empty: whatever the instance type does by default
+	RootDevice   string // name, such as /dev/xvda
+	RootType     string // AWS's word: ebs, instance-store; empty: unknown
+	Encrypted    bool   // some volume of it is
+	Disallowed   bool   // the account's Allowed AMIs setting, in audit mode, says that it would not be allowed
 	CreatedAt    time.Time
 	DeprecatedAt time.Time // zero: never
+	Tags         map[string]string
 }
 
 // Available is AWS's word for an image that instances can be launched from.
 const Available = "available"
-
-// Rule says what makes an image acceptable, beyond what AWS was asked to find.
-type Rule struct {
-	// Architectures are those the template's instance type runs; empty: any.
-	Architectures []string
-	// InstanceType is used in messages only; empty: unknown.
-	InstanceType string
-	// Now is the instant deprecation is judged at.
-	Now time.Time
-}
 
 // Removal is how many images one condition took away, in the order the
 // conditions were applied.
@@ -48,11 +43,19 @@ type Removal struct {
 	AtLeast bool
 }
 
+// Verdict is one candidate with the reason why it is not acceptable.
+type Verdict struct {
+	Image Image
+	Why   string // in a few words; empty: it is acceptable
+}
+
 // Choice is the outcome of [Choose].
 type Choice struct {
 	// Acceptable are the images that meet every condition, newest first.
 	Acceptable []Image
 	Removed    []Removal // conditions that removed nothing are left out
+	// Verdicts are all candidates, newest first.
+	Verdicts []Verdict
 }
 
 // Newest is the newest acceptable image; ok is false when there is none.
@@ -64,64 +67,35 @@ func (c Choice) Newest() (i Image, ok bool) {
 }
 
 // Choose applies the rule to the candidates. The result does not depend on
-// their order: two images of the same instant are ordered by id.
+// their order, and an image that is in them twice, as happens where AWS's list
+// changes between two pages, counts once. What is newest is up to the rule's
+// [Sort]; two images that it holds equal are ordered by id.
 func Choose(candidates []Image, rule Rule) Choice {
-	var c Choice
-	rest := candidates
-	for _, condition := range rule.conditions() {
-		kept := make([]Image, 0, len(rest))
-		for _, i := range rest {
-			if condition.met(i) {
-				kept = append(kept, i)
+	conditions := rule.conditions()
+	counts := make([]int, len(conditions))
+	c := Choice{Verdicts: make([]Verdict, 0, len(candidates))}
+	for _, i := range rule.Sort.newestFirst(candidates) {
+		if n := len(c.Verdicts); n > 0 && c.Verdicts[n-1].Image.ID == i.ID {
+			continue
+		}
+		v := Verdict{Image: i}
+		for n, condition := range conditions {
+			if v.Why = condition.problem(i); v.Why != "" {
+				counts[n]++
+				break
 			}
 		}
-		if n := len(rest) - len(kept); n > 0 {
-			c.Removed = append(c.Removed, Removal{Condition: condition.text, Count: n})
+		if v.Why == "" {
+			c.Acceptable = append(c.Acceptable, i)
 		}
-		rest = kept
+		c.Verdicts = append(c.Verdicts, v)
 	}
-	c.Acceptable = slices.SortedFunc(slices.Values(rest), newestFirst)
+	for n, condition := range conditions {
+		if counts[n] > 0 {
+			c.Removed = append(c.Removed, Removal{Condition: condition.text, Count: counts[n]})
+		}
+	}
 	return c
-}
-
-// Problem says in a few words why one image is not acceptable; empty: it is.
-func (r Rule) Problem(i Image) string {
-	switch {
-	case i.State != Available:
-		return fmt.Sprintf("is %q, not available", i.State)
-	case !r.runs(i):
-		return fmt.Sprintf("is for %s, but instance type %s runs %s", i.Architecture, r.InstanceType, strings.Join(r.Architectures, ", "))
-	default:
-		return ""
-	}
-}
-
-type condition struct {
-	text string
-	met  func(Image) bool
-}
-
-func (r Rule) conditions() []condition {
-	architecture := "architecture"
-	if len(r.Architectures) > 0 {
-		architecture = fmt.Sprintf("architecture %s of instance type %s", strings.Join(r.Architectures, " or "), r.InstanceType)
-	}
-	return []condition{
-		{"state available", func(i Image) bool { return i.State == Available }},
-		{"not deprecated", func(i Image) bool { return i.DeprecatedAt.IsZero() || r.Now.Before(i.DeprecatedAt) }},
-		{architecture, r.runs},
-	}
-}
-
-func (r Rule) runs(i Image) bool {
-	return len(r.Architectures) == 0 || slices.Contains(r.Architectures, i.Architecture)
-}
-
-func newestFirst(a, b Image) int {
-	if c := b.CreatedAt.Compare(a.CreatedAt); c != 0 {
-		return c
-	}
-	return cmp.Compare(b.ID, a.ID)
 }
 
 // Explain says for people how many images each condition removed, such as
@@ -151,4 +125,51 @@ func plural(n int, word string) string {
 		return word
 	}
 	return word + "s"
+}
+
+const (
+	// mostRows bounds the table, and mostName a name in it.
+	mostRows = 12
+	mostName = 48
+)
+
+// Table is a text for people: the newest candidates, which of them is chosen,
+// and why each of the others is not. Every line is indented, so that Terraform
+// does not wrap it. held says for images that are acceptable as such why they
+// must not be used now; chosen may be empty.
+func (c Choice) Table(chosen string, held map[string]string) string {
+	type row struct{ mark, id, name, created, why string }
+	rows := []row{{"", "IMAGE", "NAME", "CREATED", ""}}
+	for _, v := range c.Verdicts[:min(len(c.Verdicts), mostRows)] {
+		r := row{"", v.Image.ID, clip(v.Image.Name, mostName), v.Image.CreatedAt.UTC().Format("2006-01-02 15:04"), v.Why}
+		switch {
+		case v.Image.ID == chosen:
+			r.mark, r.why = ">", "chosen"
+		case r.why == "" && held[v.Image.ID] != "":
+			r.why = held[v.Image.ID]
+		case r.why == "":
+			r.why = "acceptable, but not the newest"
+		}
+		rows = append(rows, r)
+	}
+	id, name := 0, 0
+	for _, r := range rows {
+		id, name = max(id, len(r.id)), max(name, len([]rune(r.name)))
+	}
+	var b strings.Builder
+	for _, r := range rows {
+		line := fmt.Sprintf("%3s %-*s  %-*s  %-16s  %s", r.mark, id, r.id, name, r.name, r.created, r.why)
+		b.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
+	if more := len(c.Verdicts) - mostRows; more > 0 {
+		fmt.Fprintf(&b, "    and %d older %s\n", more, plural(more, "image"))
+	}
+	return b.String()
+}
+
+func clip(s string, n int) string {
+	if r := []rune(s); len(r) > n {
+		return string(r[:n-1]) + "…"
+	}
+	return s
 }

@@ -3,6 +3,7 @@ package image_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -16,17 +17,26 @@ import (
 
 var epoch = time.Date(2026, time.November, 16, 9, 0, 0, 0, time.UTC)
 
-// images draws images with few distinct instants, states and architectures, so
-// that ties and empty results are common.
+// images draws images with few distinct instants, names and properties, so that
+// ties, doubles and empty results are common.
 func images(t *rapid.T) []image.Image {
 	n := rapid.IntRange(0, 12).Draw(t, "n")
+	one := func(of ...string) string { return rapid.SampledFrom(of).Draw(t, of[0]) }
 	out := make([]image.Image, n)
 	for i := range out {
 		out[i] = image.Image{
 			ID:           fmt.Sprintf("ami-%02d", i),
-			Architecture: rapid.SampledFrom([]string{"x86_64", "arm64"}).Draw(t, "architecture"),
-			State:        rapid.SampledFrom([]string{"available", "available", "available", "pending", "failed"}).Draw(t, "state"),
-			CreatedAt:    epoch.Add(time.Duration(rapid.IntRange(0, 4).Draw(t, "created")) * time.Hour),
+			Name:         one("web-1", "web-2", "web-10", "web-2.1", "web", "db-1"),
+			Owner:        one("111111111111", "111111111111", "222222222222"),
+			Architecture: one("x86_64", "arm64"),
+			State:        one("available", "available", "available", "pending", "failed"),
+			BootMode:     one("", "uefi", "legacy-bios", "uefi-preferred"),
+			RootDevice:   one("/dev/xvda", "/dev/sda1"),
+			RootType:     one("ebs", "ebs", "instance-store"),
+			CreatedAt:    epoch.Add(-time.Duration(rapid.IntRange(0, 4).Draw(t, "created")) * time.Hour),
+		}
+		if rapid.IntRange(0, 3).Draw(t, "amazon") == 0 {
+			out[i].Alias = "amazon"
 		}
 		if rapid.IntRange(0, 3).Draw(t, "deprecates") == 0 {
 			out[i].DeprecatedAt = epoch.Add(time.Duration(rapid.IntRange(-1, 1).Draw(t, "deprecated")) * time.Hour)
@@ -36,17 +46,65 @@ func images(t *rapid.T) []image.Image {
 }
 
 func rules(t *rapid.T) image.Rule {
+	lists := func(of ...[]string) []string { return rapid.SampledFrom(of).Draw(t, "list") }
+	patterns := func(of ...*regexp.Regexp) *regexp.Regexp { return rapid.SampledFrom(of).Draw(t, "pattern") }
+	spans := func() time.Duration {
+		return rapid.SampledFrom([]time.Duration{0, 0, time.Hour, 3 * time.Hour}).Draw(t, "age")
+	}
 	return image.Rule{
-		Now: epoch, InstanceType: "t3.micro",
-		Architectures: rapid.SampledFrom([][]string{nil, {"x86_64"}, {"arm64"}, {"x86_64", "i386"}}).Draw(t, "runs"),
+		Now: epoch, InstanceType: "t3.micro", Account: "111111111111",
+		Owners:        lists(nil, []string{"self"}, []string{"222222222222", "amazon"}),
+		Parameter:     rapid.SampledFrom([]string{"", "", "", "/aws/service/x"}).Draw(t, "parameter"),
+		Architectures: lists(nil, []string{"x86_64"}, []string{"arm64"}, []string{"x86_64", "i386"}),
+		BootModes:     lists(nil, []string{"legacy-bios"}, []string{"uefi"}),
+		RootTypes:     lists(nil, []string{"ebs"}),
+		RootDevices:   lists(nil, []string{"/dev/xvda"}),
+		Name:          patterns(nil, regexp.MustCompile("^web")),
+		Exclude:       lists(nil, []string{"ami-03", "web-1?"}),
+		MinAge:        spans(), MaxAge: spans(),
+		Sort:       image.Sort{Pattern: patterns(nil, regexp.MustCompile(`-([0-9.]+)$`))},
+		Deprecated: rapid.Bool().Draw(t, "deprecated too"),
 	}
 }
 
 // acceptable is the rule said a second time, as plainly as can be.
 func acceptable(i image.Image, r image.Rule) bool {
 	return i.State == "available" &&
-		(i.DeprecatedAt.IsZero() || i.DeprecatedAt.After(r.Now)) &&
-		(len(r.Architectures) == 0 || slices.Contains(r.Architectures, i.Architecture))
+		(len(r.Owners) == 0 || slices.Contains(r.Owners, i.Owner) || slices.Contains(r.Owners, i.Alias) ||
+			slices.Contains(r.Owners, "self") && i.Owner == r.Account) &&
+		(r.Parameter == "" || i.Alias == "amazon") &&
+		(r.Deprecated || i.DeprecatedAt.IsZero() || i.DeprecatedAt.After(r.Now)) &&
+		fits(i, r) && wished(i, r)
+}
+
+func fits(i image.Image, r image.Rule) bool {
+	return in(r.Architectures, i.Architecture) && in(r.RootTypes, i.RootType) && in(r.RootDevices, i.RootDevice) &&
+		(i.BootMode == "" || i.BootMode == "uefi-preferred" || in(r.BootModes, i.BootMode))
+}
+
+func in(list []string, s string) bool { return len(list) == 0 || slices.Contains(list, s) }
+
+func wished(i image.Image, r image.Rule) bool {
+	return (r.Name == nil || strings.HasPrefix(i.Name, "web")) &&
+		(r.Exclude == nil || i.ID != "ami-03" && i.Name != "web-10") &&
+		(r.MinAge == 0 || i.ID == r.InUse || !i.CreatedAt.After(r.Now.Add(-r.MinAge))) &&
+		(r.MaxAge == 0 || !i.CreatedAt.Before(r.Now.Add(-r.MaxAge))) &&
+		(r.Sort.Pattern == nil || versions[i.Name] > 0)
+}
+
+// versions are the names in the order of their numbers.
+var versions = map[string]int{"web": 0, "web-1": 1, "db-1": 1, "web-2": 2, "web-2.1": 3, "web-10": 4}
+
+// newer is the order said a second time.
+func newer(a, b image.Image, r image.Rule) bool {
+	switch va, vb := versions[a.Name], versions[b.Name]; {
+	case r.Sort.Pattern != nil && va != vb:
+		return va > vb
+	case !a.CreatedAt.Equal(b.CreatedAt):
+		return a.CreatedAt.After(b.CreatedAt)
+	default:
+		return a.ID > b.ID
+	}
 }
 
 func TestChooseIsTheNewestAcceptable(t *testing.T) {
@@ -61,7 +119,7 @@ func TestChooseIsTheNewestAcceptable(t *testing.T) {
 				continue
 			}
 			count++
-			if !ok || i.CreatedAt.After(newest.CreatedAt) || i.CreatedAt.Equal(newest.CreatedAt) && i.ID > newest.ID {
+			if !ok || newer(i, newest, rule) {
 				t.Fatalf("of %v with %+v: got %v, but %v is newer", candidates, rule, newest, i)
 			}
 		}
@@ -74,6 +132,9 @@ func TestChooseIsTheNewestAcceptable(t *testing.T) {
 		for _, r := range got.Removed {
 			count += r.Count
 		}
+		if len(got.Verdicts) != len(candidates) {
+			t.Fatalf("of %d candidates %d have a verdict", len(candidates), len(got.Verdicts))
+		}
 		if count != len(candidates) {
 			t.Fatalf("of %d candidates %d are accounted for: %+v", len(candidates), count, got)
 		}
@@ -85,7 +146,8 @@ func TestChooseDoesNotDependOnOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		candidates, rule := images(t), rules(t)
 		want := image.Choose(candidates, rule)
-		shuffled := slices.Clone(candidates)
+		// Pages overlap where the list changes between two of them.
+		shuffled := append(slices.Clone(candidates), candidates[:len(candidates)/2]...)
 		//nolint:gosec // a repeatable shuffle is wanted
 		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
 		random.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
@@ -140,7 +202,7 @@ func TestSettle(t *testing.T) {
 		want := slices.IndexFunc(options, func(o image.Option) bool {
 			return o.Held == "" && (o.Known || o.Image.ID == "ami-0")
 		})
-		if ok != (want >= 0) || ok && pick != options[want] {
+		if ok != (want >= 0) || ok && pick.Image.ID != options[want].Image.ID {
 			t.Fatalf("%v: got %v, %v; want option %d", options, pick, ok, want)
 		}
 	})

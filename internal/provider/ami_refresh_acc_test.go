@@ -165,7 +165,7 @@ resource "refit_ami_refresh" "web" {
 resource "refit_ami_refresh" "web" {
   launch_template_id = "lt-0123"
   source             = { owners = ["self"] }
-}`, `Set name or filters`},
+}`, `Set name, tags or\s+filters`},
 		"template name": {`
 resource "refit_ami_refresh" "web" {
   launch_template_id = "web"

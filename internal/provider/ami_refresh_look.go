@@ -20,8 +20,9 @@ type look struct {
 	template ami.Template
 	base     ami.Version // the version whose data, but for the image, is wanted
 	rule     image.Rule
+	choice   image.Choice   // all candidates of the source
 	options  []image.Option // newest image first
-	none     *ami.NoImageError
+	none     error          // nothing is acceptable, or a parameter names nothing
 	// inUse is the image in state, if some version with it has not failed.
 	inUse string
 }
@@ -32,14 +33,15 @@ const mostOptions = 50
 // lookAt finds the acceptable images of a source and what a template has of
 // each. The template is read already; base is the version to copy from, and
 // current the image in state, empty when there is none.
-func (b *backend) lookAt(ctx context.Context, c *clients, t ami.Template, base ami.Version, current string, source ami.Source) (look, error) {
+func (b *backend) lookAt(ctx context.Context, c *clients, t ami.Template, base ami.Version, current string, w amiWant) (look, error) {
 	l := look{template: t, base: base}
 	var err error
-	if l.rule, err = b.rule(ctx, c, base); err != nil {
+	if l.rule, err = b.rule(ctx, c, t, base, w); err != nil {
 		return l, err
 	}
-	found, err := c.images.Find(ctx, source, l.rule)
-	if errors.As(err, &l.none) {
+	l.choice, err = c.images.Find(ctx, w.source, l.rule)
+	if errors.As(err, new(*ami.NoImageError)) || errors.As(err, new(*ami.ParameterError)) {
+		l.none = err
 		return l, nil
 	}
 	if err != nil {
@@ -49,7 +51,7 @@ func (b *backend) lookAt(ctx context.Context, c *clients, t ami.Template, base a
 	if err != nil {
 		return l, err
 	}
-	found = found[:min(len(found), mostOptions)]
+	found := l.choice.Acceptable[:min(len(l.choice.Acceptable), mostOptions)]
 	bans, err := b.bans(ctx, c, append(imageIDs(found), current)...)
 	if err != nil {
 		return l, err
@@ -77,9 +79,12 @@ func known(t ami.Template, imageID string, held []image.Quarantine) bool {
 	})
 }
 
-func (b *backend) rule(ctx context.Context, c *clients, base ami.Version) (image.Rule, error) {
-	kind, architectures, err := c.images.Runs(ctx, base.Content)
-	return image.Rule{Architectures: architectures, InstanceType: kind, Now: b.clock.Now()}, err
+// rule is what an image must be for a version to be made with it.
+func (b *backend) rule(ctx context.Context, c *clients, t ami.Template, base ami.Version, w amiWant) (image.Rule, error) {
+	fit, err := c.images.Fit(ctx, base.Content)
+	rule := fit.Apply(w.rule)
+	rule.Account, rule.InUse, rule.Now = t.Account, t.Latest().Image, b.clock.Now()
+	return rule, err
 }
 
 // base is the version to copy from: the one asked for, or the latest.
@@ -110,7 +115,7 @@ func (b *backend) observe(ctx context.Context, c *clients, m amiRefreshModel, w 
 			from = t.Latest()
 		}
 	}
-	l, err := b.lookAt(ctx, c, t, from, current.Image, w.source)
+	l, err := b.lookAt(ctx, c, t, from, current.Image, w)
 	if err != nil {
 		return m, nil, err
 	}

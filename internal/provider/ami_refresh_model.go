@@ -24,17 +24,12 @@ type amiRefreshModel struct {
 	LaunchTemplateVersion types.String `tfsdk:"launch_template_version"`
 }
 
-type sourceModel struct {
-	Owners  types.Set    `tfsdk:"owners"`
-	Name    types.String `tfsdk:"name"`
-	Filters types.Map    `tfsdk:"filters"`
-}
-
 // amiWant is what a model asks for.
 type amiWant struct {
 	template string
 	source   ami.Source
-	version  int64 // to copy from; 0: the latest
+	rule     image.Rule // what source says beyond what AWS is asked
+	version  int64      // to copy from; 0: the latest
 	// known is false while parts of the configuration are not known yet.
 	known bool
 }
@@ -54,10 +49,7 @@ func (m amiRefreshModel) want(ctx context.Context) (amiWant, diag.Diagnostics) {
 	if !w.known {
 		return w, diags
 	}
-	w.source = ami.Source{Owners: texts(ctx, s.Owners, &diags), Name: s.Name.ValueString()}
-	if !s.Filters.IsNull() {
-		diags.Append(s.Filters.ElementsAs(ctx, &w.source.Filters, false)...)
-	}
+	w.source, w.rule = s.want(ctx, &diags)
 	// The schema takes nothing but a number.
 	w.version, _ = strconv.ParseInt(m.SourceVersion.ValueString(), 10, 64)
 	return w, diags

@@ -9,7 +9,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
-	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
 
 	"github.com/fleetrefit/terraform-provider-refit/internal/ami"
 	"github.com/fleetrefit/terraform-provider-refit/internal/awsconf"
@@ -53,14 +52,8 @@ func (r *amiRefresh) Configure(_ context.Context, req resource.ConfigureRequest,
 func (r *amiRefresh) ValidateConfig(ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
 	var m amiRefreshModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
-	if resp.Diagnostics.HasError() || m.Source.IsNull() || m.Source.IsUnknown() {
-		return
-	}
-	var s sourceModel
-	resp.Diagnostics.Append(m.Source.As(ctx, &s, basetypes.ObjectAsOptions{})...)
-	if s.Name.IsNull() && s.Filters.IsNull() {
-		resp.Diagnostics.AddAttributeError(path.Root("source"), "Source without a condition",
-			"source names owners only, and the newest of all their images is hardly what a template should run. Set name or filters.")
+	if !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(checkSource(ctx, m.Source)...)
 	}
 }
 
@@ -123,7 +116,7 @@ func (r *amiRefresh) apply(ctx context.Context, m *amiRefreshModel, p private) d
 		switch {
 		case errors.As(err, &version):
 			d = diag.WithPath(path.Root("source_version"), d)
-		case errors.As(err, new(*ami.NoImageError)):
+		case errors.As(err, new(*ami.NoImageError)), errors.As(err, new(*ami.TooManyError)), errors.As(err, new(*ami.ParameterError)):
 			d = diag.WithPath(path.Root("source"), d)
 		case errors.Is(err, ami.ErrNoTemplate):
 			d = diag.WithPath(path.Root("launch_template_id"), d)
@@ -168,9 +161,9 @@ func (r *amiRefresh) choose(ctx context.Context, c *clients, m amiRefreshModel, 
 		return image.Image{}, err
 	}
 	if id := m.ImageID.ValueString(); id != "" {
-		return r.planned(ctx, c, from, id)
+		return r.planned(ctx, c, t, from, w, id)
 	}
-	l, err := r.backend.lookAt(ctx, c, t, from, "", w.source)
+	l, err := r.backend.lookAt(ctx, c, t, from, "", w)
 	if err != nil {
 		return image.Image{}, err
 	}
@@ -186,26 +179,35 @@ func (r *amiRefresh) choose(ctx context.Context, c *clients, m amiRefreshModel, 
 
 // planned checks the image that the plan named. A newer one waits for the next
 // plan.
-func (r *amiRefresh) planned(ctx context.Context, c *clients, from ami.Version, id string) (image.Image, error) {
-	i, err := c.images.Image(ctx, id)
-	if errors.Is(err, ami.ErrNoImage) {
-		return i, fmt.Errorf("image %s of the plan does not exist any more; plan again", id)
+func (r *amiRefresh) planned(ctx context.Context, c *clients, t ami.Template, from ami.Version, w amiWant, id string) (image.Image, error) {
+	rule, err := r.backend.rule(ctx, c, t, from, w)
+	if err != nil {
+		return image.Image{}, err
+	}
+	// As when it was chosen, but by its id: what its parameter holds by now
+	// waits for the next plan too.
+	choice, err := c.images.Find(ctx, ami.Source{Owners: w.source.Owners, Image: id}, rule)
+	var none *ami.NoImageError
+	if errors.As(err, &none) {
+		return image.Image{}, &planError{none}
 	}
 	if err != nil {
-		return i, err
+		return image.Image{}, err
 	}
-	rule, err := r.backend.rule(ctx, c, from)
-	if err != nil {
-		return i, err
-	}
-	if problem := rule.Problem(i); problem != "" {
-		return i, fmt.Errorf("image %s of the plan %s; plan again", id, problem)
-	}
+	i := choice.Acceptable[0]
 	bans, err := r.backend.bans(ctx, c, id)
 	if why := bans.Why(id); why != "" {
 		return i, fmt.Errorf("image %s of the plan must not be used: %s; plan again, or lift the ban", id, why)
 	}
 	return i, err
+}
+
+// planError says that the image of a plan cannot be used any more.
+type planError struct{ *ami.NoImageError }
+
+// Error implements error.
+func (e *planError) Error() string {
+	return e.NoImageError.Error() + "; that was otherwise when the plan was made"
 }
 
 // absentYet tells whether a template or a version may simply not be visible
@@ -317,7 +319,7 @@ func (r *amiRefresh) foresee(ctx context.Context, plan amiRefreshModel) diag.Dia
 	}
 	var l look
 	if err == nil {
-		l, err = r.backend.lookAt(ctx, c, t, from, "", w.source)
+		l, err = r.backend.lookAt(ctx, c, t, from, "", w)
 	}
 	switch {
 	case absentYet(err):

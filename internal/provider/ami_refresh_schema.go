@@ -3,18 +3,12 @@ package provider
 import (
 	"regexp"
 
-	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
-	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
-	"github.com/hashicorp/terraform-plugin-framework-validators/setvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
-	"github.com/hashicorp/terraform-plugin-framework/types"
 )
-
-var owner = regexp.MustCompile(`^(\d{12}|self|amazon|aws-marketplace|aws-backup-vault)$`)
 
 func amiRefreshSchema() schema.Schema {
 	return schema.Schema{
@@ -39,32 +33,10 @@ func amiRefreshSchema() schema.Schema {
 					regexp.MustCompile(`^[1-9][0-9]*$`), `must be the number of a version, such as 3 (leave it out for the latest)`)},
 			},
 			"source": schema.SingleNestedAttribute{
-				Required:            true,
-				MarkdownDescription: "Which images to choose the newest of. At least one of `name` and `filters` is needed.",
-				Attributes: map[string]schema.Attribute{
-					"owners": schema.SetAttribute{
-						Required: true, ElementType: types.StringType,
-						MarkdownDescription: "Owners of the images: account ids, `self`, `amazon`, `aws-marketplace` or `aws-backup-vault`. " +
-							"Required, so that nobody else's image of a matching name is ever taken.",
-						Validators: []validator.Set{
-							setvalidator.SizeAtLeast(1),
-							setvalidator.ValueStringsAre(stringvalidator.RegexMatches(owner,
-								`must be an account id of 12 digits, "self", "amazon", "aws-marketplace" or "aws-backup-vault"; `+
-									`any owner ("*") would take whatever anybody in the world publishes under a matching name`)),
-						},
-					},
-					"name": schema.StringAttribute{
-						Optional:            true,
-						MarkdownDescription: "Name of the images; `*` stands for any text and `?` for one character.",
-						Validators:          []validator.String{stringvalidator.LengthBetween(1, 255)},
-					},
-					"filters": schema.MapAttribute{
-						Optional: true, ElementType: types.ListType{ElemType: types.StringType},
-						MarkdownDescription: "Filters of EC2's [DescribeImages](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html), " +
-							"each with the values that pass, such as `{ architecture = [\"x86_64\"], \"tag:Stage\" = [\"golden\"] }`.",
-						Validators: []validator.Map{mapvalidator.SizeAtLeast(1), mapvalidator.ValueListsAre(listvalidator.SizeAtLeast(1))},
-					},
-				},
+				Required: true,
+				MarkdownDescription: "Which images to choose the newest of, and what makes one acceptable. Either a search (`name`, `tags`, `filters`), " +
+					"`ssm_parameter` or `image_id`. A change of it makes the image unknown at plan; a warning then says what it will be.",
+				Attributes: sourceAttributes(),
 			},
 			"image_id":         computed("Id of the image. Known at plan, once the resource exists."),
 			"image_name":       computed("Name of the image."),

@@ -98,6 +98,7 @@ func (b *backend) clients(ctx context.Context) (*clients, error) {
 		Clock:      b.clock,
 	}
 	functions := lambda.NewFromConfig(config, func(o *lambda.Options) { override(&o.BaseEndpoint, b.source.Endpoint("lambda")) })
+	parameters := ssm.NewFromConfig(config, func(o *ssm.Options) { override(&o.BaseEndpoint, b.source.Endpoint("ssm")) })
 	var store *journal.Store
 	if b.journal.bucket != "" {
 		store = journal.NewS3(s3.NewFromConfig(config, func(o *s3.Options) {
@@ -105,9 +106,7 @@ func (b *backend) clients(ctx context.Context) (*clients, error) {
 			o.UsePathStyle = b.source.URL("s3") != "" // bucket names are no part of such hosts
 		}), b.clock, b.journal.bucket, b.journal.prefix)
 	} else {
-		store = journal.NewSSM(ssm.NewFromConfig(config, func(o *ssm.Options) {
-			override(&o.BaseEndpoint, b.source.Endpoint("ssm"))
-		}), b.clock, b.journal.prefix)
+		store = journal.NewSSM(parameters, b.clock, b.journal.prefix)
 	}
 	shared := groups
 	shared.Shared, shared.Patient = true, true
@@ -115,7 +114,7 @@ func (b *backend) clients(ctx context.Context) (*clients, error) {
 		looks: asg.New(shared), rolls: probe.New(asg.New(groups), probe.Options{Transport: b.transport, Lambda: functions}),
 		journal: journal.New(store, journal.Options{}), docs: journal.NewDocuments(store),
 	}
-	made.images = ami.New(ami.Options{EC2: groups.EC2, Docs: made.docs, Clock: b.clock})
+	made.images = ami.New(ami.Options{EC2: groups.EC2, SSM: parameters, Docs: made.docs, Clock: b.clock})
 	made.preflight = preflight.New(preflight.Options{
 		AutoScaling: groups.AutoScaling, EC2: groups.EC2, Groups: made.looks, Clock: b.clock,
 		Quotas:      servicequotas.NewFromConfig(config, func(o *servicequotas.Options) { override(&o.BaseEndpoint, b.source.Endpoint("servicequotas")) }),

@@ -61,6 +61,8 @@ func explain(err error) (happened, next string) {
 	var version *ami.VersionError
 	var pointed *asg.VersionError
 	var none *ami.NoImageError
+	var many *ami.TooManyError
+	var parameter *ami.ParameterError
 	switch {
 	case errors.Is(err, awsconf.ErrNoCredentials):
 		return roller.Sentence("No AWS credentials were found: " + strings.TrimPrefix(err.Error(), awsconf.ErrNoCredentials.Error()+": ")),
@@ -69,8 +71,16 @@ func explain(err error) (happened, next string) {
 		return "No AWS region is set.", "Set region in the provider block, or AWS_REGION."
 	case errors.As(err, &denied):
 		return roller.Sentence(fmt.Sprintf("AWS does not allow %s on %s: %s", denied.Action, denied.Resource, asg.Plain(denied.Err))), allow(denied.Action)
+	case errors.As(err, new(*planError)):
+		return roller.Sentence(err.Error()), "Plan again."
+	case errors.As(err, &many):
+		return roller.Sentence(many.Error()), "Make name, tags or filters of source narrower, by a prefix of the name or by architecture."
+	case errors.As(err, &parameter):
+		return roller.Sentence(parameter.Error()), "Correct ssm_parameter of source, or put the id of an image into the parameter."
+	case errors.As(err, &none) && none.Named != "":
+		return roller.Sentence(none.Error()), "Name another image, or correct owners of source if that is whom you trust."
 	case errors.As(err, &none):
-		return roller.Sentence(none.Error()), "Correct owners, name or filters of source, or publish an image that meets them."
+		return roller.Sentence(none.Error()), "Correct owners, name, tags, filters or the conditions of source, or publish an image that meets them."
 	case errors.As(err, new(*ami.RootSnapshotError)):
 		return roller.Sentence(err.Error()), "Remove snapshot_id from that block device mapping of the launch template: the image brings its own root disk."
 	case errors.As(err, new(*ltversion.LimitError)):
