@@ -68,11 +68,12 @@ type Decision struct {
 	Current Occurrence
 	// Next is the first time from now on at which a roll may start, with the
 	// window it is in; zero: none within two years.
-	Next Occurrence
-	Due  time.Time
-	zone Zone
-	due  bool // the next chance is after the due date
-	text string
+	Next  Occurrence
+	Due   time.Time
+	zone  Zone
+	due   bool // the next chance is after the due date
+	text  string
+	asked bool // windows were given
 }
 
 // Open tells whether a roll may start now.
@@ -85,13 +86,13 @@ const horizon = 2 * 366 * 24 * time.Hour
 // reasons against it are named, not only the first. It ends for every input,
 // and the same input gives the same answer.
 func (c Calendar) Decide(s Subject, at time.Time) Decision {
-	d := Decision{At: at.UTC(), Due: s.Due, zone: UTC}
+	d := Decision{At: at.UTC(), Due: s.Due, zone: UTC, asked: len(s.Windows) > 0}
 	windows, ok := c.windowsOf(s, &d)
 	if ok {
 		d.zone = windows.List[0].Zone
 		d.text = texts(windows.List)
 	}
-	stops := c.stops(s.Tags)
+	stops := c.stops(s.tagged(c.keysOf(d.Schedule)))
 	d.Blockers = append(d.Blockers, stops.blockers(at)...)
 	for _, u := range c.Unread {
 		text := fmt.Sprintf("%s cannot be read: %s", u.Path, strings.TrimRight(u.Why, "."))
@@ -134,7 +135,10 @@ func (d *Decision) judgeWindow(windows Windows, stopped []Span, at time.Time) {
 }
 
 func (d *Decision) source() string {
-	if d.Schedule == "" {
+	switch {
+	case d.asked:
+		return ""
+	case d.Schedule == "":
 		return "tags"
 	}
 	return SchedulePath(d.Schedule)
@@ -253,11 +257,22 @@ func (c Calendar) choose(s Subject, reading *Reading, timezone string, d *Decisi
 		slices.Sort(names)
 		return block(AmbiguousSchedule, "the schedules %s all match; change their selectors or the group's tags so that one does", allOf(names))
 	case wanted != "":
-		return block(Unmanaged, "schedule %q is not published, so there is no window; publish it, or name another one", wanted)
+		return block(Unmanaged, "%s", strings.TrimRight(c.UnknownScheduleProblem(wanted).Text, "."))
 	case !reading.Window.Day.IsZero() || !reading.Readable():
 		return nil, true
 	}
 	return block(Unmanaged, "no schedule is for it: it names none, none selects it, and it has no tags for day and time")
+}
+
+// UnknownScheduleProblem says that no schedule of a name is published, and
+// which was most likely meant.
+func (c Calendar) UnknownScheduleProblem(name string) Problem {
+	var known []string
+	for _, s := range c.Schedules {
+		known = append(known, s.spec.Name)
+	}
+	return Problem{Path: []string{"schedule"}, Code: Unmanaged, Text: fmt.Sprintf(
+		"schedule %q is not published, so there is no window; publish it, or name another one.%s", name, meant(Nearest(name, known)))}
 }
 
 // stops are the freezes and exceptions that hold for a subject.

@@ -132,7 +132,7 @@ func TestDecide(t *testing.T) {
 				"No chance within two years as things stand.",
 		},
 		{"summer time", web, "2027-04-07T13:59:59Z", "OUTSIDE_WINDOW", "Not now because outside window (Wed 15:00–19:00 Europe/London). Next chance Wed 7 Apr 15:00 BST."},
-		{"no such schedule", calendar.Subject{Schedule: "wbe"}, "2026-11-18T15:00:00Z", "UNMANAGED", `Not now because schedule "wbe" is not published, so there is no window; publish it, or name another one.`},
+		{"no such schedule", calendar.Subject{Schedule: "wbe"}, "2026-11-18T15:00:00Z", "UNMANAGED", `Not now because schedule "wbe" is not published, so there is no window; publish it, or name another one. Did you mean "web"?`},
 		{
 			"no such environment",
 			calendar.Subject{Schedule: "web", Environment: "prd"},

@@ -108,6 +108,15 @@ func (b *backend) observe(ctx context.Context, c *clients, m amiRefreshModel, w 
 	}
 	number, _ := strconv.ParseInt(m.LaunchTemplateVersion.ValueString(), 10, 64)
 	current, there := t.Version(number)
+	if m.bound() && there && current.Image != m.ImageID.ValueString() {
+		// A plan with another image was applied after the window had closed.
+		i, err := c.images.Image(ctx, current.Image)
+		if err != nil && !errors.Is(err, ami.ErrNoImage) {
+			return m, nil, err
+		}
+		i.ID = current.Image
+		m.set(i, number)
+	}
 	from, err := base(t, w.version)
 	if err != nil {
 		// The source was deleted. That matters only when it is to be copied.

@@ -15,9 +15,10 @@ import (
 
 // amiRefreshModel is refit_ami_refresh in configuration, plan and state.
 type amiRefreshModel struct {
-	LaunchTemplateID      types.String `tfsdk:"launch_template_id"`
-	SourceVersion         types.String `tfsdk:"source_version"`
-	Source                types.Object `tfsdk:"source"`
+	LaunchTemplateID types.String `tfsdk:"launch_template_id"`
+	SourceVersion    types.String `tfsdk:"source_version"`
+	Source           types.Object `tfsdk:"source"`
+	timing
 	ImageID               types.String `tfsdk:"image_id"`
 	ImageName             types.String `tfsdk:"image_name"`
 	ImageCreatedAt        types.String `tfsdk:"image_created_at"`

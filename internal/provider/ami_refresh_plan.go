@@ -1,6 +1,9 @@
 package provider
 
 import (
+	"encoding/json"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 )
 
@@ -17,12 +20,34 @@ type amiSeen struct {
 	Latest string  `json:"latest,omitempty"`
 	// Warnings are sentences for the plan.
 	Warnings []string `json:"warnings,omitempty"`
+	// Window is how the window of the state was; nil: there is none.
+	Window *windowSeen `json:"window,omitempty"`
 }
 
 type imageSeen struct {
 	ID        string `json:"id"`
 	Name      string `json:"name,omitempty"`
 	CreatedAt string `json:"at,omitempty"`
+}
+
+// fit leaves out the least important sentences until the snapshot is small
+// enough.
+func (s *amiSeen) fit() {
+	for {
+		body, err := json.Marshal(s)
+		switch {
+		case err != nil || len(body) <= mostSeen: // remember says what does not encode
+			return
+		case s.Window != nil && s.Window.Finding != "":
+			s.Window.Finding = ""
+		case len(s.Warnings) > 0:
+			s.Warnings = s.Warnings[:len(s.Warnings)-1]
+		case s.Window != nil && len(s.Window.Why) > 400:
+			s.Window.Why = clip(s.Window.Why, len(s.Window.Why)-50)
+		default:
+			return
+		}
+	}
 }
 
 // mostWarning bounds one warning in private state, in bytes.
@@ -65,4 +90,37 @@ func planAMIRefresh(prior, plan amiRefreshModel, seen *amiSeen) amiRefreshModel 
 		plan.LaunchTemplateVersion = types.StringValue(seen.Version)
 	}
 	return plan
+}
+
+// hold plans the prior image and version where a planned one has to wait for
+// the window. Without a prior source version the configured one goes on record.
+func (m amiRefreshModel) hold(prior amiRefreshModel, seen *amiSeen) (amiRefreshModel, diag.Diagnostics) {
+	if seen == nil || !m.LaunchTemplateID.Equal(prior.LaunchTemplateID) ||
+		m.ImageID.Equal(prior.ImageID) && m.LaunchTemplateVersion.Equal(prior.LaunchTemplateVersion) {
+		return m, nil
+	}
+	held, diags := m.meet(prior.timing, seen.Window)
+	if held {
+		m.stay(prior)
+		m.LaunchTemplateVersion = prior.LaunchTemplateVersion
+		if !prior.SourceVersion.IsNull() {
+			m.SourceVersion = prior.SourceVersion
+		}
+	}
+	return m, diags
+}
+
+// record fills in what making a version would have made known.
+func (m *amiRefreshModel) record(prior amiRefreshModel) {
+	if m.ImageID.IsUnknown() {
+		m.stay(prior)
+	}
+	if m.LaunchTemplateVersion.IsUnknown() {
+		m.LaunchTemplateVersion = prior.LaunchTemplateVersion
+	}
+}
+
+// stay takes the image of a prior model.
+func (m *amiRefreshModel) stay(prior amiRefreshModel) {
+	m.ImageID, m.ImageName, m.ImageCreatedAt = prior.ImageID, prior.ImageName, prior.ImageCreatedAt
 }

@@ -54,6 +54,7 @@ func (r *amiRefresh) ValidateConfig(ctx context.Context, req resource.ValidateCo
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
 	if !resp.Diagnostics.HasError() {
 		resp.Diagnostics.Append(checkSource(ctx, m.Source)...)
+		resp.Diagnostics.Append(m.validate(ctx, true)...)
 	}
 }
 
@@ -66,7 +67,14 @@ func (r *amiRefresh) Create(ctx context.Context, req resource.CreateRequest, res
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	resp.Diagnostics.Append(r.apply(ctx, &m, resp.Private)...)
+	// No group runs a version because it is made: a new stack starts right in
+	// any window.
+	if m.bound() {
+		resp.Diagnostics.Append(r.check(ctx, m)...)
+	}
+	if !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(r.apply(ctx, &m, nil, resp.Private)...)
+	}
 	if !resp.Diagnostics.HasError() {
 		resp.Diagnostics.Append(resp.State.Set(ctx, m)...)
 	}
@@ -76,13 +84,17 @@ func (r *amiRefresh) Create(ctx context.Context, req resource.CreateRequest, res
 func (r *amiRefresh) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	ctx, done := r.backend.activity.begin(awsconf.Context(ctx))
 	defer done()
-	var m amiRefreshModel
+	var m, prior amiRefreshModel
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &m)...)
+	resp.Diagnostics.Append(req.State.Get(ctx, &prior)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	if m.ImageID.IsUnknown() || m.LaunchTemplateVersion.IsUnknown() {
-		resp.Diagnostics.Append(r.apply(ctx, &m, resp.Private)...)
+	switch {
+	case m.ImageID.IsUnknown() || m.LaunchTemplateVersion.IsUnknown():
+		resp.Diagnostics.Append(r.apply(ctx, &m, &prior, resp.Private)...)
+	case m.bound() && !m.judged(prior.timing):
+		resp.Diagnostics.Append(r.check(ctx, m)...)
 	}
 	if !resp.Diagnostics.HasError() {
 		resp.Diagnostics.Append(resp.State.Set(ctx, m)...)
@@ -103,8 +115,9 @@ func remember(ctx context.Context, p private, seen any) diag.Diagnostics {
 }
 
 // apply makes sure of a version with the planned image, or with the newest
-// acceptable one when none is planned, and fills in the model.
-func (r *amiRefresh) apply(ctx context.Context, m *amiRefreshModel, p private) diag.Diagnostics {
+// acceptable one when none is planned, and fills in the model. Outside the
+// window the version of the prior model stays; nil: there is none.
+func (r *amiRefresh) apply(ctx context.Context, m, prior *amiRefreshModel, p private) diag.Diagnostics {
 	w, diags := m.want(ctx)
 	if diags.HasError() {
 		return diags
@@ -127,9 +140,23 @@ func (r *amiRefresh) apply(ctx context.Context, m *amiRefreshModel, p private) d
 	if err != nil {
 		return fail(err)
 	}
+	open := true
+	if prior != nil && m.bound() && m.outside() != outsideRun {
+		v, more := r.backend.reached(ctx, m.timing, what, w.template, func(context.Context) (map[string]string, error) { return nil, nil })
+		if diags.Append(more...); diags.HasError() {
+			return diags
+		}
+		if open = v.open(); !open {
+			diags.Append(deferral(v.decision.Explain()))
+		}
+	}
 	chosen, err := r.choose(ctx, c, *m, w)
 	if err != nil {
 		return fail(err)
+	}
+	if !open {
+		m.record(*prior)
+		return diags
 	}
 	made, err := c.images.Ensure(ctx, ami.Want{Template: w.template, Source: w.version, Image: chosen.ID})
 	if err != nil {
@@ -237,7 +264,14 @@ func (r *amiRefresh) Read(ctx context.Context, req resource.ReadRequest, resp *r
 		m, err = imported(ctx, c, m)
 	} else {
 		var seen *amiSeen
-		if m, seen, err = r.backend.observe(ctx, c, m, w); err == nil {
+		if m, seen, err = r.backend.observe(ctx, c, m, w); err == nil && m.bound() {
+			var v verdict
+			v, err = r.backend.judge(ctx, m.timing, nil, false)
+			resp.Diagnostics.Append(v.warnings...)
+			seen.Window = v.seen()
+			seen.fit()
+		}
+		if err == nil {
 			resp.Diagnostics.Append(remember(ctx, resp.Private, seen)...)
 		}
 	}
@@ -287,7 +321,8 @@ func (r *amiRefresh) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 		return
 	}
 	seen := recall[amiSeen](ctx, req.Private)
-	plan = planAMIRefresh(prior, plan, seen)
+	plan, diags := planAMIRefresh(prior, plan, seen).hold(prior, seen)
+	resp.Diagnostics.Append(diags...)
 	if seen != nil {
 		for _, w := range seen.Warnings {
 			resp.Diagnostics.AddWarning("Newest image not used", w)
@@ -348,3 +383,13 @@ func (r *amiRefresh) ImportState(ctx context.Context, req resource.ImportStateRe
 
 // Delete implements resource.Resource. Versions stay: groups run them.
 func (r *amiRefresh) Delete(context.Context, resource.DeleteRequest, *resource.DeleteResponse) {}
+
+// check refuses a schedule or an environment that does not exist, before it
+// goes on record.
+func (r *amiRefresh) check(ctx context.Context, m amiRefreshModel) diag.Diagnostics {
+	v, err := r.backend.judge(ctx, m.timing, nil, true)
+	if err != nil {
+		return diag.Diagnostics{unable(fmt.Sprintf("judge the window of launch template %q", m.LaunchTemplateID.ValueString()), err, unchanged)}
+	}
+	return append(v.warnings, patchProblems(v.problems)...)
+}

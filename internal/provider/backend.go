@@ -69,6 +69,8 @@ type clients struct {
 	images *ami.Client
 	// looks shares describes between the Reads of one plan; rolls never does.
 	looks *asg.Client
+	// live is for what is decided by right before a change.
+	live *asg.Client
 	// rolls asks members and checks too; plans ask nobody but AWS.
 	rolls     *probe.Watcher
 	journal   *journal.Journal
@@ -110,8 +112,9 @@ func (b *backend) clients(ctx context.Context) (*clients, error) {
 	}
 	shared := groups
 	shared.Shared, shared.Patient = true, true
+	live := asg.New(groups)
 	made := &clients{
-		looks: asg.New(shared), rolls: probe.New(asg.New(groups), probe.Options{Transport: b.transport, Lambda: functions}),
+		looks: asg.New(shared), live: live, rolls: probe.New(live, probe.Options{Transport: b.transport, Lambda: functions}),
 		journal: journal.New(store, journal.Options{}), docs: journal.NewDocuments(store),
 	}
 	made.images = ami.New(ami.Options{EC2: groups.EC2, SSM: parameters, Docs: made.docs, Clock: b.clock})

@@ -25,6 +25,7 @@ var patchSummaries = map[string]string{
 	calendar.Ended:              "It has ended",
 	calendar.TagDrift:           "Tags and schedule disagree",
 	calendar.InvalidTag:         "A tag that cannot be read",
+	calendar.Unmanaged:          "Unknown schedule",
 }
 
 // patchProblems makes diagnostics of what the calendar found.
@@ -62,9 +63,9 @@ func patchPath(steps []string) path.Path {
 		switch {
 		case n == 0:
 			at = path.Root(step)
-		case steps[n-1] == "waves" && err == nil:
+		case (steps[n-1] == "waves" || steps[n-1] == "windows") && err == nil:
 			at = at.AtListIndex(index)
-		case slices.Contains(patchMaps, steps[n-1]), steps[0] == "environments":
+		case slices.Contains(patchMaps, steps[n-1]), steps[0] == "environments", steps[0] == "windows":
 			at = at.AtMapKey(step)
 		default:
 			at = at.AtName(step)

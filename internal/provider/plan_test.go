@@ -54,6 +54,11 @@ func TestAttributePaths(t *testing.T) {
 	}
 }
 
+// longestWindow is a window that fills everything to its bound.
+func longestWindow() *windowSeen {
+	return &windowSeen{Why: strings.Repeat("y", mostWhy), Length: 604_800, Brief: strings.Repeat("b", 120), Finding: strings.Repeat("f", 250)}
+}
+
 // largest is a snapshot that fills everything to its bound.
 func largest() groupSeen {
 	var list []int64
@@ -72,6 +77,7 @@ func largest() groupSeen {
 		s.Held = append(s.Held, heldSeen{pack(list), clip(strings.Repeat("ä", 500), 250), strings.Repeat("r", 64), "ami-0123456789abcdef0"})
 	}
 	s.Missing = strings.Repeat("m", 250)
+	s.Window = longestWindow()
 	for range 2 {
 		s.Problems = append(s.Problems, strings.Repeat("p", mostWarning))
 		s.Warnings = append(s.Warnings, strings.Repeat("w", mostWarning))
@@ -85,13 +91,17 @@ func TestSnapshotsStayBelowTwoKilobytes(t *testing.T) {
 	group.fit()
 	ami := amiSeen{
 		Image: imageSeen{"ami-0123456789abcdef0", strings.Repeat("n", 128), "2026-11-20T09:00:00Z"}, Version: "10000", Latest: "10000",
-		Same: group.Same, Warnings: []string{strings.Repeat("w", mostWarning), strings.Repeat("w", mostWarning)},
+		Same: group.Same, Warnings: []string{strings.Repeat("w", mostWarning), strings.Repeat("w", mostWarning)}, Window: longestWindow(),
 	}
+	ami.fit()
 	for name, seen := range map[string]any{"group": group, "ami": ami} {
 		body, err := json.Marshal(seen)
 		if err != nil || len(body) > 2048 {
 			t.Errorf("%s: got %d bytes, %v; want at most 2048", name, len(body), err)
 		}
+	}
+	if group.Window.Why == "" || ami.Window.Why == "" {
+		t.Error("got no reason of a closed window, want one")
 	}
 	if len(group.Problems) == 0 || len(group.Held) == 0 {
 		t.Errorf("got %d problems and %d held versions, want at least one each", len(group.Problems), len(group.Held))
@@ -270,6 +280,14 @@ func TestPlanRollingUpdateKeepsItsPromises(t *testing.T) {
 			seen.Zones[0] = zoneSeen{Zone: "a", Stale: 1, New: 1}
 		}
 		plan.LaunchTemplateVersion, plan.ImageID = anyVersion(t, true), anyImage(t, true)
+		if rapid.Bool().Draw(t, "closed") {
+			seen.Window = &windowSeen{Why: "outside window"}
+			plan.Schedule, prior.Schedule = types.StringValue("web"), types.StringValue("web")
+			plan.OutsideWindow = types.StringValue(rapid.SampledFrom([]string{"defer", "wait", "fail", "run"}).Draw(t, "outside"))
+			if rapid.Bool().Draw(t, "first time") {
+				prior.LaunchTemplateVersion, prior.ImageID = types.StringNull(), types.StringNull()
+			}
+		}
 		plan.Match = types.StringValue(rapid.SampledFrom([]string{"data", "image"}).Draw(t, "match"))
 		final := plan
 		if final.LaunchTemplateVersion.IsUnknown() {

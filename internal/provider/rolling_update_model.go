@@ -18,32 +18,33 @@ import (
 // rollingUpdateModel is refit_asg_rolling_update in configuration, plan and
 // state.
 type rollingUpdateModel struct {
-	AutoscalingGroupName  types.String   `tfsdk:"autoscaling_group_name"`
-	LaunchTemplateVersion types.String   `tfsdk:"launch_template_version"`
-	ImageID               types.String   `tfsdk:"image_id"`
-	MinHealthy            types.Int64    `tfsdk:"min_healthy_percentage"`
-	MaxHealthy            types.Int64    `tfsdk:"max_healthy_percentage"`
-	MaxRunning            types.Int64    `tfsdk:"max_running_percentage"`
-	Checkpoints           types.List     `tfsdk:"checkpoints"`
-	FinalBake             types.String   `tfsdk:"final_bake"`
-	Health                types.Object   `tfsdk:"health"`
-	Checks                types.List     `tfsdk:"checks"`
-	InstanceTimeout       types.String   `tfsdk:"instance_timeout"`
-	OnFailure             types.String   `tfsdk:"on_failure"`
-	FailureLimit          types.Int64    `tfsdk:"failure_limit"`
-	Match                 types.String   `tfsdk:"match"`
-	Engine                types.String   `tfsdk:"engine"`
-	AdoptRefresh          types.Bool     `tfsdk:"adopt_instance_refresh"`
-	Protected             types.String   `tfsdk:"scale_in_protected_instances"`
-	Standby               types.String   `tfsdk:"standby_instances"`
-	Lock                  types.Object   `tfsdk:"lock"`
-	LockTimeout           types.String   `tfsdk:"lock_timeout"`
-	Retry                 types.String   `tfsdk:"retry"`
-	Timeouts              timeouts.Value `tfsdk:"timeouts"`
-	TargetVersion         types.String   `tfsdk:"target_version"`
-	Converged             types.Bool     `tfsdk:"converged"`
-	Forecast              types.Object   `tfsdk:"forecast"`
-	LastRoll              types.Object   `tfsdk:"last_roll"`
+	AutoscalingGroupName  types.String `tfsdk:"autoscaling_group_name"`
+	LaunchTemplateVersion types.String `tfsdk:"launch_template_version"`
+	ImageID               types.String `tfsdk:"image_id"`
+	MinHealthy            types.Int64  `tfsdk:"min_healthy_percentage"`
+	MaxHealthy            types.Int64  `tfsdk:"max_healthy_percentage"`
+	MaxRunning            types.Int64  `tfsdk:"max_running_percentage"`
+	Checkpoints           types.List   `tfsdk:"checkpoints"`
+	FinalBake             types.String `tfsdk:"final_bake"`
+	Health                types.Object `tfsdk:"health"`
+	Checks                types.List   `tfsdk:"checks"`
+	InstanceTimeout       types.String `tfsdk:"instance_timeout"`
+	OnFailure             types.String `tfsdk:"on_failure"`
+	FailureLimit          types.Int64  `tfsdk:"failure_limit"`
+	Match                 types.String `tfsdk:"match"`
+	Engine                types.String `tfsdk:"engine"`
+	AdoptRefresh          types.Bool   `tfsdk:"adopt_instance_refresh"`
+	Protected             types.String `tfsdk:"scale_in_protected_instances"`
+	Standby               types.String `tfsdk:"standby_instances"`
+	Lock                  types.Object `tfsdk:"lock"`
+	LockTimeout           types.String `tfsdk:"lock_timeout"`
+	timing
+	Retry         types.String   `tfsdk:"retry"`
+	Timeouts      timeouts.Value `tfsdk:"timeouts"`
+	TargetVersion types.String   `tfsdk:"target_version"`
+	Converged     types.Bool     `tfsdk:"converged"`
+	Forecast      types.Object   `tfsdk:"forecast"`
+	LastRoll      types.Object   `tfsdk:"last_roll"`
 }
 
 type checkpointModel struct {

@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/fleetrefit/terraform-provider-refit/internal/calendar"
 	"github.com/fleetrefit/terraform-provider-refit/internal/image"
 	"github.com/fleetrefit/terraform-provider-refit/internal/roller"
 	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
@@ -61,6 +62,8 @@ type groupSeen struct {
 	// Problems keep this group from being rolled; Warnings are for the plan.
 	Problems []string `json:"problems,omitempty"`
 	Warnings []string `json:"warnings,omitempty"`
+	// Window is how the window of the state was; nil: there is none.
+	Window *windowSeen `json:"window,omitempty"`
 }
 
 // zoneSeen counts a zone's members.
@@ -104,6 +107,18 @@ func (s *groupSeen) fit() {
 			s.Held = s.Held[:len(s.Held)-1]
 		case len(s.Held) > 0 && len(s.Held[0].Why) > leastWhy:
 			s.Held[0].Why = clip(s.Held[0].Why, leastWhy)
+		case s.Window != nil && s.Window.Finding != "":
+			s.Window.Finding = ""
+		case s.Window != nil && len(s.Window.Why) > 400:
+			s.Window.Why = clip(s.Window.Why, len(s.Window.Why)-50)
+		case len(s.Problems) > 0 && len(s.Problems[0]) > 200:
+			s.Problems[0] = clip(s.Problems[0], 200)
+		case len(s.Missing) > 150:
+			s.Missing = clip(s.Missing, 150)
+		case s.Window != nil && len(s.Window.Why) > 250:
+			s.Window.Why = clip(s.Window.Why, 250)
+		case s.Window != nil && s.Window.Length > 0:
+			s.Window.Length, s.Window.Brief = 0, ""
 		default:
 			return
 		}
@@ -188,6 +203,9 @@ func planRollingUpdate(ctx context.Context, prior, plan rollingUpdateModel, seen
 		}
 		return p
 	}
+	if p.deferred(prior, seen) {
+		return p
+	}
 	p.unknown()
 	if isNumber(p.model.LaunchTemplateVersion.ValueString()) {
 		// Anything else may mean another number by the time of the roll.
@@ -197,7 +215,35 @@ func planRollingUpdate(ctx context.Context, prior, plan rollingUpdateModel, seen
 		p.diags.AddAttributeError(path.Root("launch_template_version"), p.summary(), roller.Sentence(seen.Missing)+"\n"+unchanged+"\n"+otherVersion)
 	}
 	p.foresee(ctx, seen, poll)
+	if p.roll != nil && p.model.judged(prior.timing) {
+		if short := seen.Window.short(p.roll.assessment.Forecast.Duration); short != "" {
+			p.diags.AddWarning(patchSummaries[calendar.ShortWindow], short)
+		}
+	}
 	return p
+}
+
+// deferred plans the prior values where a roll has to wait for the window, and
+// says so: that is an empty plan, unless something else was changed. Without a
+// prior version the configured one goes on record; it rolls nothing either,
+// because what a roll decides is planned known.
+func (p *rollingPlan) deferred(prior rollingUpdateModel, seen *groupSeen) bool {
+	held, diags := p.model.meet(prior.timing, seen.Window)
+	p.diags.Append(diags...)
+	if !held {
+		return false
+	}
+	p.model.TargetVersion, p.model.Converged = prior.TargetVersion, prior.Converged
+	p.model.Forecast, p.model.LastRoll = prior.Forecast, prior.LastRoll
+	if !prior.LaunchTemplateVersion.IsNull() {
+		p.model.LaunchTemplateVersion = prior.LaunchTemplateVersion
+	} else if !p.model.LaunchTemplateVersion.IsNull() {
+		p.model.Converged = types.BoolValue(false)
+	}
+	if !prior.ImageID.IsNull() {
+		p.model.ImageID = prior.ImageID
+	}
+	return true
 }
 
 // unknown makes everything unknown that a roll decides.

@@ -69,6 +69,7 @@ func (r *rollingUpdate) ValidateConfig(ctx context.Context, req resource.Validat
 	spec, unknown, diags := m.spec(ctx, rollout.Defaults().Poll)
 	resp.Diagnostics.Append(diags...)
 	resp.Diagnostics.Append(problems("Invalid rolling update", certain(spec.Validate(), unknown))...)
+	resp.Diagnostics.Append(m.validate(ctx, false)...)
 	for name, v := range m.Timeouts.Attributes() {
 		// The schema of timeouts takes any duration, negative ones too.
 		if s, ok := v.(types.String); ok && !s.IsNull() && !s.IsUnknown() && refused(s.ValueString()) {
@@ -101,7 +102,7 @@ func (r *rollingUpdate) Create(ctx context.Context, req resource.CreateRequest, 
 	if resp.Diagnostics.Append(diags...); resp.Diagnostics.HasError() {
 		return
 	}
-	_, diags = r.roll(ctx, &m, q, resp.Private)
+	_, diags = r.rollInWindow(ctx, &m, q, resp.Private)
 	resp.Diagnostics.Append(diags...)
 	if !resp.Diagnostics.HasError() {
 		resp.Diagnostics.Append(resp.State.Set(ctx, m)...)
@@ -134,7 +135,7 @@ func (r *rollingUpdate) Update(ctx context.Context, req resource.UpdateRequest, 
 		if resp.Diagnostics.Append(diags...); resp.Diagnostics.HasError() {
 			return
 		}
-		report, diags := r.roll(ctx, &m, q, resp.Private)
+		report, diags := r.rollInWindow(ctx, &m, q, resp.Private)
 		resp.Diagnostics.Append(diags...)
 		if diags.HasError() {
 			prior.Converged = types.BoolValue(false)
@@ -142,6 +143,10 @@ func (r *rollingUpdate) Update(ctx context.Context, req resource.UpdateRequest, 
 				prior.LastRoll = lastRoll(report)
 			}
 			m = prior
+		}
+	} else if m.boundGroup() && !m.judged(prior.timing) {
+		if resp.Diagnostics.Append(r.check(ctx, m)...); resp.Diagnostics.HasError() {
+			return
 		}
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, m)...)
@@ -179,7 +184,10 @@ func (r *rollingUpdate) roll(ctx context.Context, m *rollingUpdateModel, q rolle
 		return report, append(diags, unable(what, err, unchanged))
 	}
 	diags.Append(about(q.Group, report.Warnings)...)
-	m.Converged, m.TargetVersion = types.BoolValue(true), versionNumber(report.To)
+	m.Converged = types.BoolValue(!report.Closed)
+	if !report.Closed || m.TargetVersion.IsUnknown() {
+		m.TargetVersion = versionNumber(report.To)
+	}
 	if !report.Started.IsZero() {
 		m.LastRoll = lastRoll(report)
 	}
@@ -256,6 +264,19 @@ func (r *rollingUpdate) Read(ctx context.Context, req resource.ReadRequest, resp
 	if learned {
 		s.seen.Times, s.seen.Slow = before.Times, before.Slow // a roll learns them anew
 	}
+	if m.boundGroup() {
+		var v verdict
+		if v, err = r.judge(ctx, c.looks, m, false); err != nil {
+			resp.Diagnostics.Append(unable(what, err, unchanged))
+			return
+		}
+		resp.Diagnostics.Append(v.warnings...)
+		s.seen.Window = v.seen()
+		s.seen.fit()
+		if to := s.assessment.Target.Image; !m.ImageID.IsNull() && to != "" {
+			m.ImageID = types.StringValue(to) // a plan with another one was applied after the window had closed
+		}
+	}
 	if m.MinHealthy.IsNull() {
 		m.fill(s)
 	}
@@ -307,6 +328,10 @@ func (r *rollingUpdate) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 	}
 	p := planRollingUpdate(ctx, prior, plan, recall[groupSeen](ctx, req.Private), poll)
 	resp.Diagnostics.Append(p.diags...)
+	if !plan.judged(prior.timing) {
+		_, diags := r.preview(ctx, plan)
+		resp.Diagnostics.Append(diags...)
+	}
 	if p.roll != nil && !p.diags.HasError() {
 		resp.Diagnostics.Append(r.preflight(ctx, plan.AutoscalingGroupName.ValueString(), *p.roll)...)
 	}
@@ -358,6 +383,11 @@ func (r *rollingUpdate) foresee(ctx context.Context, plan rollingUpdateModel) di
 		}
 	}
 	a, f := s.seen.forecast(q.Spec, all)
+	if stays, more := r.preview(ctx, plan); a.Stale > 0 {
+		if diags.Append(more...); stays {
+			return diags
+		}
+	}
 	diags.Append(problems("Unable to "+what, a.Problems)...)
 	if a.Stale > 0 {
 		diags.AddWarning("The first apply rolls the group", outlook(change{

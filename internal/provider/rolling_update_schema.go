@@ -88,6 +88,11 @@ func rollingUpdateSchema(ctx context.Context) schema.Schema {
 		"lock_timeout": durationAttribute(defaultLockTimeout, true,
 			"How long to wait for somebody else's roll of this group to end, and for the `lock`, together. With a `lock`, allow for the rolls before "+
 				"this one. Default: `"+defaultLockTimeout+"`."),
+		"schedule":       scheduleAttribute("Default: no schedule, so that an apply rolls at any time."),
+		"environment":    environmentAttribute("Default: what the group's tags say."),
+		"windows":        windowsAttribute(),
+		"outside_window": outsideAttribute("rolls", "Where it is set without `schedule` and `windows`, the group's tags say which schedule or window holds."),
+		"max_wait":       maxWaitAttribute(),
 		"retry": schema.StringAttribute{
 			Optional: true, Validators: []validator.String{stringvalidator.LengthBetween(1, 64)},
 			MarkdownDescription: "Any text. A new one lifts the quarantine of what was rolled back on this group's launch template, so that it is tried again.",

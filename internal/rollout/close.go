@@ -24,6 +24,9 @@ type Closing struct {
 	At   time.Time     // the first moment outside; zero: it never closes
 	Over time.Duration // overrun: how long after At the roll may still go on
 	How  OnClose       // empty: FinishBatch
+	// Ahead is how far the clock that people go by is ahead of the one that At
+	// and snapshots go by; usually zero.
+	Ahead time.Duration
 	// Window names what closes, and Next when the next one opens, both for people.
 	Window, Next string
 }
@@ -65,7 +68,7 @@ func (t *turn) wakeAtClose() {
 
 // closed words the close of the window.
 func (t *turn) closed() string {
-	text := t.closing.Window + " closed at " + t.closing.At.UTC().Format("Mon 2 Jan 15:04 MST")
+	text := t.closing.Window + " closed at " + t.closing.At.Add(t.closing.Ahead).UTC().Format("Mon 2 Jan 15:04 MST")
 	if t.closing.Over > 0 && t.now.Sub(t.closing.At) >= t.closing.Over {
 		text += fmt.Sprintf(", and its overrun of %s is used up", Brief(t.closing.Over))
 	}
