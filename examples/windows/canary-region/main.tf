@@ -15,3 +15,28 @@ resource "refit_patch_schedule" "shop" {
   on_close = "finish_group"
   overrun  = "30m"
 }
+
+variable "launch_template_id" {
+  description = "Template of the group in this region, such as aws_launch_template.web.id."
+  type        = string
+}
+
+# Holds image and version until the window opens.
+resource "refit_ami_refresh" "web" {
+  launch_template_id = var.launch_template_id
+  source             = { owners = ["self"], name = "golden-web-*" }
+
+  schedule    = refit_patch_schedule.shop.name
+  environment = "prod"
+}
+
+# Rolls the group inside the window, and nothing outside of it.
+resource "refit_asg_rolling_update" "web" {
+  autoscaling_group_name  = "web"
+  launch_template_version = refit_ami_refresh.web.launch_template_version
+  image_id                = refit_ami_refresh.web.image_id
+  max_healthy_percentage  = 150
+
+  schedule    = refit_patch_schedule.shop.name
+  environment = "prod"
+}
