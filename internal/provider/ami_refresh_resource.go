@@ -140,23 +140,23 @@ func (r *amiRefresh) apply(ctx context.Context, m, prior *amiRefreshModel, p pri
 	if err != nil {
 		return fail(err)
 	}
-	open := true
+	closed := "" // why, where the window is
 	if prior != nil && m.bound() && m.outside() != outsideRun {
 		v, more := r.backend.reached(ctx, m.timing, what, w.template, func(context.Context) (map[string]string, error) { return nil, nil })
 		if diags.Append(more...); diags.HasError() {
 			return diags
 		}
-		if open = v.open(); !open {
-			diags.Append(deferral(v.decision.Explain()))
+		if !v.open() {
+			closed = v.decision.Explain()
 		}
 	}
 	chosen, err := r.choose(ctx, c, *m, w)
 	if err != nil {
 		return fail(err)
 	}
-	if !open {
+	if closed != "" {
 		m.record(*prior)
-		return diags
+		return append(diags, deferral(closed))
 	}
 	made, err := c.images.Ensure(ctx, ami.Want{Template: w.template, Source: w.version, Image: chosen.ID})
 	if err != nil {
