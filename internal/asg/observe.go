@@ -98,14 +98,20 @@ func refused(g astypes.AutoScalingGroup) []string {
 
 // targetGroups are the ARNs of the attached target groups, each once.
 func targetGroups(g astypes.AutoScalingGroup) []string {
-	arns := slices.Clone(g.TargetGroupARNs)
+	return attached(g, g.TargetGroupARNs, "elbv2")
+}
+
+// attached are the names that a group lists and its traffic sources of a kind,
+// each once.
+func attached(g astypes.AutoScalingGroup, listed []string, kind string) []string {
+	names := slices.Clone(listed)
 	for _, t := range g.TrafficSources {
-		if aws.ToString(t.Type) == "elbv2" {
-			arns = append(arns, aws.ToString(t.Identifier))
+		if aws.ToString(t.Type) == kind {
+			names = append(names, aws.ToString(t.Identifier))
 		}
 	}
-	slices.Sort(arns)
-	return slices.Compact(arns)
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // targetGroupName is the name in an ARN (…:targetgroup/web/0123).

@@ -55,16 +55,7 @@ func (c *Client) signals(ctx context.Context, g astypes.AutoScalingGroup, look r
 }
 
 // balancers are the names of the attached classic load balancers, each once.
-func balancers(g astypes.AutoScalingGroup) []string {
-	names := slices.Clone(g.LoadBalancerNames)
-	for _, t := range g.TrafficSources {
-		if aws.ToString(t.Type) == "elb" {
-			names = append(names, aws.ToString(t.Identifier))
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
-}
+func balancers(g astypes.AutoScalingGroup) []string { return attached(g, g.LoadBalancerNames, "elb") }
 
 // classic reads the health of the members in every attached classic load
 // balancer.

@@ -90,14 +90,14 @@ func (t *turn) close() bool {
 	case t.unready() > 0 || t.coming > 0 || t.launched() < t.desired():
 		t.point()
 	default:
-		t.safePoint(t.closeEnding(t.closed()))
+		t.safePoint(*t.closeEnding(t.closed()))
 	}
 	return true
 }
 
 // closeEnding is the ending of a roll that its window has ended.
-func (t *turn) closeEnding(why string) Ending {
-	e := Ending{Outcome: Paused, Reason: why, Closed: true, Next: "The roll goes on in the next window."}
+func (t *turn) closeEnding(why string) *Ending {
+	e := &Ending{Outcome: Paused, Reason: why, Closed: true, Next: "The roll goes on in the next window."}
 	if t.closing.Next != "" {
 		e.Next = "The roll goes on in the next window, " + t.closing.Next + "."
 	}

@@ -41,19 +41,42 @@ const hurriedEnds = 8
 func Decide(in Input) Decision {
 	t := newTurn(in)
 	t.overlay()
-	closed := t.closeWindow(in.Closing)
+	stop := t.mustStop(in)
 	if t.awsDrives() {
-		return t.decideRefresh(in.Stop, closed)
+		t.decideRefresh(stop)
+	} else {
+		t.decideManaged(stop)
 	}
+	t.wakeAtClose()
+	t.out.Look.Attributes = t.needsSetup()
+	t.out.Look = t.spec.Complete(t.out.Look)
+	t.rec.Typical = t.mem.Learnt
+	t.out.Record, t.out.Memory = t.rec, t.mem
+	return t.out
+}
+
+// mustStop is how the roll ends if it must come to a safe point now; nil: it
+// need not.
+func (t *turn) mustStop(in Input) *Ending {
+	closed := t.closeWindow(in.Closing)
+	switch {
+	case in.Stop != "":
+		return &Ending{Outcome: Paused, Reason: in.Stop}
+	case closed != "":
+		return t.closeEnding(closed)
+	}
+	return nil
+}
+
+// decideManaged decides for a roll in which Refit replaces the members itself.
+func (t *turn) decideManaged(stop *Ending) {
 	t.account()
 	t.clamp()
 	t.judge()
 	t.count()
 	switch {
-	case in.Stop != "":
-		t.safePoint(Ending{Outcome: Paused, Reason: in.Stop})
-	case closed != "":
-		t.safePoint(t.closeEnding(closed))
+	case stop != nil:
+		t.safePoint(*stop)
 	case t.unclear:
 		// What is seen does not add up yet: anything decided on it could be
 		// wrong, and waiting is always allowed.
@@ -62,12 +85,6 @@ func Decide(in Input) Decision {
 		t.advance()
 	}
 	t.schedule()
-	t.wakeAtClose()
-	t.out.Look.Attributes = t.needsSetup()
-	t.out.Look = t.spec.Complete(t.out.Look)
-	t.rec.Typical = t.mem.Learnt
-	t.out.Record, t.out.Memory = t.rec, t.mem
-	return t.out
 }
 
 // turn is one decision in the making.

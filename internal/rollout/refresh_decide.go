@@ -27,8 +27,8 @@ func (t *turn) awsDrives() bool {
 	return t.spec.Engine == EngineRefresh || t.rec.Refresh != nil
 }
 
-// decideRefresh is [Decide] for a roll that an instance refresh makes.
-func (t *turn) decideRefresh(stop, closed string) Decision {
+// decideRefresh decides for a roll that an instance refresh makes.
+func (t *turn) decideRefresh(stop *Ending) {
 	if t.rec.Refresh != nil {
 		c := *t.rec.Refresh
 		t.rec.Refresh = &c
@@ -40,22 +40,14 @@ func (t *turn) decideRefresh(stop, closed string) Decision {
 	t.out.Look = Look{Targets: true, Refreshes: true, Activities: t.out.Look.Activities}
 	t.meet()
 	switch {
-	case stop != "":
-		t.stopRefresh(Ending{Outcome: Paused, Reason: stop})
-	case closed != "":
-		t.stopRefresh(t.closeEnding(closed))
+	case stop != nil:
+		t.stopRefresh(*stop)
 	case !t.snap.RefreshesSeen:
 		t.wake(t.now)
 	default:
 		t.advanceRefresh()
 	}
 	t.scheduleRefresh()
-	t.wakeAtClose()
-	t.out.Look.Attributes = t.needsSetup()
-	t.out.Look = t.spec.Complete(t.out.Look)
-	t.rec.Typical = t.mem.Learnt
-	t.out.Record, t.out.Memory = t.rec, t.mem
-	return t.out
 }
 
 // follow takes the desired capacity as others' wish: a refresh exceeds it
