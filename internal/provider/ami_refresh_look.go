@@ -99,6 +99,21 @@ func base(t ami.Template, number int64) (ami.Version, error) {
 	return v, nil
 }
 
+// mend puts the image of the version in state into a model that has another: a
+// plan with that one was applied after the window had closed.
+func (b *backend) mend(ctx context.Context, c *clients, m amiRefreshModel, v ami.Version) (amiRefreshModel, error) {
+	if !m.bound() || v.Image == m.ImageID.ValueString() {
+		return m, nil
+	}
+	i, err := c.images.Image(ctx, v.Image)
+	if err != nil && !errors.Is(err, ami.ErrNoImage) {
+		return m, err
+	}
+	i.ID = v.Image
+	m.set(i, v.Number)
+	return m, nil
+}
+
 // observe brings a model from state up to date and makes the snapshot that
 // plans work from.
 func (b *backend) observe(ctx context.Context, c *clients, m amiRefreshModel, w amiWant) (amiRefreshModel, *amiSeen, error) {
@@ -108,14 +123,10 @@ func (b *backend) observe(ctx context.Context, c *clients, m amiRefreshModel, w 
 	}
 	number, _ := strconv.ParseInt(m.LaunchTemplateVersion.ValueString(), 10, 64)
 	current, there := t.Version(number)
-	if m.bound() && there && current.Image != m.ImageID.ValueString() {
-		// A plan with another image was applied after the window had closed.
-		i, err := c.images.Image(ctx, current.Image)
-		if err != nil && !errors.Is(err, ami.ErrNoImage) {
+	if there {
+		if m, err = b.mend(ctx, c, m, current); err != nil {
 			return m, nil, err
 		}
-		i.ID = current.Image
-		m.set(i, number)
 	}
 	from, err := base(t, w.version)
 	if err != nil {

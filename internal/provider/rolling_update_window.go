@@ -44,7 +44,7 @@ func (r *rollingUpdate) preview(ctx context.Context, m rollingUpdateModel) (stay
 	}
 	diags.Append(v.warnings...)
 	for _, p := range v.problems {
-		p.Warn, p.Text = true, roller.Sentence(p.Text)+"\nApply fails unless it publishes that itself; what rolls now is decided by the windows then."
+		p.Warn, p.Text = true, p.Text+"\nApply fails unless it publishes that itself; what rolls now is decided by the windows then."
 		diags.Append(patchProblems([]calendar.Problem{p})...)
 	}
 	if v.open() || len(v.problems) > 0 {
