@@ -20,7 +20,8 @@ type look struct {
 	template ami.Template
 	base     ami.Version // the version whose data, but for the image, is wanted
 	rule     image.Rule
-	choice   image.Choice   // all candidates of the source
+	choice   image.Choice // all candidates of the source
+	bans     image.Bans
 	options  []image.Option // newest image first
 	none     error          // nothing is acceptable, or a parameter names nothing
 	// inUse is the image in state, if some version with it has not failed.
@@ -39,36 +40,56 @@ func (b *backend) lookAt(ctx context.Context, c *clients, t ami.Template, base a
 	if l.rule, err = b.rule(ctx, c, t, base, w); err != nil {
 		return l, err
 	}
-	l.choice, err = c.images.Find(ctx, w.source, l.rule)
-	if errors.As(err, new(*ami.NoImageError)) || errors.As(err, new(*ami.ParameterError)) {
-		l.none = err
-		return l, nil
-	}
-	if err != nil {
-		return l, err
-	}
 	held, err := b.quarantines(ctx, c, t.ID)
 	if err != nil {
 		return l, err
 	}
-	found := l.choice.Acceptable[:min(len(l.choice.Acceptable), mostOptions)]
-	bans, err := b.bans(ctx, c, append(imageIDs(found), current)...)
-	if err != nil {
+	if err := b.candidates(ctx, c, &l, w, current); err != nil || l.none != nil {
 		return l, err
 	}
-	if bans.Why(current) == "" && known(t, current, held) {
+	if l.bans.Why(current) == "" && known(t, current, held) {
 		l.inUse = current
 	}
-	for _, i := range found {
-		data := t.With(base, i.ID)
-		o := image.Option{Image: i, Held: cmp.Or(bans.Why(i.ID), image.Holds(i, data, l.inUse, held))}
+	for n := range l.options {
+		o := &l.options[n]
+		data := t.With(base, o.Image.ID)
+		o.Held = cmp.Or(o.Held, image.Holds(o.Image, data, l.inUse, held))
 		if v, ok := t.Newest(data); ok {
 			o.Version = v.Number
 		}
-		o.Known = known(t, i.ID, held)
-		l.options = append(l.options, o)
+		o.Known = known(t, o.Image.ID, held)
 	}
 	return l, nil
+}
+
+// candidates finds the acceptable images of a source, and which of them, and of
+// others, are banned.
+func (b *backend) candidates(ctx context.Context, c *clients, l *look, w amiWant, others ...string) (err error) {
+	l.choice, err = c.images.Find(ctx, w.source, l.rule)
+	if errors.As(err, new(*ami.NoImageError)) || errors.As(err, new(*ami.ParameterError)) {
+		l.none = err
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	found := l.choice.Acceptable[:min(len(l.choice.Acceptable), mostOptions)]
+	if l.bans, err = b.bans(ctx, c, append(imageIDs(found), others...)...); err != nil {
+		return err
+	}
+	for _, i := range found {
+		l.options = append(l.options, image.Option{Image: i, Held: l.bans.Why(i.ID)})
+	}
+	return nil
+}
+
+// table is a text for people about the newest candidates.
+func (l look) table(chosen string) string {
+	held := map[string]string{}
+	for _, o := range l.options {
+		held[o.Image.ID] = o.Held
+	}
+	return l.choice.Table(chosen, held)
 }
 
 // known tells whether a template has a version with an image that is not in
@@ -181,6 +202,7 @@ func (l look) pick(inState string, seen *amiSeen) (p picked, ok bool) {
 		p.failed = p.failed || o.Image.ID == inState
 	}
 	if l.none != nil {
+		seen.None = true
 		seen.warn("%s", roller.Sentence(l.none.Error()))
 	}
 	p.Option = pick

@@ -18,6 +18,7 @@ type amiRefreshModel struct {
 	LaunchTemplateID types.String `tfsdk:"launch_template_id"`
 	SourceVersion    types.String `tfsdk:"source_version"`
 	Source           types.Object `tfsdk:"source"`
+	Explain          types.Bool   `tfsdk:"explain"`
 	timing
 	ImageID               types.String `tfsdk:"image_id"`
 	ImageName             types.String `tfsdk:"image_name"`

@@ -18,6 +18,8 @@ type amiSeen struct {
 	// the image, so that it makes no difference which of them is copied.
 	Same   numbers `json:"same,omitempty"`
 	Latest string  `json:"latest,omitempty"`
+	// None: no image of the source is acceptable.
+	None bool `json:"none,omitempty"`
 	// Warnings are sentences for the plan.
 	Warnings []string `json:"warnings,omitempty"`
 	// Window is how the window of the state was; nil: there is none.

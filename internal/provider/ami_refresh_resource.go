@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -13,7 +14,6 @@ import (
 	"github.com/fleetrefit/terraform-provider-refit/internal/ami"
 	"github.com/fleetrefit/terraform-provider-refit/internal/awsconf"
 	"github.com/fleetrefit/terraform-provider-refit/internal/image"
-	"github.com/fleetrefit/terraform-provider-refit/internal/roller"
 )
 
 // amiRefresh is the resource refit_ami_refresh.
@@ -234,7 +234,10 @@ type planError struct{ *ami.NoImageError }
 
 // Error implements error.
 func (e *planError) Error() string {
-	return e.NoImageError.Error() + "; that was otherwise when the plan was made"
+	for _, v := range e.Choice.Verdicts {
+		return fmt.Sprintf("image %s of the plan is not acceptable any more: %s", e.Named, v.Why)
+	}
+	return fmt.Sprintf("image %s of the plan does not exist any more, or this account may not see it any more", e.Named)
 }
 
 // absentYet tells whether a template or a version may simply not be visible
@@ -313,7 +316,7 @@ func (r *amiRefresh) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 		return
 	}
 	if req.State.Raw.IsNull() {
-		resp.Diagnostics.Append(r.foresee(ctx, plan)...)
+		resp.Diagnostics.Append(r.foresee(ctx, plan, nil)...)
 		return
 	}
 	resp.Diagnostics.Append(req.State.Get(ctx, &prior)...)
@@ -331,13 +334,16 @@ func (r *amiRefresh) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 	if r.backend != nil && !plan.ImageID.IsUnknown() {
 		r.backend.foresee(plan.LaunchTemplateID.ValueString(), plan.ImageID.ValueString())
 	}
+	if plan.ImageID.IsUnknown() || plan.Explain.ValueBool() || seen != nil && seen.None {
+		resp.Diagnostics.Append(r.foresee(ctx, plan, &prior)...)
+	}
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
 }
 
-// foresee words what creating the resource will come to, as far as it can be
-// known. It plans nothing: all values stay unknown, and nothing that is absent
+// foresee words what creating the resource, or a change of its source, will
+// come to, as far as it can be known. prior is nil on create. It plans nothing: all values stay unknown, and nothing that is absent
 // is an error, since it may be made in the same apply.
-func (r *amiRefresh) foresee(ctx context.Context, plan amiRefreshModel) diag.Diagnostics {
+func (r *amiRefresh) foresee(ctx context.Context, plan amiRefreshModel, prior *amiRefreshModel) diag.Diagnostics {
 	ctx = awsconf.Context(ctx)
 	w, diags := plan.want(ctx)
 	if r.backend == nil || !w.known || diags.HasError() {
@@ -354,7 +360,12 @@ func (r *amiRefresh) foresee(ctx context.Context, plan amiRefreshModel) diag.Dia
 	}
 	var l look
 	if err == nil {
-		l, err = r.backend.lookAt(ctx, c, t, from, "", w)
+		number := int64(0)
+		if prior != nil {
+			number, _ = strconv.ParseInt(prior.LaunchTemplateVersion.ValueString(), 10, 64)
+		}
+		current, _ := t.Version(number)
+		l, err = r.backend.lookAt(ctx, c, t, from, current.Image, w)
 	}
 	switch {
 	case absentYet(err):
@@ -362,17 +373,26 @@ func (r *amiRefresh) foresee(ctx context.Context, plan amiRefreshModel) diag.Dia
 	case err != nil:
 		return append(diags, unable(fmt.Sprintf("plan the image of launch template %q", w.template), err, unchanged))
 	case l.none != nil:
-		return append(diags, diag.NewAttributeWarningDiagnostic(path.Root("source"), "No image to refresh to",
-			roller.Sentence(l.none.Error())+"\nApply will fail unless one is published until then."))
-	}
-	if pick, _, ok := image.Settle(l.options); ok && pick.Image.ID != from.Image {
-		if err := c.images.RootSnapshot(ctx, t, from, pick.Image.ID); errors.As(err, new(*ami.RootSnapshotError)) {
-			return append(diags, unable(fmt.Sprintf("plan the image of launch template %q", w.template), err, unchanged))
+		then := "Apply will fail unless one is published until then."
+		if prior != nil && !plan.ImageID.IsUnknown() {
+			then = "What is in use stays."
 		}
-		r.backend.foresee(w.template, pick.Image.ID)
-		diags.AddWarning("A new image goes into the launch template", fmt.Sprintf("%s, copied from version %d: %s → %s.",
-			w.template, from.Number, r.backend.label(ctx, c, from.Image), r.backend.label(ctx, c, pick.Image.ID)))
+		happened, next := explain(l.none)
+		return append(diags, diag.NewAttributeWarningDiagnostic(path.Root("source"), "No image to refresh to", lines{happened, then, next}.String()))
 	}
+	pick, _, ok := image.Settle(l.options)
+	if plan.Explain.ValueBool() {
+		diags.AddWarning("Why this image", fmt.Sprintf("The newest images of the source for %s:\n%s", w.template, l.table(pick.Image.ID)))
+	}
+	if !ok || pick.Image.ID == from.Image || !plan.ImageID.IsUnknown() {
+		return diags
+	}
+	if err := c.images.RootSnapshot(ctx, t, from, pick.Image.ID); errors.As(err, new(*ami.RootSnapshotError)) {
+		return append(diags, unable(fmt.Sprintf("plan the image of launch template %q", w.template), err, unchanged))
+	}
+	r.backend.foresee(w.template, pick.Image.ID)
+	diags.AddWarning("A new image goes into the launch template", fmt.Sprintf("%s, copied from version %d: %s → %s.",
+		w.template, from.Number, r.backend.words(ctx, c, l, from.Image), l.choice.Words(pick.Image, l.rule)))
 	return diags
 }
 

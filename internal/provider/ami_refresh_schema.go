@@ -38,6 +38,11 @@ func amiRefreshSchema() schema.Schema {
 					"`ssm_parameter` or `image_id`. A change of it makes the image unknown at plan; a warning then says what it will be.",
 				Attributes: sourceAttributes(),
 			},
+			"explain": schema.BoolAttribute{
+				Optional: true,
+				MarkdownDescription: "Whether each plan has a warning with the newest candidates, which of them is chosen, and which condition removed each of the " +
+					"others. Where nothing is acceptable, the plan has it anyhow. Default: `false`. A change of it changes nothing else.",
+			},
 			"schedule":         scheduleAttribute("Default: no schedule, so that an apply takes up a new image at any time."),
 			"environment":      environmentAttribute("Required with `schedule`."),
 			"windows":          windowsAttribute(),

@@ -220,6 +220,16 @@ func (b *backend) label(ctx context.Context, c *clients, id string) string {
 	return fmt.Sprintf("%s (%s)", id, i.Name)
 }
 
+// words is what an image is about, for people: the id alone where AWS does not
+// show it.
+func (b *backend) words(ctx context.Context, c *clients, l look, id string) string {
+	i, err := c.images.Image(ctx, id)
+	if err != nil {
+		return b.label(ctx, c, id)
+	}
+	return l.choice.Words(i, l.rule)
+}
+
 // backendOf is what Configure handed to a resource. It is nil while Terraform
 // only validates.
 func backendOf(data any, diags *diag.Diagnostics) *backend {

@@ -61,6 +61,7 @@ func explain(err error) (happened, next string) {
 	var version *ami.VersionError
 	var pointed *asg.VersionError
 	var none *ami.NoImageError
+	var held *heldError
 	var many *ami.TooManyError
 	var parameter *ami.ParameterError
 	switch {
@@ -79,8 +80,10 @@ func explain(err error) (happened, next string) {
 		return roller.Sentence(parameter.Error()), "Correct ssm_parameter of source, or put the id of an image into the parameter."
 	case errors.As(err, &none) && none.Named != "":
 		return roller.Sentence(none.Error()), "Name another image, or correct owners of source if that is whom you trust."
+	case errors.As(err, &held):
+		return roller.Sentence(held.Error()) + "\n" + held.table, "Publish a better image, or lift what holds one back."
 	case errors.As(err, &none):
-		return roller.Sentence(none.Error()), "Correct owners, name, tags, filters or the conditions of source, or publish an image that meets them."
+		return roller.Sentence(none.Error()) + "\n" + none.Choice.Table("", nil), "Correct owners, name, tags, filters or the conditions of source, or publish an image that meets them."
 	case errors.As(err, new(*ami.RootSnapshotError)):
 		return roller.Sentence(err.Error()), "Remove snapshot_id from that block device mapping of the launch template: the image brings its own root disk."
 	case errors.As(err, new(*ltversion.LimitError)):

@@ -108,7 +108,7 @@ func (p *refit) Resources(context.Context) []func() resource.Resource {
 
 // DataSources implements provider.Provider.
 func (p *refit) DataSources(context.Context) []func() datasource.DataSource {
-	return []func() datasource.DataSource{newPatchDecision, newPatchWindows}
+	return []func() datasource.DataSource{newImageData, newPatchDecision, newPatchWindows}
 }
 
 // Functions implements provider.ProviderWithFunctions. They need no

@@ -206,3 +206,46 @@ func TestAccPlan_firstRoll(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The plan says why an image is chosen: on request, and where none is.
+func TestAccPlan_whyThisImage(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, fleet)
+	d := newDesk(t, l.world, false)
+	l.url = d.url
+	explained := strings.Replace(refresh, "  source ", "  explain = true\n  source ", 1)
+	has := func(when, output string, want ...string) {
+		t.Helper()
+		output = strings.ReplaceAll(output, "│ ", "")
+		output += strings.Join(strings.Fields(output), " ") // sentences are wrapped, tables are not
+		for _, w := range want {
+			if strings.HasPrefix(w, "-") == strings.Contains(output, strings.TrimPrefix(w, "-")) {
+				t.Errorf("%s: want it to have %q (not to, after a dash):\n%s", when, w, output)
+			}
+		}
+	}
+	chosen := "  > ami-00000000000000002  golden-web-2  2026-11-02 04:00  chosen\n"
+	removed := "    ami-00000000000000003  golden-arm-3  2026-11-03 04:00  is for arm64, but instance type t3.small runs x86_64\n"
+	d.write("main.tf", l.config(requireRefit+explained))
+	d.run([]int{0}, "init")
+	output, _ := d.plan()
+	has("create", output, "Why this image", chosen, removed, first+" (golden-web-1, 46 days old, superseded since 2026-11-02)")
+	d.run([]int{0}, "apply", "-auto-approve")
+	output, changes := d.plan()
+	if has("applied", output, "Why this image", chosen, removed); changes {
+		t.Errorf("got changes, want none:\n%s", output)
+	}
+	// A change of source says what it will come to.
+	d.write("main.tf", l.config(requireRefit+strings.Replace(refresh, "golden-*", "golden-web-1", 1)))
+	output, _ = d.plan()
+	has("change of source", output, "-Why this image", "A new image goes into the launch template", second+" (golden-web-2, 18 days old)")
+	// Nothing fits: the table comes by itself, and what is in use stays.
+	d.write("main.tf", l.config(requireRefit+refresh))
+	d.run([]int{0}, "apply", "-auto-approve")
+	l.world.SetImageState(first, "pending")
+	l.world.SetImageState(second, "pending")
+	output, changes = d.plan()
+	if has("none", output, "No image to refresh to", removed, "is \"pending\", not available", "What is in use stays."); changes {
+		t.Errorf("got changes, want none:\n%s", output)
+	}
+}
