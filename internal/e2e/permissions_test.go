@@ -40,7 +40,7 @@ const (
 
 // The rows of the table.
 const (
-	planRoll, planImage = "planning `refit_asg_rolling_update`", "planning `refit_ami_refresh`"
+	planRoll, planImage = "planning `refit_asg_rolling_update`", "planning `refit_ami_refresh`, reading `refit_ami`"
 	beforeRoll          = "looking at what surrounds a group before a roll"
 	zonalShifts         = "looking at groups that allow zonal shifts before a roll"
 	makeVersion         = "applying `refit_ami_refresh`"
@@ -405,6 +405,16 @@ resource "refit_ami_refresh" "web" {
 			s.uses([]string{"apply", "-auto-approve"}, planImage, makeVersion, c.read, c.write)
 			s.publish("golden-web-4")
 			s.uses([]string{"apply", "-auto-approve"}, planImage, makeVersion, c.read, c.write)
+
+			// The data source needs no more, and less where it is given less.
+			s = newProject(t, settings+strings.Replace(refresh, `resource "refit_ami_refresh"`, `data "refit_ami"`, 1))
+			s.world.CreateBucket("journal")
+			if r := tftest.Run(t, s.dir, s.env, "plan"); r.Code != 0 {
+				t.Fatal(r.Output)
+			}
+			got := used(s.world)
+			maps.DeleteFunc(got, func(a string, _ bool) bool { return !strings.HasPrefix(a, "ec2:") })
+			exactly(t, got, planImage)
 
 			s = newProject(t, settings+strings.Replace(refresh, `name = "golden-*"`, `ssm_parameter = "/golden/web"`, 1))
 			s.world.CreateBucket("journal")

@@ -341,8 +341,9 @@ func (r *amiRefresh) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 }
 
 // foresee words what creating the resource, or a change of its source, will
-// come to, as far as it can be known. prior is nil on create. It plans nothing: all values stay unknown, and nothing that is absent
-// is an error, since it may be made in the same apply.
+// come to, as far as it can be known, and why where that is asked for. prior is
+// nil on create. It plans nothing, and nothing that is absent is an error, since
+// it may be made in the same apply.
 func (r *amiRefresh) foresee(ctx context.Context, plan amiRefreshModel, prior *amiRefreshModel) diag.Diagnostics {
 	ctx = awsconf.Context(ctx)
 	w, diags := plan.want(ctx)
