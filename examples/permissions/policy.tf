@@ -26,8 +26,8 @@ data "aws_iam_policy_document" "refit" {
     }
   }
 
-  # Versions: one for each new image, one for each rollback, withdrawn when it came out other than its source; the
-  # default for groups on $Default.
+  # Versions: one for each new image, one for each rollback, withdrawn when it came out other than its source, deleted
+  # by keep_versions; the default for groups on $Default.
   statement {
     sid       = "Template"
     resources = ["arn:aws:ec2:*:${var.account}:launch-template/*"]
@@ -42,6 +42,13 @@ data "aws_iam_policy_document" "refit" {
       variable = "aws:ResourceTag/refit"
       values   = ["yes"]
     }
+  }
+
+  # Only with keep_versions, where groups have warm pools.
+  statement {
+    sid       = "WarmPools"
+    resources = ["*"]
+    actions   = ["autoscaling:DescribeWarmPool"]
   }
 
   # AWS checks these against the caller when a group's template changes and when members are launched.

@@ -24,6 +24,7 @@ type Version struct {
 	Bare        string // hash of the data without the image
 	Description string
 	Default     bool
+	Made        time.Time
 	Content     *types.ResponseLaunchTemplateData
 }
 
@@ -123,6 +124,7 @@ func (c *Client) describe(ctx context.Context, in *ec2.DescribeLaunchTemplateVer
 				Bare:        ltversion.Hash(ltversion.WithImage(data, nil)),
 				Description: aws.ToString(v.VersionDescription),
 				Default:     aws.ToBool(v.DefaultVersion),
+				Made:        aws.ToTime(v.CreateTime),
 				Content:     data,
 			})
 		}
@@ -249,8 +251,15 @@ func (c *Client) makeVersion(ctx context.Context, t Template, source Version, im
 	}
 	made := source
 	made.Number, made.Image, made.Data, made.Default = number, imageID, t.With(source, imageID), false
+	made.Made = c.clock.Now()
 	made.Content = ltversion.WithImage(source.Content, &imageID)
 	return made, c.record(ctx, t.ID, origin{Version: number, Source: source.Number, Image: imageID, At: c.clock.Now().UTC().Truncate(time.Second)})
+}
+
+// Delete deletes versions; see [ltversion.Delete].
+func (c *Client) Delete(ctx context.Context, template string, numbers ...int64) (kept map[int64]error, err error) {
+	c.forget(template)
+	return ltversion.Delete(ctx, c.ec2, template, numbers...)
 }
 
 // RootSnapshot finds out whether a version's data would give members another

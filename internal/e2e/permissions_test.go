@@ -24,6 +24,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclparse"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
+	"github.com/fleetrefit/terraform-provider-refit/internal/asg"
 	"github.com/fleetrefit/terraform-provider-refit/internal/awssim"
 	"github.com/fleetrefit/terraform-provider-refit/internal/ltversion"
 	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
@@ -46,6 +47,8 @@ const (
 	makeVersion         = "applying `refit_ami_refresh`"
 	withdrawVersion     = "withdrawing a launch template version that came out other than its source"
 	imageParameter      = "`source.ssm_parameter`"
+	keepVersions        = "`keep_versions`"
+	keepWarm            = "`keep_versions`, with groups that have a warm pool"
 	rollGroup           = "rolling"
 	targetGroups        = "groups with target groups"
 	networkBalancer     = "target groups of a Network Load Balancer"
@@ -80,7 +83,7 @@ const (
 
 // recorded are all rows: one that no test records would say what nobody knows.
 var recorded = []string{
-	planRoll, beforeRoll, zonalShifts, planImage, makeVersion, withdrawVersion, imageParameter, rollGroup, targetGroups, networkBalancer, classicBalancers, ec2Status, alarms, probeMembers,
+	planRoll, beforeRoll, zonalShifts, planImage, makeVersion, withdrawVersion, imageParameter, keepVersions, keepWarm, rollGroup, targetGroups, networkBalancer, classicBalancers, ec2Status, alarms, probeMembers,
 	checkByFunction, memberImages, launchFirst, raiseDesired, rollBack, onDefault, rollRefresh, pointRefresh, stopRefresh, backRefresh,
 	readSSM, readS3, writeSSM, writeS3, tidySSM, tidyS3, watchSSM, watchS3, heldSSM, heldS3, clearSSM, clearS3, assumeRole,
 	publishSSM, publishS3, windowsSSM, windowsS3, decisionSSM, decisionS3,
@@ -473,6 +476,48 @@ func TestAccPermissions_calendar(t *testing.T) {
 			s.uses([]string{"plan", "-refresh=false"}, c.decision)
 		})
 	}
+}
+
+// TestAccPermissions_keepVersions records what deleting old versions uses.
+func TestAccPermissions_keepVersions(t *testing.T) {
+	t.Parallel()
+	s := newProjectOn(t, "history = \"1000h\"\n"+scenario, provider) // versions 1 and 2 are older than 30 days
+	s.write(provider + fmt.Sprintf(`
+resource "refit_ami_refresh" "web" {
+  launch_template_id = %q
+  keep_versions      = 3
+  source             = { owners = ["self"], name = "golden-*" }
+}`, s.template()))
+	for n := 3; n <= 5; n++ { // the last of them makes version 5, and 2 is not needed any more
+		s.publish(fmt.Sprintf("golden-web-%d", n))
+		rows := []string{planImage, makeVersion, readSSM, writeSSM}
+		if n == 5 {
+			rows = append(rows, keepVersions)
+		}
+		s.uses([]string{"apply", "-auto-approve"}, rows...)
+	}
+}
+
+// TestPermissions_warmPool records what finding out which versions are in use
+// needs beyond that where a group has a warm pool.
+func TestPermissions_warmPool(t *testing.T) {
+	t.Parallel()
+	found := map[string]actions{}
+	for name, group := range map[string]string{"without": "", "with": "warm_pool { min_size = 1 }"} {
+		s := rolltest.New(t, rolltest.Shape{Members: 1, Group: group})
+		out, err := ec2.NewFromConfig(s.World.Config()).DescribeLaunchTemplates(t.Context(), &ec2.DescribeLaunchTemplatesInput{})
+		if err != nil || len(out.LaunchTemplates) == 0 {
+			t.Fatalf("got %v, %v; want a template", out, err)
+		}
+		s.World.ResetCalls()
+		client := asg.New(asg.Options{AutoScaling: autoscaling.NewFromConfig(s.World.Config()), Clock: s.World.Clock()})
+		if _, err := client.Uses(t.Context(), aws.ToString(out.LaunchTemplates[0].LaunchTemplateId)); err != nil {
+			t.Fatal(err)
+		}
+		found[name] = used(s.World)
+	}
+	maps.DeleteFunc(found["with"], func(action string, _ bool) bool { return found["without"][action] })
+	exactly(t, found["with"], keepWarm)
 }
 
 // keyed makes versions with another key pair than it is asked for.

@@ -114,6 +114,12 @@ func newStack(t *testing.T) *stack {
 // newProject is a stack with another configuration.
 func newProject(t *testing.T, config string) *stack {
 	t.Helper()
+	return newProjectOn(t, scenario, config)
+}
+
+// newProjectOn is one in another world.
+func newProjectOn(t *testing.T, scenario, config string) *stack {
+	t.Helper()
 	if testing.Short() || os.Getenv("TF_ACC") == "" {
 		t.Skip("SKIPPED: acceptance tests run with TF_ACC=1")
 	}

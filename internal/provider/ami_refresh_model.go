@@ -20,6 +20,7 @@ type amiRefreshModel struct {
 	Source           types.Object `tfsdk:"source"`
 	Explain          types.Bool   `tfsdk:"explain"`
 	timing
+	KeepVersions          types.Int64  `tfsdk:"keep_versions"`
 	ImageID               types.String `tfsdk:"image_id"`
 	ImageName             types.String `tfsdk:"image_name"`
 	ImageCreatedAt        types.String `tfsdk:"image_created_at"`

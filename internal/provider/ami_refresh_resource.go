@@ -163,6 +163,9 @@ func (r *amiRefresh) apply(ctx context.Context, m, prior *amiRefreshModel, p pri
 		return fail(err)
 	}
 	m.set(chosen, made.Version.Number)
+	if keep := m.KeepVersions; made.New && !keep.IsNull() {
+		diags.Append(r.backend.prune(ctx, c, w.template, int(keep.ValueInt64()))...)
+	}
 	seen := amiSeen{
 		Image:   imageSeen{m.ImageID.ValueString(), m.ImageName.ValueString(), m.ImageCreatedAt.ValueString()},
 		Version: m.LaunchTemplateVersion.ValueString(), Latest: m.LaunchTemplateVersion.ValueString(),

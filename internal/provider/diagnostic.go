@@ -87,7 +87,7 @@ func explain(err error) (happened, next string) {
 	case errors.As(err, new(*ami.RootSnapshotError)):
 		return roller.Sentence(err.Error()), "Remove snapshot_id from that block device mapping of the launch template: the image brings its own root disk."
 	case errors.As(err, new(*ltversion.LimitError)):
-		return roller.Sentence(asg.Plain(err)), "Delete old versions of it, then apply again."
+		return roller.Sentence(asg.Plain(err)), "Delete old versions of it, then apply again; keep_versions keeps them few from then on."
 	case errors.As(err, &version):
 		return roller.Sentence(version.Error()), "Use a version that exists, or leave source_version out for the latest."
 	case errors.As(err, &pointed):

@@ -1,0 +1,101 @@
+package provider_test
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/hashicorp/terraform-plugin-testing/terraform"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/awssim"
+)
+
+// numbers fails unless the template has just those versions.
+func (l *lab) numbers(want ...int64) resource.TestCheckFunc {
+	return func(*terraform.State) error {
+		out, err := l.ec2().DescribeLaunchTemplateVersions(l.Context(), &ec2.DescribeLaunchTemplateVersionsInput{LaunchTemplateId: aws.String(l.template)})
+		if err != nil {
+			return err
+		}
+		var got []int64
+		for _, v := range out.LaunchTemplateVersions {
+			got = append([]int64{aws.ToInt64(v.VersionNumber)}, got...)
+		}
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			return fmt.Errorf("got versions %d, want %d", got, want)
+		}
+		return nil
+	}
+}
+
+const keep = `
+resource "refit_ami_refresh" "web" {
+  launch_template_id = "$LT"
+  source             = { owners = ["self"], name = "golden-*" }
+  keep_versions      = 3
+}
+`
+
+// five is the fleet with five versions of its template; the group runs the second.
+var five = strings.Replace(strings.Replace(fleet, `version       = "1"`, `version       = "2"`, 1), "template \"web\" {\n", "template \"web\" {\n"+
+	strings.Repeat("  version {\n    image = \"golden-web-1\"\n    instance_type = \"t3.small\"\n  }\n", 4), 1)
+
+func TestAccAMIRefresh_keepVersions(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, five)
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: l.factories(),
+		Steps: []resource.TestStep{
+			{Config: l.config(strings.Replace(keep, "= 3", "= 2", 1)), ExpectError: regexp.MustCompile(`keep_versions value must be at least 3, got: 2`)},
+			// All are too young.
+			{Config: l.config(keep), Check: l.numbers(1, 2, 3, 4, 5, 6)},
+			// Old alone is no reason: nothing is made, nothing deleted.
+			{
+				PreConfig: func() { l.world.Advance(31 * 24 * time.Hour) }, Config: l.config(keep),
+				ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}},
+				Check:            l.numbers(1, 2, 3, 4, 5, 6),
+			},
+			// 1 is the default, 2 runs, 5 to 7 are the newest.
+			{
+				PreConfig: func() { l.publish(third, "golden-web-4", awssim.ImageBehaviour{}) }, Config: l.config(keep),
+				Check: l.numbers(1, 2, 5, 6, 7),
+			},
+			// More are to be kept: no change of AWS.
+			{
+				Config: l.config(strings.Replace(keep, "= 3", "= 9", 1)), Check: l.numbers(1, 2, 5, 6, 7),
+			},
+		},
+	})
+}
+
+// What cannot be deleted, or looked at, is no failed apply.
+func TestAccAMIRefresh_keepVersionsFails(t *testing.T) {
+	t.Parallel()
+	for _, calls := range []string{"ec2:DeleteLaunchTemplateVersions", "autoscaling:DescribeInstanceRefreshes"} {
+		t.Run(calls, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t, five)
+			resource.Test(t, resource.TestCase{
+				ProtoV6ProviderFactories: l.factories(),
+				Steps: []resource.TestStep{
+					{
+						PreConfig: func() {
+							l.world.Advance(31 * 24 * time.Hour)
+							if _, err := l.world.Inject(awssim.Fault{Calls: calls, Kind: awssim.Deny}); err != nil {
+								t.Fatal(err)
+							}
+						},
+						Config: l.config(keep), Check: l.numbers(1, 2, 3, 4, 5, 6),
+					},
+					{Config: l.config(keep), ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}}},
+				},
+			})
+		})
+	}
+}
