@@ -195,7 +195,7 @@ func (w *wire) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	form, err := url.ParseQuery(string(body))
 	who := accessKey.FindStringSubmatch(r.Header.Get("Authorization"))
-	if action := form.Get("Action"); err == nil && who != nil && action != "" && !strings.HasPrefix(action, "Describe") {
+	if action := form.Get("Action"); err == nil && who != nil && action != "" && form.Get("DryRun") != "true" && !strings.HasPrefix(action, "Describe") {
 		w.note(who[1], action)
 	}
 	w.world.ServeHTTP(rw, r)

@@ -173,8 +173,8 @@ func attribute(field string) path.Path {
 func problems(summary string, found []rollout.Problem) diag.Diagnostics {
 	var diags diag.Diagnostics
 	for _, p := range found {
-		if p.Field == "" {
-			diags.AddError(summary, roller.Sentence(p.Text))
+		if p.Field == "" { // of the group rather than of the configuration
+			diags.AddError(summary, roller.Sentence(p.Text)+"\n"+unchanged)
 			continue
 		}
 		diags.AddAttributeError(attribute(p.Field), summary, p.Field+" "+strings.TrimRight(p.Text, ".")+".")
