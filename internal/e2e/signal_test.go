@@ -125,3 +125,32 @@ func TestAccSignal_interruptTwice(t *testing.T) {
 		})
 	}
 }
+
+// An apply that waits for a window ends at the first interrupt, and has taken
+// no lease that a successor would have to wait for.
+func TestAccSignal_waitingForWindow(t *testing.T) {
+	t.Parallel()
+	s := newProject(t, provider+strings.Replace(rolling, "  min_healthy", `  windows                 = [{ day = "last day", time = "23:00", timezone = "UTC", duration = "30m" }]
+  outside_window          = "wait"
+  max_wait                = "1500h"
+  min_healthy`, 1))
+	a := s.apply()
+	wait(t, "terraform to say that it waits", a.out.says("Still creating"))
+	started := time.Now()
+	if err := a.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	err := a.cmd.Wait()
+	text := strings.Join(strings.Fields(a.out.String()), " ")
+	if err == nil || !strings.Contains(text, "The run was interrupted while it waited for the window.") || !strings.Contains(text, "Nothing was changed.") {
+		t.Errorf("the interrupted apply ended with %v and does not say why, and what was changed:\n%s", err, a.out)
+	}
+	if took := time.Since(started); took > 5*time.Second {
+		t.Errorf("it took %s to end after the interrupt", took)
+	}
+	for call, n := range s.world.Calls() {
+		if call == "ssm:PutParameter" || call == "autoscaling:LaunchInstances" {
+			t.Errorf("got %d calls of %s while waiting, want none", n, call)
+		}
+	}
+}

@@ -227,7 +227,7 @@ func (b *backend) judge(ctx context.Context, t timing, tags map[string]string, f
 	if v.open() {
 		c := cal.Closing(subject, v.decision)
 		v.closing = rollout.Closing{
-			At: c.End.Add(-v.ahead), Ahead: v.ahead, Over: c.Overrun, How: rollout.OnClose(c.How), Window: c.Window, Next: c.Next,
+			NoStart: v.decision.Current.Close.Add(-v.ahead), At: c.End.Add(-v.ahead), Ahead: v.ahead, Over: c.Overrun, How: rollout.OnClose(c.How), Window: c.Window, Next: c.Next,
 		}
 	}
 	return v, nil

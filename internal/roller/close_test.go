@@ -1,10 +1,12 @@
 package roller_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/fleetrefit/terraform-provider-refit/internal/journal"
 	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
 	"github.com/fleetrefit/terraform-provider-refit/internal/rolltest"
 )
@@ -79,3 +81,38 @@ func TestClose(t *testing.T) {
 
 // after is seconds after the start of a roll, until the start is known.
 func after(seconds int) time.Time { return time.Time{}.Add(time.Duration(seconds) * time.Second) }
+
+// TestClose_late: a roll that waits for a lock past the cutoff of its window
+// does not begin, is no failure, and leaves nothing behind.
+func TestClose_late(t *testing.T) {
+	t.Parallel()
+	s := rolltest.FromScenario(t, cluster("web"), false)
+	held := holding(t, s, false, journal.Options{})
+	start := s.World.Clock().Now()
+	s.World.At(3*time.Minute, func() {
+		if err := held.Release(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	})
+	q := underLock("web", 1)
+	q.Closing = rollout.Closing{NoStart: start.Add(2 * time.Minute), At: start.Add(time.Hour), Window: "the window", Next: "Wed 6 Jan 15:00 GMT"}
+	report, err := s.Roll(t.Context(), q)
+	if err != nil || !report.Closed || report.Outcome != rollout.Paused || !report.Started.IsZero() {
+		t.Fatalf("roll = %+v (%v), want it closed before it began\n%s", report, err, s.Story())
+	}
+	if want := "nothing starts in the window. The roll goes on in the next window, Wed 6 Jan 15:00 GMT."; len(report.Warnings) == 0 || !strings.Contains(report.Warnings[len(report.Warnings)-1], want) {
+		t.Errorf("warnings = %q, want the last to say %q", report.Warnings, want)
+	}
+	if g, _ := s.World.Group("web"); rolltest.On(g, 1) != 3 || g.Launched() != 3 {
+		t.Errorf("%d of %d members are on version 1, want 3 of 3\n%s", rolltest.On(g, 1), g.Launched(), s.Story())
+	}
+	q.Closing = rollout.Closing{}
+	before := s.World.Clock().Now()
+	if _, err := s.Roll(t.Context(), q); err != nil {
+		t.Fatalf("the roll in the next window: %v\n%s", err, s.Story())
+	}
+	if waited := s.World.Clock().Now().Sub(before); waited > 20*time.Minute {
+		t.Errorf("the roll in the next window took %s", waited)
+	}
+	rolled(t, s, "web")
+}

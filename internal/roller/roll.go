@@ -101,6 +101,9 @@ func (o *owner) run() (Report, error) {
 		if report, over, err := o.overtaken(snap); over {
 			return report, err
 		}
+		if why := o.q.Closing.Late(o.Clock.Now()); why != "" {
+			return o.tooLate(why)
+		}
 	}
 	o.begin(snap, inherited)
 	return o.loop(snap)

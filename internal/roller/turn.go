@@ -48,6 +48,16 @@ func (o *owner) overtaken(snap rollout.Snapshot) (report Report, over bool, err 
 	return report, true, nil
 }
 
+// tooLate ends a roll that had not begun when its window was over.
+func (o *owner) tooLate(why string) (Report, error) {
+	report := Report{Outcome: rollout.Paused, To: o.target, Closed: true, Warnings: append(o.warnings, why)}
+	if err := o.handBack(); err != nil {
+		report.Warnings = append(report.Warnings, "the journal could not be closed: "+asg.Plain(err))
+	}
+	o.say(rollout.Note{Text: why})
+	return report, nil
+}
+
 // yield gives the lease back of a roll that broke off rather than ended: a
 // successor need not wait for one that nobody uses any more. When this does not
 // work either, it waits. What broke it off is given back, or who took it over:

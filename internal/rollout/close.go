@@ -21,14 +21,40 @@ const (
 // Closing is the end of the window that a roll may use. The zero value is a roll
 // without one.
 type Closing struct {
-	At   time.Time     // the first moment outside; zero: it never closes
-	Over time.Duration // overrun: how long after At the roll may still go on
-	How  OnClose       // empty: FinishBatch
+	// NoStart is the cutoff: from then on nothing starts that had to wait for its
+	// turn; zero: At.
+	NoStart time.Time
+	At      time.Time     // the first moment outside; zero: it never closes
+	Over    time.Duration // overrun: how long after At the roll may still go on
+	How     OnClose       // empty: FinishBatch
 	// Ahead is how far the clock that people go by is ahead of the one that At
 	// and snapshots go by; usually zero.
 	Ahead time.Duration
 	// Window names what closes, and Next when the next one opens, both for people.
 	Window, Next string
+}
+
+// Late says why a roll that had to wait for its turn must not begin any more;
+// empty: it may.
+func (c Closing) Late(now time.Time) string {
+	last := c.NoStart
+	if last.IsZero() {
+		last = c.At
+	}
+	if last.IsZero() || now.Before(last) {
+		return ""
+	}
+	return fmt.Sprintf("it had to wait for its turn, and from %s on nothing starts in %s. %s", stamp(last.Add(c.Ahead)), c.Window, c.goesOn())
+}
+
+func stamp(t time.Time) string { return t.UTC().Format("Mon 2 Jan 15:04 MST") }
+
+// goesOn says when the roll goes on.
+func (c Closing) goesOn() string {
+	if c.Next == "" {
+		return "The roll goes on in the next window."
+	}
+	return "The roll goes on in the next window, " + c.Next + "."
 }
 
 // closeWindow applies the close of the window: it says why the roll must come
@@ -68,7 +94,7 @@ func (t *turn) wakeAtClose() {
 
 // closed words the close of the window.
 func (t *turn) closed() string {
-	text := t.closing.Window + " closed at " + t.closing.At.Add(t.closing.Ahead).UTC().Format("Mon 2 Jan 15:04 MST")
+	text := t.closing.Window + " closed at " + stamp(t.closing.At.Add(t.closing.Ahead))
 	if t.closing.Over > 0 && t.now.Sub(t.closing.At) >= t.closing.Over {
 		text += fmt.Sprintf(", and its overrun of %s is used up", Brief(t.closing.Over))
 	}
@@ -97,9 +123,5 @@ func (t *turn) close() bool {
 
 // closeEnding is the ending of a roll that its window has ended.
 func (t *turn) closeEnding(why string) *Ending {
-	e := &Ending{Outcome: Paused, Reason: why, Closed: true, Next: "The roll goes on in the next window."}
-	if t.closing.Next != "" {
-		e.Next = "The roll goes on in the next window, " + t.closing.Next + "."
-	}
-	return e
+	return &Ending{Outcome: Paused, Reason: why, Closed: true, Next: t.closing.goesOn()}
 }
