@@ -37,7 +37,9 @@ func TestTwenty(t *testing.T) {
 		}
 		over := make(chan struct{})
 		go func() { all.Wait(); close(over) }()
-		const window = 10 * time.Second
+		// A write that meets a throttle is sent again, so that a burst costs a
+		// moment and no more: half a minute is what has to fit.
+		const window = 30 * time.Second
 		last, most := 0, 0
 		for going := true; going; {
 			select {
@@ -49,9 +51,9 @@ func TestTwenty(t *testing.T) {
 			most, last = max(most, puts-last), puts
 		}
 		if rate := float64(most) / window.Seconds(); rate > limit {
-			t.Errorf("%.1f writes a second in the worst ten seconds, want at most %.0f", rate, limit)
+			t.Errorf("%.1f writes a second in the worst half minute, want at most %.0f", rate, limit)
 		}
-		t.Logf("%d writes in %s, at most %d in ten seconds", last, s.Elapsed(), most)
+		t.Logf("%d writes in %s, at most %d in half a minute", last, s.Elapsed(), most)
 		for _, name := range names {
 			rolled(t, s, name)
 		}
