@@ -44,6 +44,7 @@ const (
 	planRoll, planImage = "planning `refit_asg_rolling_update`", "planning `refit_ami_refresh`, reading `refit_ami`"
 	beforeRoll          = "looking at what surrounds a group before a roll"
 	zonalShifts         = "looking at groups that allow zonal shifts before a roll"
+	newVersion          = "planning a new version: the groups that follow the template"
 	makeVersion         = "applying `refit_ami_refresh`"
 	withdrawVersion     = "withdrawing a launch template version that came out other than its source"
 	imageParameter      = "`source.ssm_parameter`"
@@ -83,7 +84,7 @@ const (
 
 // recorded are all rows: one that no test records would say what nobody knows.
 var recorded = []string{
-	planRoll, beforeRoll, zonalShifts, planImage, makeVersion, withdrawVersion, imageParameter, keepVersions, keepWarm, rollGroup, targetGroups, networkBalancer, classicBalancers, ec2Status, alarms, probeMembers,
+	planRoll, beforeRoll, zonalShifts, planImage, newVersion, makeVersion, withdrawVersion, imageParameter, keepVersions, keepWarm, rollGroup, targetGroups, networkBalancer, classicBalancers, ec2Status, alarms, probeMembers,
 	checkByFunction, memberImages, launchFirst, raiseDesired, rollBack, onDefault, rollRefresh, pointRefresh, stopRefresh, backRefresh,
 	readSSM, readS3, writeSSM, writeS3, tidySSM, tidyS3, watchSSM, watchS3, heldSSM, heldS3, clearSSM, clearS3, assumeRole,
 	publishSSM, publishS3, windowsSSM, windowsS3, decisionSSM, decisionS3,
@@ -405,9 +406,9 @@ resource "refit_ami_refresh" "web" {
 			s = newProject(t, settings+refresh)
 			s.world.CreateBucket("journal")
 			s.publish("golden-web-3") // that of version 2 needs no new version
-			s.uses([]string{"apply", "-auto-approve"}, planImage, makeVersion, c.read, c.write)
+			s.uses([]string{"apply", "-auto-approve"}, planImage, newVersion, makeVersion, c.read, c.write)
 			s.publish("golden-web-4")
-			s.uses([]string{"apply", "-auto-approve"}, planImage, makeVersion, c.read, c.write)
+			s.uses([]string{"apply", "-auto-approve"}, planImage, newVersion, makeVersion, c.read, c.write)
 
 			// The data source needs no more, and less where it is given less.
 			s = newProject(t, settings+strings.Replace(refresh, `resource "refit_ami_refresh"`, `data "refit_ami"`, 1))
@@ -423,7 +424,7 @@ resource "refit_ami_refresh" "web" {
 			s.world.CreateBucket("journal")
 			s.publish("golden-web-3")
 			s.world.PutParameter("/golden/web", newest(s.world))
-			s.uses([]string{"apply", "-auto-approve"}, planImage, makeVersion, imageParameter, c.read, c.write)
+			s.uses([]string{"apply", "-auto-approve"}, planImage, newVersion, makeVersion, imageParameter, c.read, c.write)
 		})
 	}
 	t.Run("assume_role", func(t *testing.T) {
@@ -490,7 +491,7 @@ resource "refit_ami_refresh" "web" {
 }`, s.template()))
 	for n := 3; n <= 5; n++ { // the last of them makes version 5, and 2 is not needed any more
 		s.publish(fmt.Sprintf("golden-web-%d", n))
-		rows := []string{planImage, makeVersion, readSSM, writeSSM}
+		rows := []string{planImage, newVersion, makeVersion, readSSM, writeSSM}
 		if n == 5 {
 			rows = append(rows, keepVersions)
 		}
@@ -678,7 +679,7 @@ func TestPermissions_policies(t *testing.T) {
 	t.Parallel()
 	plan, all, bucket := actions{}, actions{}, actions{}
 	rows := table(t)
-	for _, name := range []string{planRoll, beforeRoll, zonalShifts, planImage, imageParameter, targetGroups, networkBalancer, classicBalancers, ec2Status, alarms, readSSM, watchSSM} {
+	for _, name := range []string{planRoll, beforeRoll, zonalShifts, planImage, newVersion, imageParameter, targetGroups, networkBalancer, classicBalancers, ec2Status, alarms, readSSM, watchSSM} {
 		plan.add(rows[name].uses)
 	}
 	delete(plan, "ec2:RunInstances") // a plan goes on without its dry run

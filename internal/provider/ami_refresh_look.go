@@ -177,6 +177,9 @@ func (b *backend) observe(ctx context.Context, c *clients, m amiRefreshModel, w 
 	if !there || ok && current.Data != t.With(from, pick.Image.ID) {
 		seen.Version = ""
 	}
+	if seen.Version == "" {
+		seen.Followers = followers(ctx, c, w.template)
+	}
 	var root *ami.RootSnapshotError
 	if ok && seen.Version == "" && errors.As(c.images.RootSnapshot(ctx, t, from, pick.Image.ID), &root) {
 		seen.warn("%s Apply will fail.", roller.Sentence(root.Error()))

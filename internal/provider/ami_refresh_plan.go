@@ -18,6 +18,9 @@ type amiSeen struct {
 	// the image, so that it makes no difference which of them is copied.
 	Same   numbers `json:"same,omitempty"`
 	Latest string  `json:"latest,omitempty"`
+	// Followers names the groups that float over the template, where a version
+	// has to be made.
+	Followers string `json:"followers,omitempty"`
 	// None: no image of the source is acceptable.
 	None bool `json:"none,omitempty"`
 	// Warnings are sentences for the plan.
@@ -44,6 +47,8 @@ func (s *amiSeen) fit() {
 			s.Window.Finding = ""
 		case len(s.Warnings) > 0:
 			s.Warnings = s.Warnings[:len(s.Warnings)-1]
+		case len(s.Followers) > 100:
+			s.Followers = clip(s.Followers, 100)
 		case s.Window != nil && len(s.Window.Why) > 400:
 			s.Window.Why = clip(s.Window.Why, len(s.Window.Why)-50)
 		default:

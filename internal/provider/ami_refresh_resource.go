@@ -333,6 +333,9 @@ func (r *amiRefresh) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 		for _, w := range seen.Warnings {
 			resp.Diagnostics.AddWarning("Newest image not used", w)
 		}
+		if plan.LaunchTemplateVersion.IsUnknown() {
+			resp.Diagnostics.Append(warnFollowers(plan.LaunchTemplateID.ValueString(), seen.Followers)...)
+		}
 	}
 	if r.backend != nil && !plan.ImageID.IsUnknown() {
 		r.backend.foresee(plan.LaunchTemplateID.ValueString(), plan.ImageID.ValueString())
@@ -397,6 +400,9 @@ func (r *amiRefresh) foresee(ctx context.Context, plan amiRefreshModel, prior *a
 	r.backend.foresee(w.template, pick.Image.ID)
 	diags.AddWarning("A new image goes into the launch template", fmt.Sprintf("%s, copied from version %d: %s → %s.",
 		w.template, from.Number, r.backend.words(ctx, c, l, from.Image), l.choice.Words(pick.Image, l.rule)))
+	if prior == nil {
+		diags.Append(warnFollowers(w.template, followers(ctx, c, w.template))...)
+	}
 	return diags
 }
 
