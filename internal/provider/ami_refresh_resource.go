@@ -330,6 +330,7 @@ func (r *amiRefresh) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 	plan, diags := planAMIRefresh(prior, plan, seen).hold(prior, seen)
 	resp.Diagnostics.Append(diags...)
 	if seen != nil {
+		resp.Diagnostics.Append(plan.warn(ctx, seen.Window, r.backend)...)
 		for _, w := range seen.Warnings {
 			resp.Diagnostics.AddWarning("Newest image not used", w)
 		}

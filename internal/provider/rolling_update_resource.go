@@ -328,6 +328,9 @@ func (r *rollingUpdate) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 	}
 	p := planRollingUpdate(ctx, prior, plan, recall[groupSeen](ctx, req.Private), poll)
 	resp.Diagnostics.Append(p.diags...)
+	if seen := recall[groupSeen](ctx, req.Private); seen != nil && plan.boundGroup() {
+		resp.Diagnostics.Append(plan.warn(ctx, seen.Window, r.backend)...)
+	}
 	if !plan.judged(prior.timing) {
 		_, diags := r.preview(ctx, plan)
 		resp.Diagnostics.Append(diags...)

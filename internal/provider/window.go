@@ -169,6 +169,30 @@ func (t timing) meet(prior timing, seen *windowSeen) (held bool, diags diag.Diag
 	return false, diags
 }
 
+// warn words what should be looked after about a window, whether something is
+// to be done or not: what Read has found, and windows of the resource's own
+// that will surprise. The clock only tells which dates those are.
+func (t timing) warn(ctx context.Context, seen *windowSeen, b *backend) diag.Diagnostics {
+	var diags diag.Diagnostics
+	if seen != nil && seen.Finding != "" {
+		diags.AddWarning("About the window", roller.Sentence(seen.Finding))
+	}
+	s, problems := t.subject(ctx, nil)
+	if b == nil || len(calendar.Errors(problems)) > 0 {
+		return diags
+	}
+	now := b.clock.Now()
+	problems = nil
+	for _, w := range s.Windows {
+		problems = append(problems, w.Lint(now)...)
+	}
+	for _, p := range append(problems, calendar.LintOverlap(s.Windows, now)...) {
+		p.Path = []string{"windows"}
+		diags.Append(patchProblems([]calendar.Problem{p})...)
+	}
+	return diags
+}
+
 // verdict is whether a resource may act at an instant.
 type verdict struct {
 	decision calendar.Decision

@@ -197,7 +197,7 @@ func TestAccWindow_savedPlan(t *testing.T) {
 	l.until("2026-12-09T19:00:00Z")
 	l.world.ResetCalls()
 	output = d.run([]int{1}, "apply", "saved")
-	d.says("an image that is gone", output, "that was otherwise when the plan was made", "Nothing was changed")
+	d.says("an image that is gone", output, "does not exist any more", "Nothing was changed")
 	l.still("an image that is gone", third)
 }
 

@@ -292,6 +292,40 @@ func TestAccWindow_clock(t *testing.T) {
 	d.says("outside", output, "Next chance Wed 2 Dec 15:00 GMT")
 }
 
+// TestAccWindow_warned: what will surprise about a window is said in every
+// plan, and stops nothing.
+func TestAccWindow_warned(t *testing.T) {
+	t.Parallel()
+	const drift = "  tags = { AMI_update_schedule = \"web\", Environment = \"prod\", AMI_update_day = \"thu\", AMI_update_time = \"15:00\", AMI_update_tz = \"Europe/London\" }\n"
+	own := func(windows string) string {
+		return strings.Replace(both, "  autoscaling_group_name", "  windows = "+windows+"\n  autoscaling_group_name", 1)
+	}
+	for name, c := range map[string]struct{ scenario, config, want string }{
+		"drift": {
+			strings.Replace(fleet, "group \"web\" {\n", "group \"web\" {\n"+drift, 1), strings.Replace(inWindow(""), "  environment = \"prod\"\n  autoscaling", "  autoscaling", 1),
+			`The tags say thu 15:00 Europe/London, and schedule "web" has wed 15:00 Europe/London for prod; the schedule holds.`,
+		},
+		"a gap":   {fleet, own(`[{ day = "sun", time = "01:30", timezone = "Europe/London" }]`), "01:30 does not exist in Europe/London on 2027-03-28 (opens at 02:30)"},
+		"overlap": {fleet, own(`[{ day = "sun", time = "01:00", timezone = "UTC" }, { day = "sun", time = "02:00", timezone = "UTC" }]`), "Windows overlap"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t, c.scenario)
+			l.world.PutParameter("/refit/schedules/web", webSchedule)
+			d := newDesk(t, l.world, false)
+			l.url = d.url
+			d.write("main.tf", l.config(requireRefit+c.config))
+			d.run([]int{0}, "init")
+			d.run([]int{0}, "apply", "-auto-approve")
+			output, changes := d.plan()
+			if changes {
+				t.Errorf("got a plan with changes:\n%s", output)
+			}
+			d.says(name, output, c.want, "Deferred to the next window")
+		})
+	}
+}
+
 // TestAccWindow_short: a roll that is longer than its window is warned of.
 func TestAccWindow_short(t *testing.T) {
 	t.Parallel()
