@@ -96,6 +96,21 @@ func TestInput_refused(t *testing.T) {
 	}
 }
 
+// TestInput_unknownGroupSoon: a name that is wrong is told soon. A group that
+// was just created has some seconds to show.
+func TestInput_unknownGroupSoon(t *testing.T) {
+	t.Parallel()
+	s := rolltest.New(t, rolltest.Shape{Members: 2})
+	q := rolltest.Request(100, 150)
+	q.Group = "wob"
+	if _, err := s.Roller.Roll(t.Context(), q); !errors.Is(err, roller.ErrNotFound) {
+		t.Errorf("got %v, want %v", err, roller.ErrNotFound)
+	}
+	if waited := s.Elapsed(); waited > time.Minute {
+		t.Errorf("a group that does not exist was waited for %s, want at most a minute", waited)
+	}
+}
+
 func doing(a awssim.Action) func(*testing.T, *rolltest.Stage) {
 	return func(t *testing.T, s *rolltest.Stage) {
 		t.Helper()

@@ -34,8 +34,10 @@ func (o *owner) bound(err error) (most time.Duration, what string) {
 	var lost *journal.LostError
 	var large *journal.TooLargeError
 	var denied *journal.DeniedError
+	var version *asg.VersionError
 	switch {
-	case errors.As(err, &lost), errors.As(err, &large), errors.Is(err, journal.ErrClosed):
+	case errors.As(err, &lost), errors.As(err, &large), errors.Is(err, journal.ErrClosed),
+		errors.Is(err, asg.ErrNotFound), errors.As(err, &version): // an answer, and not for the journal to judge
 		return 0, ""
 	case asg.Expired(err):
 		most, what = renewal, "the AWS credentials have expired for"

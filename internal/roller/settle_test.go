@@ -105,4 +105,7 @@ func TestSettle_nothing(t *testing.T) {
 	if _, err := s.Roller.Settle(t.Context(), "wob", 0); !errors.Is(err, roller.ErrNotFound) {
 		t.Errorf("settle = %v, want that there is no such group", err)
 	}
+	if waited := s.Elapsed(); waited > time.Minute {
+		t.Errorf("a group that does not exist was waited for %s, want at most a minute", waited)
+	}
 }
