@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -331,8 +332,8 @@ func (r *amiRefresh) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 	resp.Diagnostics.Append(diags...)
 	if seen != nil {
 		resp.Diagnostics.Append(plan.warn(ctx, seen.Window, r.backend)...)
-		for _, w := range seen.Warnings {
-			resp.Diagnostics.AddWarning("Newest image not used", w)
+		if len(seen.Warnings) > 0 {
+			resp.Diagnostics.AddWarning(fmt.Sprintf("Newest image not used in launch template %q", plan.LaunchTemplateID.ValueString()), strings.Join(seen.Warnings, "\n"))
 		}
 		if plan.LaunchTemplateVersion.IsUnknown() {
 			resp.Diagnostics.Append(warnFollowers(plan.LaunchTemplateID.ValueString(), seen.Followers)...)
@@ -386,7 +387,7 @@ func (r *amiRefresh) foresee(ctx context.Context, plan amiRefreshModel, prior *a
 			then = "What is in use stays."
 		}
 		happened, next := explain(l.none)
-		return append(diags, diag.NewAttributeWarningDiagnostic(path.Root("source"), "No image to refresh to", lines{happened, then, next}.String()))
+		return append(diags, diag.NewAttributeWarningDiagnostic(path.Root("source"), fmt.Sprintf("No image to refresh launch template %q to", w.template), lines{happened, then, next}.String()))
 	}
 	pick, _, ok := image.Settle(l.options)
 	if plan.Explain.ValueBool() {
@@ -399,8 +400,8 @@ func (r *amiRefresh) foresee(ctx context.Context, plan amiRefreshModel, prior *a
 		return append(diags, unable(fmt.Sprintf("plan the image of launch template %q", w.template), err, unchanged))
 	}
 	r.backend.foresee(w.template, pick.Image.ID)
-	diags.AddWarning("A new image goes into the launch template", fmt.Sprintf("%s, copied from version %d: %s → %s.",
-		w.template, from.Number, r.backend.words(ctx, c, l, from.Image), l.choice.Words(pick.Image, l.rule)))
+	diags.AddWarning(fmt.Sprintf("A new image goes into launch template %q", w.template), fmt.Sprintf("A copy of version %d: %s → %s.",
+		from.Number, r.backend.words(ctx, c, l, from.Image), l.choice.Words(pick.Image, l.rule)))
 	if prior == nil {
 		diags.Append(warnFollowers(w.template, followers(ctx, c, w.template))...)
 	}

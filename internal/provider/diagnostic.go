@@ -185,6 +185,16 @@ func problems(summary string, found []rollout.Problem) diag.Diagnostics {
 // about makes one warning of what is worth knowing about the roll of a group:
 // Terraform shows the first only of several that have the same summary.
 func about(group string, texts []string) diag.Diagnostics {
+	return remarks(fmt.Sprintf("About the roll of Auto Scaling group %q", group), texts)
+}
+
+// outcome is the same of what is worth knowing about a roll that has ended. Its
+// summary is another one, since apply shows it together with what the plan said.
+func outcome(group string, texts []string) diag.Diagnostics {
+	return remarks(fmt.Sprintf("How the roll of Auto Scaling group %q went", group), texts)
+}
+
+func remarks(summary string, texts []string) diag.Diagnostics {
 	var told []string
 	for _, text := range texts {
 		if s := roller.Sentence(text); !slices.Contains(told, s) {
@@ -194,5 +204,5 @@ func about(group string, texts []string) diag.Diagnostics {
 	if len(told) == 0 {
 		return nil
 	}
-	return diag.Diagnostics{diag.NewWarningDiagnostic(fmt.Sprintf("About the roll of Auto Scaling group %q", group), strings.Join(told, "\n"))}
+	return diag.Diagnostics{diag.NewWarningDiagnostic(summary, strings.Join(told, "\n"))}
 }

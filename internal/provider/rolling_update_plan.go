@@ -257,7 +257,7 @@ func (p *rollingPlan) unknown() {
 func (p *rollingPlan) keepVersion(prior rollingUpdateModel, seen *groupSeen) {
 	version, before := p.model.LaunchTemplateVersion, prior.LaunchTemplateVersion
 	if held := seen.held(version, p.model.Retry); held.Why != "" {
-		p.diags.AddAttributeWarning(attribute("launch_template_version"), "Version held back",
+		p.diags.AddAttributeWarning(attribute("launch_template_version"), fmt.Sprintf("Version held back from Auto Scaling group %q", p.model.AutoscalingGroupName.ValueString()),
 			fmt.Sprintf("%s\nThe group stays as it is. %s", roller.Sentence(held.Why), held.cure()))
 		if !version.Equal(before) {
 			p.model.LaunchTemplateVersion, p.model.ImageID = before, prior.ImageID
@@ -334,7 +334,7 @@ func (p *rollingPlan) foresee(ctx context.Context, seen *groupSeen, poll time.Du
 	p.roll = planned(spec, a, seen.number(p.model.LaunchTemplateVersion), to.ValueString())
 	p.roll.notes = slices.Concat(seen.Warnings, a.Warnings, a.Special)
 	if !sure {
-		p.diags.AddWarning("The apply may roll the group", "Its launch template version or image is known only then. If it is not what the members run: "+expected(f))
+		p.diags.AddWarning(fmt.Sprintf("The apply may roll Auto Scaling group %q", p.model.AutoscalingGroupName.ValueString()), "Its launch template version or image is known only then. If it is not what the members run: "+expected(f))
 		return
 	}
 	from := seen.From

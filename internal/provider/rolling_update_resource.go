@@ -183,7 +183,7 @@ func (r *rollingUpdate) roll(ctx context.Context, m *rollingUpdateModel, q rolle
 		}
 		return report, append(diags, unable(what, err, unchanged))
 	}
-	diags.Append(about(q.Group, report.Warnings)...)
+	diags.Append(outcome(q.Group, report.Warnings)...)
 	m.Converged = types.BoolValue(!report.Closed)
 	if !report.Closed || m.TargetVersion.IsUnknown() {
 		m.TargetVersion = versionNumber(report.To)
@@ -223,7 +223,7 @@ func (r *rollingUpdate) lift(ctx context.Context, m rollingUpdateModel) diag.Dia
 		}
 		q.Cleared = true
 		if err = c.docs.Put(ctx, image.QuarantinePath(template, q.Data), q); err == nil {
-			diags.AddWarning("Quarantine lifted", fmt.Sprintf("%s may be tried again. Where refit_ami_refresh had passed it over, the next plan takes it up.", q.Image))
+			diags.AddWarning(fmt.Sprintf("Quarantine of %s lifted", q.Image), "It may be tried again. Where refit_ami_refresh had passed it over, the next plan takes it up.")
 		}
 		r.backend.held.forget()
 	}
@@ -370,7 +370,7 @@ func (r *rollingUpdate) foresee(ctx context.Context, plan rollingUpdateModel) di
 		diags.AddError("Unable to "+what, roller.Sentence(text)+"\n"+unchanged)
 	}
 	if s.seen.Missing != "" {
-		diags.AddAttributeWarning(path.Root("launch_template_version"), "Launch template version not found",
+		diags.AddAttributeWarning(path.Root("launch_template_version"), fmt.Sprintf("Launch template version of Auto Scaling group %q not found", q.Group),
 			roller.Sentence(s.seen.Missing)+"\nApply will fail unless it is made until then.")
 	}
 	if len(s.seen.Problems) > 0 || s.seen.Missing != "" {
@@ -393,7 +393,7 @@ func (r *rollingUpdate) foresee(ctx context.Context, plan rollingUpdateModel) di
 	}
 	diags.Append(problems("Unable to "+what, a.Problems)...)
 	if a.Stale > 0 {
-		diags.AddWarning("The first apply rolls the group", outlook(change{
+		diags.AddWarning(fmt.Sprintf("The first apply rolls Auto Scaling group %q", q.Group), outlook(change{
 			fromImage: r.backend.label(ctx, c, s.seen.From), toImage: r.backend.label(ctx, c, to),
 			fromVersion: strconv.FormatInt(s.seen.Points, 10), toVersion: cmp.Or(s.seen.number(plan.LaunchTemplateVersion), "(known after apply)"),
 		}, a, f))
@@ -456,8 +456,8 @@ func (r *rollingUpdate) Delete(ctx context.Context, req resource.DeleteRequest, 
 	case err != nil && !isGone(err):
 		resp.Diagnostics.Append(unable(fmt.Sprintf("release Auto Scaling group %q", group), err, "The group is as it was; nothing of the journal is lost."))
 	case len(settled.Left) > 0:
-		resp.Diagnostics.AddWarning("An interrupted roll has left something", fmt.Sprintf("Auto Scaling group %q: %s.\nRun refit-runner settle %s to put it back.",
-			group, strings.Join(settled.Left, "; "), group))
+		resp.Diagnostics.AddWarning(fmt.Sprintf("An interrupted roll of Auto Scaling group %q has left something", group),
+			fmt.Sprintf("It has not been put back yet: %s.\nRun refit-runner settle %s to put it back.", strings.Join(settled.Left, "; "), group))
 	}
 }
 

@@ -238,7 +238,7 @@ func TestAccPlan_whyThisImage(t *testing.T) {
 	// A change of source says what it will come to.
 	d.write("main.tf", l.config(requireRefit+strings.Replace(refresh, "golden-*", "golden-web-1", 1)))
 	output, _ = d.plan()
-	has("change of source", output, "-Why this image", "A new image goes into the launch template", second+" (golden-web-2, 18 days old)")
+	has("change of source", output, "-Why this image", "A new image goes into launch template", second+" (golden-web-2, 18 days old)")
 	// Nothing fits: the table comes by itself, and what is in use stays.
 	d.write("main.tf", l.config(requireRefit+refresh))
 	d.run([]int{0}, "apply", "-auto-approve")

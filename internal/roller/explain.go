@@ -21,7 +21,8 @@ func Sentence(text string) string {
 	if text == "" {
 		return ""
 	}
-	if word, _, _ := strings.Cut(text, " "); !strings.ContainsAny(word, "_0123456789") {
+	word, rest, _ := strings.Cut(text, " ")
+	if !strings.ContainsAny(strings.TrimRight(word, ".,:;"), "._0123456789") && !strings.HasPrefix(rest, "= ") {
 		text = strings.ToUpper(text[:1]) + text[1:]
 	}
 	if strings.HasSuffix(text, "...") {

@@ -423,7 +423,7 @@ func (o *owner) stopReason() string {
 			o.deadline = "its time was up"
 		}
 	case o.q.Timeout > 0 && !o.started.IsZero() && o.Clock.Now().Sub(o.started) >= o.q.Timeout:
-		o.deadline = fmt.Sprintf("it did not finish within %s", o.q.Timeout)
+		o.deadline = "it did not finish within " + rollout.Brief(o.q.Timeout)
 	default:
 		if o.deadline = o.lockGone(); o.deadline == "" {
 			o.deadline = o.expiring()
