@@ -24,6 +24,8 @@ type look struct {
 	bans     image.Bans
 	options  []image.Option // newest image first
 	none     error          // nothing is acceptable, or a parameter names nothing
+	pin      string         // why there is only one candidate; empty: nothing is pinned
+	unpinned string         // why a pin does not count; empty: there is none, or it does
 	// inUse is the image in state, if some version with it has not failed.
 	inUse string
 }
@@ -44,6 +46,9 @@ func (b *backend) lookAt(ctx context.Context, c *clients, t ami.Template, base a
 	if err != nil {
 		return l, err
 	}
+	if w, err = b.pinned(ctx, c, &l, w); err != nil {
+		return l, err
+	}
 	if err := b.candidates(ctx, c, &l, w, current); err != nil || l.none != nil {
 		return l, err
 	}
@@ -60,6 +65,25 @@ func (b *backend) lookAt(ctx context.Context, c *clients, t ami.Template, base a
 		o.Known = known(t, o.Image.ID, held)
 	}
 	return l, nil
+}
+
+// pinned narrows what is wanted to the image of an active pin. A ban of that
+// image ends the pin: what nobody should run is no place to stay.
+func (b *backend) pinned(ctx context.Context, c *clients, l *look, w amiWant) (amiWant, error) {
+	if !w.pin.Active(l.rule.Now) {
+		return w, nil
+	}
+	bans, err := b.bans(ctx, c, w.pin.Image)
+	if err != nil {
+		return w, err
+	}
+	if why := bans.Why(w.pin.Image); why != "" {
+		l.unpinned = fmt.Sprintf("the pin does not count, because %s", why)
+		return w, nil
+	}
+	l.pin, l.rule = w.pin.Why(), l.rule.Chosen()
+	w.source = ami.Source{Owners: w.source.Owners, Image: w.pin.Image}
+	return w, nil
 }
 
 // candidates finds the acceptable images of a source, and which of them, and of
@@ -81,6 +105,15 @@ func (b *backend) candidates(ctx context.Context, c *clients, l *look, w amiWant
 		l.options = append(l.options, image.Option{Image: i, Held: l.bans.Why(i.ID)})
 	}
 	return nil
+}
+
+// title is what the table is of.
+func (l look) title() string {
+	of := "The newest images of the source for " + l.template.ID
+	if l.pin != "" {
+		return of + " are no matter: it is " + l.pin + "."
+	}
+	return of + ":"
 }
 
 // table is a text for people about the newest candidates.
@@ -145,9 +178,10 @@ func (b *backend) observe(ctx context.Context, c *clients, m amiRefreshModel, w 
 	number, _ := strconv.ParseInt(m.LaunchTemplateVersion.ValueString(), 10, 64)
 	current, there := t.Version(number)
 	if there {
-		if m, err = b.mend(ctx, c, m, current); err != nil {
-			return m, nil, err
-		}
+		m, err = b.mend(ctx, c, m, current)
+	}
+	if err != nil {
+		return m, nil, err
 	}
 	from, err := base(t, w.version)
 	if err != nil {
@@ -168,12 +202,11 @@ func (b *backend) observe(ctx context.Context, c *clients, m amiRefreshModel, w 
 		current, there = t.Version(pick.Version)
 		seen.Version = m.LaunchTemplateVersion.ValueString()
 	}
-	seen.Image = imageSeen{m.ImageID.ValueString(), m.ImageName.ValueString(), m.ImageCreatedAt.ValueString()}
+	to := m
 	if ok {
-		var to amiRefreshModel
 		to.set(pick.Image, 0)
-		seen.Image = imageSeen{to.ImageID.ValueString(), to.ImageName.ValueString(), to.ImageCreatedAt.ValueString()}
 	}
+	seen.Image = imageSeen{to.ImageID.ValueString(), to.ImageName.ValueString(), to.ImageCreatedAt.ValueString()}
 	if !there || ok && current.Data != t.With(from, pick.Image.ID) {
 		seen.Version = ""
 	}
@@ -199,6 +232,9 @@ type picked struct {
 // pick settles on an option and notes for the plan what was passed over. ok is
 // false when what is in state is to stay.
 func (l look) pick(inState string, seen *amiSeen) (p picked, ok bool) {
+	if l.unpinned != "" {
+		seen.warn("%s", roller.Sentence(l.unpinned))
+	}
 	pick, passed, ok := image.Settle(l.options)
 	for _, o := range passed {
 		seen.warn("%s", roller.Sentence("passed over: "+o.Held))

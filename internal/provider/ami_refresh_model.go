@@ -18,6 +18,7 @@ type amiRefreshModel struct {
 	LaunchTemplateID types.String `tfsdk:"launch_template_id"`
 	SourceVersion    types.String `tfsdk:"source_version"`
 	Source           types.Object `tfsdk:"source"`
+	Pin              types.Object `tfsdk:"pin"`
 	Explain          types.Bool   `tfsdk:"explain"`
 	timing
 	KeepVersions          types.Int64  `tfsdk:"keep_versions"`
@@ -31,6 +32,7 @@ type amiRefreshModel struct {
 type amiWant struct {
 	template string
 	source   ami.Source
+	pin      image.Pin
 	rule     image.Rule // what source says beyond what AWS is asked
 	version  int64      // to copy from; 0: the latest
 	// known is false while parts of the configuration are not known yet.
@@ -48,11 +50,12 @@ func (m amiRefreshModel) want(ctx context.Context) (amiWant, diag.Diagnostics) {
 	if diags.HasError() {
 		return w, diags
 	}
-	w.known = !m.LaunchTemplateID.IsUnknown() && !m.SourceVersion.IsUnknown() && whole(ctx, m.Source)
+	w.known = !m.LaunchTemplateID.IsUnknown() && !m.SourceVersion.IsUnknown() && whole(ctx, m.Source) && whole(ctx, m.Pin)
 	if !w.known {
 		return w, diags
 	}
 	w.source, w.rule = s.want(ctx, &diags)
+	w.pin = pinOf(ctx, m.Pin, &diags)
 	// The schema takes nothing but a number.
 	w.version, _ = strconv.ParseInt(m.SourceVersion.ValueString(), 10, 64)
 	return w, diags

@@ -70,7 +70,20 @@ func planAMIRefresh(prior, plan amiRefreshModel, seen *amiSeen) amiRefreshModel 
 			Version: prior.LaunchTemplateVersion.ValueString(),
 		}
 	}
-	if !plan.LaunchTemplateID.Equal(prior.LaunchTemplateID) || !plan.Source.Equal(prior.Source) {
+	if stay := pinnedTo(plan.Pin); stay != "" && stay == prior.ImageID.ValueString() && !plan.Pin.Equal(prior.Pin) {
+		// It is pinned where it is: whatever Read saw that is newer, it stays. Its
+		// version does too, unless the one to copy from is another by now.
+		here := *seen
+		if seen.Image.ID != stay {
+			here.Image = imageSeen{stay, prior.ImageName.ValueString(), prior.ImageCreatedAt.ValueString()}
+			here.Version = ""
+			if !plan.SourceVersion.IsNull() || seen.Same.has(seen.Latest) {
+				here.Version = prior.LaunchTemplateVersion.ValueString()
+			}
+		}
+		seen, prior.Pin = &here, plan.Pin
+	}
+	if !plan.LaunchTemplateID.Equal(prior.LaunchTemplateID) || !plan.Source.Equal(prior.Source) || !plan.Pin.Equal(prior.Pin) {
 		// What Read saw is of another template or source.
 		plan.ImageID, plan.ImageName, plan.ImageCreatedAt = types.StringUnknown(), types.StringUnknown(), types.StringUnknown()
 		plan.LaunchTemplateVersion = types.StringUnknown()

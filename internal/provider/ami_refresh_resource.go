@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -96,6 +97,12 @@ func (r *amiRefresh) Update(ctx context.Context, req resource.UpdateRequest, res
 		resp.Diagnostics.Append(r.apply(ctx, &m, &prior, resp.Private)...)
 	case m.bound() && !m.judged(prior.timing):
 		resp.Diagnostics.Append(r.check(ctx, m)...)
+	}
+	if seen := recall[amiSeen](ctx, req.Private); seen != nil && !m.Pin.Equal(prior.Pin) && m.ImageID.Equal(prior.ImageID) {
+		// What Read saw that is newer does not count from now on.
+		seen.Image = imageSeen{m.ImageID.ValueString(), m.ImageName.ValueString(), m.ImageCreatedAt.ValueString()}
+		seen.Version, seen.None, seen.Warnings = m.LaunchTemplateVersion.ValueString(), false, nil
+		resp.Diagnostics.Append(remember(ctx, resp.Private, seen)...)
 	}
 	if !resp.Diagnostics.HasError() {
 		resp.Diagnostics.Append(resp.State.Set(ctx, m)...)
@@ -214,6 +221,11 @@ func (r *amiRefresh) planned(ctx context.Context, c *clients, t ami.Template, fr
 	rule, err := r.backend.rule(ctx, c, t, from, w)
 	if err != nil {
 		return image.Image{}, err
+	}
+	// What a pin names, or what the template has already, was taken up before its
+	// age, say, was held against it; it is no reason to refuse an edit.
+	if id == w.pin.Image || slices.ContainsFunc(t.Versions, func(v ami.Version) bool { return v.Image == id }) {
+		rule = rule.Chosen()
 	}
 	// As when it was chosen, but by its id: what its parameter holds by now
 	// waits for the next plan too.
@@ -391,7 +403,7 @@ func (r *amiRefresh) foresee(ctx context.Context, plan amiRefreshModel, prior *a
 	}
 	pick, _, ok := image.Settle(l.options)
 	if plan.Explain.ValueBool() {
-		diags.AddWarning("Why this image", fmt.Sprintf("The newest images of the source for %s:\n%s", w.template, l.table(pick.Image.ID)))
+		diags.AddWarning("Why this image", fmt.Sprintf("%s\n%s", l.title(), l.table(pick.Image.ID)))
 	}
 	if !ok || pick.Image.ID == from.Image || !plan.ImageID.IsUnknown() {
 		return diags

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"fmt"
 	"regexp"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
@@ -37,6 +38,30 @@ func amiRefreshSchema() schema.Schema {
 				MarkdownDescription: "Which images to choose the newest of, and what makes one acceptable. Either a search (`name`, `tags`, `filters`), " +
 					"`ssm_parameter` or `image_id`. A change of it makes the image unknown at plan; a warning then says what it will be.",
 				Attributes: sourceAttributes(),
+			},
+			"pin": schema.SingleNestedAttribute{
+				Optional: true,
+				MarkdownDescription: "Stays at one image, or goes back to it, whatever else the source finds. Conditions on age and name, `exclude` and deprecation do not count " +
+					"for it; whose it is and whether it can run do. A ban ends a pin. Default: none.",
+				Attributes: map[string]schema.Attribute{
+					"image_id": schema.StringAttribute{
+						Required:            true,
+						MarkdownDescription: "Id of the image (`ami-…`). If it is the one in use, nothing else changes; if not, it is taken up as any other is.",
+						Validators:          []validator.String{imageIDValidator{}},
+					},
+					"reason": schema.StringAttribute{
+						Required:            true,
+						MarkdownDescription: fmt.Sprintf("Why, for people: 1 to %d bytes.", mostReason),
+						Validators:          []validator.String{reasonValidator{}},
+					},
+					"until": schema.StringAttribute{
+						Optional: true,
+						MarkdownDescription: "When the pin ends by itself, in RFC 3339, such as `2027-01-31T18:00:00Z`. From then on it is as if it were not there. " +
+							"Default: never.",
+						PlanModifiers: []planmodifier.String{sameInstant{}},
+						Validators:    []validator.String{instantValidator{}},
+					},
+				},
 			},
 			"explain": schema.BoolAttribute{
 				Optional: true,

@@ -73,6 +73,36 @@ func (s sourceModel) want(ctx context.Context, diags *diag.Diagnostics) (ami.Sou
 	return source, rule
 }
 
+type pinModel struct {
+	ImageID types.String `tfsdk:"image_id"`
+	Reason  types.String `tfsdk:"reason"`
+	Until   types.String `tfsdk:"until"`
+}
+
+// pinOf maps a pin that is known; the zero value is none.
+func pinOf(ctx context.Context, o types.Object, diags *diag.Diagnostics) image.Pin {
+	if o.IsNull() || o.IsUnknown() {
+		return image.Pin{}
+	}
+	var m pinModel
+	diags.Append(o.As(ctx, &m, basetypes.ObjectAsOptions{})...)
+	until, _ := time.Parse(time.RFC3339, m.Until.ValueString()) // the schema takes nothing else
+	return image.Pin{Image: m.ImageID.ValueString(), Reason: m.Reason.ValueString(), Until: until}
+}
+
+// pinnedTo is the image that a pin in a plan or in state names; empty: none, or
+// not known yet.
+func pinnedTo(o types.Object) string {
+	if o.IsNull() || o.IsUnknown() {
+		return ""
+	}
+	id, ok := o.Attributes()["image_id"].(types.String)
+	if !ok {
+		return ""
+	}
+	return id.ValueString()
+}
+
 // checkSource finds what is wrong with a source as it is written. What is not
 // known yet is not judged.
 func checkSource(ctx context.Context, o types.Object) diag.Diagnostics {
