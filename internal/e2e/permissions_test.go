@@ -427,6 +427,13 @@ resource "refit_ami_refresh" "web" {
 			s.uses([]string{"apply", "-auto-approve"}, planImage, newVersion, makeVersion, imageParameter, c.read, c.write)
 		})
 	}
+	t.Run("windows", func(t *testing.T) {
+		t.Parallel()
+		always := `windows = [{ day = "daily", time = "00:00", timezone = "UTC", duration = "24h" }]` + "\n}"
+		s := newProject(t, provider+strings.Replace(rolling, "\n}", "\n  "+always, 1))
+		s.uses([]string{"plan"}, planRoll, beforeRoll, targetGroups, readSSM)
+		s.uses([]string{"apply", "-auto-approve"}, planRoll, beforeRoll, rollGroup, launchFirst, targetGroups, readSSM, writeSSM)
+	})
 	t.Run("assume_role", func(t *testing.T) {
 		t.Parallel()
 		role := `assume_role = { role_arn = "arn:aws:iam::123456789012:role/refit" }`
