@@ -120,13 +120,15 @@ func describe(e journal.Entry) (string, error) {
 	if e.State != journal.Running && r.Outcome != "" {
 		what = string(r.Outcome)
 	}
-	line := fmt.Sprintf("%s by %s since %s: version %d, %d of %d members new, %d healthy",
-		what, e.Owner.Name, e.Owner.Since.UTC().Format("15:04:05"), r.Target.Number, r.Counts.Current, r.Base, r.Counts.Healthy)
+	to, are := "", "new"
+	if r.Direction == rollout.Back { // the counts are of the version before then
+		to, are = "back from ", "on the version before"
+	}
+	line := fmt.Sprintf("%s by %s since %s: %sversion %d, %d of %d members %s, %d healthy",
+		what, e.Owner.Name, e.Owner.Since.UTC().Format("15:04:05"), to, r.Target.Number, r.Counts.Current, r.Base, are, r.Counts.Healthy)
 	switch {
 	case e.State == journal.Running && r.Started.IsZero():
 		line = fmt.Sprintf("held by %s since %s, not begun yet", e.Owner.Name, e.Owner.Since.UTC().Format("15:04:05"))
-	case e.State == journal.Running && r.Direction == rollout.Back:
-		line += ", going back"
 	}
 	if e.State == journal.Running && r.Last != "" {
 		line += "; " + r.Last

@@ -54,7 +54,7 @@ func TestWatch(t *testing.T) {
 		{name: "nothing yet", shape: rolltest.Shape{Members: 2}, args: []string{"web"}, want: "no roll of web is on record"},
 		{name: "succeeded", shape: rolltest.Shape{Members: 2}, roll: true, args: []string{"web"}, want: "succeeded by first since 09:00:00: version 2, 2 of 2 members new, 2 healthy"},
 		{name: "in S3", shape: rolltest.Shape{Members: 2, S3: true}, roll: true, args: []string{"web", "--journal-bucket", "journal", "--journal-prefix", "refit/"}, want: "succeeded by first"},
-		{name: "rolled back", shape: rolltest.Shape{Members: 2, Image: "never_healthy = true"}, roll: true, args: []string{"web"}, want: "rolled_back by first", fails: "ended rolled_back"},
+		{name: "rolled back", shape: rolltest.Shape{Members: 2, Image: "never_healthy = true"}, roll: true, args: []string{"web"}, want: "rolled_back by first since 09:00:00: back from version 2, 2 of 2 members on the version before, 2 healthy", fails: "ended rolled_back"},
 		{name: "unknown group", shape: rolltest.Shape{Members: 2}, args: []string{"wob"}, fails: `there is no Auto Scaling group "wob"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
