@@ -204,6 +204,9 @@ func (b *backend) observe(ctx context.Context, c *clients, m amiRefreshModel, w 
 	}
 	to := m
 	if ok {
+		if pick.Image.ID != m.ImageID.ValueString() {
+			seen.Caution = clip(roller.Sentence(pick.Image.Caution(t.Account)), mostWarning)
+		}
 		to.set(pick.Image, 0)
 	}
 	seen.Image = imageSeen{to.ImageID.ValueString(), to.ImageName.ValueString(), to.ImageCreatedAt.ValueString()}

@@ -23,6 +23,8 @@ type amiSeen struct {
 	Followers string `json:"followers,omitempty"`
 	// None: no image of the source is acceptable.
 	None bool `json:"none,omitempty"`
+	// Caution is a sentence about the image to go for, where that is a new one.
+	Caution string `json:"caution,omitempty"`
 	// Warnings are sentences for the plan.
 	Warnings []string `json:"warnings,omitempty"`
 	// Window is how the window of the state was; nil: there is none.
@@ -45,6 +47,8 @@ func (s *amiSeen) fit() {
 			return
 		case s.Window != nil && s.Window.Finding != "":
 			s.Window.Finding = ""
+		case s.Caution != "":
+			s.Caution = ""
 		case len(s.Warnings) > 0:
 			s.Warnings = s.Warnings[:len(s.Warnings)-1]
 		case len(s.Followers) > 100:

@@ -16,6 +16,7 @@ import (
 	"github.com/fleetrefit/terraform-provider-refit/internal/ami"
 	"github.com/fleetrefit/terraform-provider-refit/internal/awsconf"
 	"github.com/fleetrefit/terraform-provider-refit/internal/image"
+	"github.com/fleetrefit/terraform-provider-refit/internal/roller"
 )
 
 // amiRefresh is the resource refit_ami_refresh.
@@ -354,10 +355,21 @@ func (r *amiRefresh) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 	if r.backend != nil && !plan.ImageID.IsUnknown() {
 		r.backend.foresee(plan.LaunchTemplateID.ValueString(), plan.ImageID.ValueString())
 	}
+	if seen != nil && plan.ImageID.ValueString() == seen.Image.ID {
+		resp.Diagnostics.Append(caution(plan.LaunchTemplateID.ValueString(), seen.Caution)...)
+	}
 	if plan.ImageID.IsUnknown() || plan.Explain.ValueBool() || seen != nil && seen.None {
 		resp.Diagnostics.Append(r.foresee(ctx, plan, &prior)...)
 	}
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
+}
+
+// caution is a warning about a new image of a template; none when text is empty.
+func caution(template, text string) diag.Diagnostics {
+	if text == "" {
+		return nil
+	}
+	return diag.Diagnostics{diag.NewWarningDiagnostic(fmt.Sprintf("New image of launch template %q may not launch", template), text)}
 }
 
 // foresee words what creating the resource, or a change of its source, will
@@ -412,6 +424,7 @@ func (r *amiRefresh) foresee(ctx context.Context, plan amiRefreshModel, prior *a
 		return append(diags, unable(fmt.Sprintf("plan the image of launch template %q", w.template), err, unchanged))
 	}
 	r.backend.foresee(w.template, pick.Image.ID)
+	diags.Append(caution(w.template, roller.Sentence(pick.Image.Caution(t.Account)))...)
 	diags.AddWarning(fmt.Sprintf("A new image goes into launch template %q", w.template), fmt.Sprintf("A copy of version %d: %s → %s.",
 		from.Number, r.backend.words(ctx, c, l, from.Image), l.choice.Words(pick.Image, l.rule)))
 	if prior == nil {

@@ -245,7 +245,34 @@ func TestAccPlan_whyThisImage(t *testing.T) {
 	l.world.SetImageState(first, "pending")
 	l.world.SetImageState(second, "pending")
 	output, changes = d.plan()
-	if has("none", output, "No image to refresh to", removed, "is \"pending\", not available", "What is in use stays."); changes {
+	if has("none", output, "No image to refresh launch template", removed, "is \"pending\", not available", "What is in use stays."); changes {
 		t.Errorf("got changes, want none:\n%s", output)
+	}
+}
+
+// Plans warn of a new image that may not launch, and only while it is new.
+func TestAccPlan_caution(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, fleet)
+	d := newDesk(t, l.world, false)
+	l.url = d.url
+	d.write("main.tf", l.config(requireRefit+strings.Replace(refresh, `["self"]`, `["self", "222222222222"]`, 1)))
+	d.run([]int{0}, "init")
+	d.run([]int{0}, "apply", "-auto-approve")
+	warned := func() (string, bool) {
+		output, _ := d.plan()
+		output = strings.Join(strings.Fields(strings.ReplaceAll(output, "│", " ")), " ")
+		return output, strings.Contains(output, "is encrypted with a key of account 222222222222")
+	}
+	if output, is := warned(); is {
+		t.Errorf("got a warning without a new image:\n%s", output)
+	}
+	l.world.AddImage(awssim.Image{ID: third, Name: "golden-web-4", Owner: "222222222222", SharedWith: []string{"123456789012"}, Encrypted: true})
+	if output, is := warned(); !is || !strings.Contains(output, "may not launch") {
+		t.Errorf("got no warning of an image that another account has encrypted:\n%s", output)
+	}
+	d.run([]int{0}, "apply", "-auto-approve")
+	if output, is := warned(); is {
+		t.Errorf("got the warning again:\n%s", output)
 	}
 }
