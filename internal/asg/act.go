@@ -186,6 +186,7 @@ func code(err error) string {
 // failure says what an error of a step means.
 func failure(s rollout.Step, err error) *rollout.Failure {
 	f := &rollout.Failure{Code: code(err), Text: text(err)}
+	f.Refreshing = refreshing(s, f.Text)
 	var known *knownError
 	var version *VersionError
 	var different *ltversion.DifferenceError
@@ -216,6 +217,12 @@ func failure(s rollout.Step, err error) *rollout.Failure {
 		f.Kind = rollout.Fatal
 	}
 	return f
+}
+
+// refreshing says whether AWS refused to move the pointer for the sake of an
+// instance refresh.
+func refreshing(s rollout.Step, text string) bool {
+	return s.Kind == rollout.Point && strings.Contains(text, "active instance refresh")
 }
 
 // text is what AWS said, without the SDK's wrapping.

@@ -31,12 +31,39 @@ func (c *Client) activities(ctx context.Context, name string, s *rollout.Snapsho
 		r.read(a)
 	}
 	slices.SortStableFunc(s.Changes, func(a, b rollout.Change) int { return a.At.Compare(b.At) })
+	chain(s.Changes)
 	s.Typical = rollout.Typical{Launch: median(r.launches), Terminate: median(r.ends)}
 	for i, m := range s.Members {
 		s.Members[i].LaunchedAt = r.launchedAt[m.ID]
 	}
 	s.ActivitiesSeen = true
 	return c.interruptions(ctx, s, r.endedAt)
+}
+
+// chain puts changes of the same second, of which AWS tells in any order, in the
+// order in which each begins where the one before it ended.
+func chain(changes []rollout.Change) {
+	for i := range changes {
+		end := i
+		for end < len(changes) && changes[end].At.Equal(changes[i].At) {
+			end++
+		}
+		same := changes[i:end]
+		next := -1
+		if i > 0 {
+			next = slices.IndexFunc(same, func(c rollout.Change) bool { return c.From == changes[i-1].To })
+		}
+		if next < 0 { // one that none of the others leads to
+			next = slices.IndexFunc(same, func(c rollout.Change) bool {
+				return !slices.ContainsFunc(same, func(other rollout.Change) bool { return other.To == c.From })
+			})
+		}
+		if next > 0 {
+			found := same[next]
+			copy(same[1:next+1], same[:next])
+			same[0] = found
+		}
+	}
 }
 
 // activityReader turns activities, oldest first, into facts.

@@ -2,6 +2,7 @@ package asg
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -131,13 +132,16 @@ func (c *Client) pointer(ctx context.Context, g astypes.AutoScalingGroup, look r
 	}
 	id, text := aws.ToString(spec.LaunchTemplateId), pointerText(spec)
 	s.Group.Pointer = text
-	_, err := strconv.ParseInt(text, 10, 64)
+	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || look.Versions {
 		texts := []string{"$Latest", "$Default"}
 		if err == nil {
 			texts = append(texts, text)
 		}
 		found, err := c.readVersions(ctx, id, texts...)
+		if deleted(err) && len(texts) > 2 {
+			found, err = c.readVersions(ctx, id, texts[:2]...)
+		}
 		if err != nil {
 			return fmt.Errorf("observe group %s: %w", s.Group.Name, err)
 		}
@@ -162,10 +166,20 @@ func (c *Client) pointer(ctx context.Context, g astypes.AutoScalingGroup, look r
 		text = strconv.FormatInt(s.Group.Default, 10)
 	}
 	s.Group.Points, err = c.resolve(ctx, id, text)
+	if deleted(err) && n != 0 {
+		// A group may point at a version that is gone, and must be got off it.
+		s.Group.Points, err = rollout.Version{TemplateID: id, Number: n}, nil
+	}
 	if err != nil {
 		return fmt.Errorf("observe group %s: %w", s.Group.Name, err)
 	}
 	return nil
+}
+
+// deleted says whether an error tells that a version is not there.
+func deleted(err error) bool {
+	var version *VersionError
+	return errors.As(err, &version)
 }
 
 // members translates the group's instances, reading versions not known yet.

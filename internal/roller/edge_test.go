@@ -6,6 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+
 	"github.com/fleetrefit/terraform-provider-refit/internal/awssim"
 	"github.com/fleetrefit/terraform-provider-refit/internal/roller"
 	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
@@ -519,4 +522,24 @@ func TestEdge_endsLost(t *testing.T) {
 		t.Fatalf("roll: %v\n%s", err, s.Story())
 	}
 	s.Settled(2)
+}
+
+// TestEdge_pointerDeleted: a group that points at a version that was deleted is
+// rolled off it.
+func TestEdge_pointerDeleted(t *testing.T) {
+	t.Parallel()
+	for _, p := range [][2]int{{100, 150}, {75, 100}} {
+		s := rolltest.New(t, rolltest.Shape{Members: 4})
+		moveDefault(t, s)
+		_, err := ec2.NewFromConfig(s.World.Config()).DeleteLaunchTemplateVersions(t.Context(), &ec2.DeleteLaunchTemplateVersionsInput{
+			LaunchTemplateName: aws.String("web"), Versions: []string{"1"},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Roll(t.Context(), rolltest.Request(p[0], p[1])); err != nil {
+			t.Fatalf("%v: %v\n%s", p, err, s.Story())
+		}
+		s.Settled(2)
+	}
 }

@@ -44,6 +44,10 @@ func (t *turn) account() {
 			t.unclear = false
 			return
 		}
+		if t.hidden(got) {
+			t.mem.Unexplained, t.unclear = time.Time{}, false
+			return
+		}
 		// Nobody says who did it. Read as an absolute wish, because that
 		// reading leaves more capacity: with base 4 and surge 2, a desired of 5
 		// ends at 5 rather than at 4.
@@ -60,7 +64,7 @@ func (t *turn) account() {
 // record stands for.
 func (t *turn) attribute() {
 	since := t.rec.Changed // AWS's times are whole seconds: several changes may share one
-	for _, c := range t.snap.Changes {
+	for i, c := range t.snap.Changes {
 		if !c.At.After(since) {
 			continue
 		}
@@ -69,12 +73,15 @@ func (t *turn) attribute() {
 			continue
 		}
 		if t.ours(c) {
-			if c.Launched && !t.mem.Ours[c.Member] && !c.At.Before(t.rec.Written) {
+			if t.stray(c) {
 				t.mem.Strays = append(t.mem.Strays, c)
 			}
 			continue
 		}
-		base, surge := t.rec.Base, t.rec.Surge
+		// What the surge was at that moment: what we have done since is not for
+		// others to take.
+		later := t.since(i + 1)
+		base, surge := t.rec.Base, t.rec.Surge-later
 		switch d := c.To - c.From; {
 		case c.Absolute:
 			// An absolute writer did not know of our surge: it is void.
@@ -84,14 +91,59 @@ func (t *turn) attribute() {
 		default:
 			// A relative scale-in eats our surge first, then base:
 			// 4 + 2 − 3 = 3 + 0.
-			surge += d
-			if surge < 0 {
-				base, surge = base+surge, 0
-			}
+			eaten := min(max(surge, 0), -d)
+			base, surge = base+d+eaten, surge-eaten
 		}
-		t.rec.Base, t.rec.Surge = base, surge
+		t.rec.Base, t.rec.Surge = base, surge+later
 		t.note("others changed the desired capacity from %d to %d: %s", c.From, c.To, c.Cause)
 	}
+}
+
+// since is what changes of ours, from the one at an index on, have added to
+// desired, as far as they are on record.
+func (t *turn) since(i int) int {
+	n := 0
+	for _, c := range t.snap.Changes[i:] {
+		if t.ours(c) && !t.stray(c) {
+			n += c.To - c.From
+		}
+	}
+	return n
+}
+
+// stray says whether a change is a launch by a roll that is not on record.
+func (t *turn) stray(c Change) bool {
+	return c.Launched && !t.mem.Ours[c.Member] && !c.At.Before(t.rec.Written)
+}
+
+// hidden finds a change by others that AWS tells of in no activity of its own,
+// because ours came right after it and left nothing to do: ours began from
+// another capacity than the one before it had led to. Like every change of
+// unknown kind it is read as an absolute wish.
+func (t *turn) hidden(got int) bool {
+	for i, c := range slices.Backward(t.snap.Changes) {
+		if !c.At.After(t.rec.Started0) {
+			return false
+		}
+		if !t.ours(c) || t.stray(c) {
+			continue
+		}
+		later := t.since(i)
+		if c.From+later != got {
+			return false
+		}
+		if c.From == t.rec.Base+t.rec.Surge-later {
+			continue // it is as it should be up to here: look further back
+		}
+		before := t.rec.Base + t.rec.Surge - later
+		if i > 0 && t.snap.Changes[i-1].To == c.From {
+			continue // somebody, or we, led there
+		}
+		t.note("others changed the desired capacity from %d to %d just before our own change", before, c.From)
+		t.rec.Base, t.rec.Surge = c.From, later
+		return true
+	}
+	return false
 }
 
 // lostRaise takes a change for a raise of ours whose answer was lost, or whose
@@ -175,7 +227,7 @@ func (t *turn) clamp() {
 
 // ours says whether a change of desired is the effect of a call of this owner.
 func (t *turn) ours(c Change) bool {
-	if c.Member != "" && (t.mem.Ours[c.Member] || !t.mem.EndedAt[c.Member].IsZero()) {
+	if c.Member != "" && (t.mem.Ours[c.Member] && c.To > c.From || !t.mem.EndedAt[c.Member].IsZero() && c.To < c.From) {
 		return true
 	}
 	if c.Launched {
@@ -209,7 +261,13 @@ func (t *turn) resolveLost() {
 				state, here := seen[id]
 				switch {
 				case !here || state == Terminating || state == Retained:
-					t.ended(id, in.Dec && !t.replacedByAWS(id))
+					lowered, told := t.lowered(id)
+					if in.Dec && !told && (!over || !t.snap.ActivitiesSeen) {
+						open = append(open, id)
+						t.out.Look.Activities = true
+						continue
+					}
+					t.ended(id, in.Dec && (lowered || !told))
 				case !over:
 					open = append(open, id)
 				}
@@ -232,11 +290,15 @@ func (t *turn) resolveLost() {
 	t.rec.Intents = slices.DeleteFunc(kept, t.notLaunched)
 }
 
-// replacedByAWS says whether AWS tells that it took a member out by itself,
-// which leaves desired as it was.
-func (t *turn) replacedByAWS(id string) bool {
-	d, told := t.snap.Departures[id]
-	return told && !d.Wanted
+// lowered says whether a member that is going or gone was ended by request and
+// desired lowered with it, rather than taken by AWS or EC2 meanwhile; told is false
+// while no activity tells.
+func (t *turn) lowered(id string) (lowered, told bool) {
+	if slices.ContainsFunc(t.snap.Changes, func(c Change) bool { return c.Member == id && c.To < c.From }) {
+		return true, true
+	}
+	_, told = t.snap.Departures[id]
+	return false, told
 }
 
 // notLaunched says whether an intent is a launch whose answer was lost and that
@@ -272,7 +334,7 @@ func (t *turn) ended(id string, decrement bool) {
 		t.mem.EndedAt[id] = t.now
 	}
 	if decrement {
-		t.rec.Surge = max(t.rec.Surge-1, 0)
+		t.rec.Surge--
 	}
 }
 
@@ -340,9 +402,7 @@ func (t *turn) verifyRaises() {
 		}
 		i := -1
 		if t.snap.ActivitiesSeen {
-			i = slices.IndexFunc(t.snap.Changes, func(c Change) bool {
-				return c.Absolute && c.To == in.To && c.At.After(t.rec.Changed)
-			})
+			i = t.raised(in)
 		}
 		if i < 0 {
 			if t.now.Sub(in.Since) < settle {
@@ -366,6 +426,21 @@ func (t *turn) verifyRaises() {
 		}
 	}
 	t.mem.Verify = kept
+}
+
+// raised is where the activities tell of a raise of ours: as we asked for it, or
+// from another capacity to the same one, unless that is another raise of ours.
+// Below zero: nowhere.
+func (t *turn) raised(in Intent) int {
+	after := func(match func(Change) bool) int {
+		return slices.IndexFunc(t.snap.Changes, func(c Change) bool {
+			return c.Absolute && c.To == in.To && c.At.After(t.rec.Changed) && match(c)
+		})
+	}
+	if i := after(func(c Change) bool { return c.From == in.From }); i >= 0 {
+		return i
+	}
+	return after(func(c Change) bool { return !slices.Contains(t.rec.Raised, [2]int{c.From, c.To}) })
 }
 
 // remember keeps what desired was expected to be before a change of ours.

@@ -123,7 +123,9 @@ func TestDecide_lostAnswers(t *testing.T) {
 		{"it was a policy", 0, 6, []rollout.Intent{launch(2)}, []rollout.Change{policy}, time.Second, 6, 0, 1},
 		{"not known yet", 0, 4, []rollout.Intent{launch(2)}, nil, 30 * time.Second, 4, 0, 1},
 		{"a launch that did not happen", 0, 4, []rollout.Intent{launch(2)}, nil, time.Minute, 4, 0, 0},
-		{"an end that happened", 2, 5, []rollout.Intent{end(true, "i-gone")}, nil, time.Second, 4, 1, 0},
+		{"an end that happened", 2, 5, []rollout.Intent{end(true, "i-gone")}, []rollout.Change{{At: began.Add(time.Second), From: 6, To: 5, Member: "i-gone"}}, time.Second, 4, 1, 0},
+		{"an end that happened, on record later", 2, 5, []rollout.Intent{end(true, "i-gone")}, nil, 30 * time.Second, 4, 2, 1},
+		{"an end that happened, of which nothing is told", 2, 5, []rollout.Intent{end(true, "i-gone")}, nil, time.Minute, 4, 1, 0},
 		{"an end for replacement", 2, 6, []rollout.Intent{end(false, "i-gone")}, nil, time.Second, 4, 2, 0},
 		{"a launch and an end that make up for each other", 2, 6, []rollout.Intent{launch(1), end(true, "i-gone")}, []rollout.Change{by(6, 7, "i-x")}, time.Minute, 4, 2, 0},
 		{"an end not seen yet", 2, 6, []rollout.Intent{end(true, healthy(0, old).ID)}, nil, time.Second, 4, 2, 1},
@@ -139,6 +141,71 @@ func TestDecide_lostAnswers(t *testing.T) {
 			d := rollout.Decide(rollout.Input{Spec: spec(100, 150), Snapshot: later(s, c.after), Record: rec})
 			if d.Record.Base != c.base || d.Record.Surge != c.wantSurge || len(d.Record.Intents) != c.left {
 				t.Errorf("base %d, surge %d, %d open, want %d, %d, %d", d.Record.Base, d.Record.Surge, len(d.Record.Intents), c.base, c.wantSurge, c.left)
+			}
+		})
+	}
+}
+
+// TestDecide_lostEndOfSpot: a member whose end is without an answer and that EC2
+// took meanwhile was not ended by us, and desired was not lowered.
+func TestDecide_lostEndOfSpot(t *testing.T) {
+	t.Parallel()
+	s := group(6)
+	rec := rolling(&s)
+	rec.Base, rec.Surge = 4, 2
+	rec.Intents = []rollout.Intent{{Kind: rollout.End, IDs: []string{"i-gone"}, Dec: true, Lost: true, Since: began}}
+	s.Group.Desired = 6
+	s = later(s, time.Minute)
+	s.Departures = map[string]rollout.Departure{"i-gone": {Wanted: true, Text: "EC2 interrupted it"}}
+	d := rollout.Decide(rollout.Input{Spec: spec(100, 150), Snapshot: s, Record: rec})
+	if d.Record.Base != 4 || d.Record.Surge != 2 || len(d.Record.Intents) != 0 {
+		t.Errorf("base %d, surge %d, %d open, want 4, 2 and none", d.Record.Base, d.Record.Surge, len(d.Record.Intents))
+	}
+}
+
+// TestDecide_othersBeforeUs lets others change desired just before calls of ours
+// that were decided on without knowing it: what these have done is on top.
+func TestDecide_othersBeforeUs(t *testing.T) {
+	t.Parallel()
+	at := func(second, from, to int) rollout.Change {
+		return rollout.Change{At: began.Add(time.Duration(second) * time.Second), From: from, To: to}
+	}
+	ours := func(second, from, to int, id string) rollout.Change {
+		c := at(second, from, to)
+		c.Member = id
+		return c
+	}
+	wrote := func(second, from, to int) rollout.Change {
+		c := at(second, from, to)
+		c.Absolute = true
+		return c
+	}
+	for _, c := range []struct {
+		name        string
+		desired     int
+		changes     []rollout.Change
+		base, surge int
+	}{
+		// Base 4 and surge 3 were 7; two ends have left 4 and 1 on record.
+		{"somebody wrote 4", 2, []rollout.Change{wrote(1, 7, 4), ours(1, 4, 3, "i-a"), ours(1, 3, 2, "i-b")}, 4, -2},
+		{"somebody wrote 9", 7, []rollout.Change{wrote(1, 7, 9), ours(2, 9, 8, "i-a"), ours(2, 8, 7, "i-b")}, 9, -2},
+		{"between the two", 3, []rollout.Change{ours(1, 7, 6, "i-a"), wrote(2, 6, 4), ours(2, 4, 3, "i-b")}, 4, -1},
+		{"after both", 4, []rollout.Change{ours(1, 7, 6, "i-a"), ours(1, 6, 5, "i-b"), wrote(2, 5, 4)}, 4, 0},
+		{"a policy took our surge", 2, []rollout.Change{at(1, 7, 4), ours(1, 4, 3, "i-a"), ours(1, 3, 2, "i-b")}, 4, -2},
+		{"a policy took it after both", 2, []rollout.Change{ours(1, 7, 6, "i-a"), ours(1, 6, 5, "i-b"), at(2, 5, 2)}, 2, 0},
+		{"no activity tells", 4, []rollout.Change{ours(1, 6, 5, "i-a"), ours(1, 5, 4, "i-b")}, 6, -2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := group(c.desired)
+			rec := rolling(&s)
+			rec.Base, rec.Surge = 4, 1
+			s.Group.Desired, s.Changes = c.desired, c.changes
+			s = later(s, 2*time.Minute)
+			mem := rollout.Memory{EndedAt: map[string]time.Time{"i-a": began, "i-b": began}, Unexplained: began}
+			d := rollout.Decide(rollout.Input{Spec: spec(100, 175), Snapshot: s, Record: rec, Memory: mem})
+			if d.Record.Base != c.base || d.Record.Surge != c.surge {
+				t.Errorf("base %d, surge %d, want %d and %d", d.Record.Base, d.Record.Surge, c.base, c.surge)
 			}
 		})
 	}

@@ -64,7 +64,7 @@ func Begin(o Opening) Record {
 	rec.Previous = previous(o)
 	rec.NoReturn = noReturn(o, rec.Previous)
 	if !o.Spec.same(g.Points, o.Target) {
-		rec.Pinned = g.Points.Number
+		rec.Pinned = g.Points.pinnable()
 	}
 	for _, m := range o.Snapshot.Members {
 		if (m.State == InService || m.State == Pending) && !o.Spec.Current(g, m, o.Target) {
@@ -76,6 +76,15 @@ func Begin(o Opening) Record {
 		rec.taken(o)
 	}
 	return rec
+}
+
+// pinnable is the number to keep the pointer on until the target is proven; 0
+// where the version was deleted, which nothing can be launched from.
+func (v Version) pinnable() int64 {
+	if v.Data == "" {
+		return 0
+	}
+	return v.Number
 }
 
 // inService counts the members in service that Auto Scaling takes for healthy:
@@ -120,7 +129,7 @@ func resumed(o Opening) Record {
 	if !slices.Contains(ours, g.Pointer) {
 		rec.Pointer = g.Pointer
 		if !rec.Proven && !o.Spec.same(g.Points, o.Target) {
-			rec.Pinned = g.Points.Number
+			rec.Pinned = g.Points.pinnable()
 		}
 		rec.Pointed = g.Pointer
 	}

@@ -102,7 +102,8 @@ type turn struct {
 	known       bool // the health of members in service is known in this look
 	unclear     bool // desired, or a departure, is not explained yet
 	stale       []Member
-	fresh       []Member // current and launched, announced ones included
+	fresh       []Member        // current and launched, announced ones included
+	doubted     map[string]bool // asked to end without an answer, when this turn began
 	terminating int
 	other       int      // running, and neither launched nor terminating
 	standby     int      // of those, in standby

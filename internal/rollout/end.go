@@ -16,6 +16,9 @@ func (t *turn) end() bool {
 		t.wake(at) // this look may be older than what the former owner has ended
 		return false
 	}
+	if t.torn() {
+		return false
+	}
 	most := maxEnds - t.inFlight() - t.deciding(End)
 	if !t.rec.Proven && t.rec.Direction != Back {
 		most = min(most, t.beforeProof())
@@ -25,6 +28,18 @@ func (t *turn) end() bool {
 		t.endStale(1, false)
 	}
 	return t.markEnding()
+}
+
+// torn says whether old members are sick while new ones that should be healthy are
+// not either. Whose fault that is shows soon; ending the sick old ones would end
+// the evidence, and what is left would speak against the image.
+func (t *turn) torn() bool {
+	if t.rec.Direction == Back || !t.rec.Proven || len(t.fresh) == 0 {
+		return false
+	}
+	fell := slices.ContainsFunc(t.fresh, func(m Member) bool { return !t.mem.SickSince[m.ID].IsZero() })
+	well, old := t.oldMembers()
+	return (fell || t.ready == 0) && well*10 < old*9
 }
 
 // beforeProof is how many stale members may be ended while the target is not

@@ -178,6 +178,8 @@ func (t *turn) refused() bool {
 	}
 	t.mem.Refused = nil
 	switch {
+	case r.Refreshing:
+		t.safePoint(Ending{Outcome: Superseded, Reason: "somebody else has started an instance refresh of the group: " + r.Text, Next: "Wait until it is over, or cancel it; then run terraform apply again."})
 	case t.rec.Direction == Back:
 		t.rollbackFailed(r.Text)
 	case r.Kind == Fatal && t.rec.Launched == 0 && t.rec.Ended == 0 && !t.rec.Proven:

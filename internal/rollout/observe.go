@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -11,11 +12,11 @@ import (
 // may be older than our last call: an id asked to end is neither healthy nor
 // ours to end again, a launch counts from the call on.
 func (t *turn) overlay() {
-	lostEnds := map[string]bool{}
+	t.doubted = map[string]bool{}
 	for _, in := range t.rec.Intents {
 		if in.Kind == End {
 			for _, id := range in.IDs {
-				lostEnds[id] = true
+				t.doubted[id] = true
 			}
 		}
 		if in.Kind == Launch {
@@ -30,7 +31,7 @@ func (t *turn) overlay() {
 			delete(t.mem.EndedAt, m.ID)
 			asked = false
 		}
-		if m.State != Retained && (asked || lostEnds[m.ID]) {
+		if m.State != Retained && (asked || t.doubted[m.ID]) {
 			m.State = Terminating
 		}
 		t.sort(m)
@@ -122,6 +123,7 @@ func (t *turn) judgeMember(m Member) {
 	if why == "" {
 		delete(t.mem.SickSince, m.ID)
 		delete(t.mem.Ailing, m.ID)
+		delete(t.mem.Missing, m.ID)
 		if t.mem.HealthySince[m.ID].IsZero() {
 			t.mem.HealthySince[m.ID] = t.now
 			if first.After(t.rec.Started) || t.mem.Ours[m.ID] {
@@ -166,6 +168,10 @@ func (t *turn) judgeSick(m Member, first time.Time, why string) {
 		return
 	}
 	switch {
+	case t.fails(m) == "":
+		// Others may have been ill with it and be judged well by now.
+	case m.State == InService && !m.Healthy && t.taken(m.ID):
+		// Not the image's fault, or AWS is about to say whose.
 	case m.State == InService && !m.Healthy:
 		// AWS is about to replace it; waiting would only hide that.
 		t.fail(m.ID, "%s", why)
@@ -178,6 +184,22 @@ func (t *turn) judgeSick(m Member, first time.Time, why string) {
 	}
 }
 
+// taken says whether an unhealthy member may be a Spot Instance that EC2 took,
+// of which Auto Scaling's view is older than its activities.
+func (t *turn) taken(id string) bool {
+	if !t.snap.Group.Mixes {
+		return false
+	}
+	if d, told := t.snap.Departures[id]; told {
+		return d.Wanted
+	}
+	if t.mem.Missing[id].IsZero() {
+		t.mem.Missing[id] = t.now
+	}
+	t.out.Look.Activities = true
+	return t.now.Sub(t.mem.Missing[id]) <= settle/2
+}
+
 func (t *turn) fail(id, format string, a ...any) {
 	t.failures = append(t.failures, failed{id, "member " + id + " " + fmt.Sprintf(format, a...)})
 }
@@ -185,7 +207,7 @@ func (t *turn) fail(id, format string, a ...any) {
 // judgeDepartures looks at current members that are gone without our asking.
 // AWS replaces bad members by itself, and that must not look like progress.
 func (t *turn) judgeDepartures() {
-	here := make(map[string]bool, len(t.fresh))
+	here := maps.Clone(t.doubted) // those count as terminating, and may be there yet
 	for _, m := range t.fresh {
 		here[m.ID] = true
 	}

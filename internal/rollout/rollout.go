@@ -489,6 +489,8 @@ type Failure struct {
 	Step StepKind // of the step that failed; set by [Settle]
 	Code string
 	Text string
+	// Refreshing: a Point was refused because an instance refresh is running.
+	Refreshing bool
 }
 
 // Counts are a group's members at one moment, for people and the journal.

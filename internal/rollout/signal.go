@@ -95,6 +95,18 @@ func (t *turn) leaveOutUnused() {
 // sick says why a member is not healthy by the chosen signals; empty: it is.
 // Unknown is not healthy.
 func (t *turn) sick(m Member) string {
+	if why := t.fails(m); why != "" {
+		return why
+	}
+	if p, n := t.spec.Probe, t.mem.Passes[m.ID]; p != nil && n < p.Passes && t.current(m) {
+		return fmt.Sprintf("has passed its probe %d of %d times in a row", n, p.Passes)
+	}
+	return ""
+}
+
+// fails is sick without how often a new member has to pass its probe: one that
+// has passed it once is on its way up.
+func (t *turn) fails(m Member) string {
 	if m.State != InService {
 		return "is " + m.StateText
 	}
@@ -164,19 +176,15 @@ func (s Status) sick() string {
 	return ""
 }
 
-// sickProbe asks whether a member answers its probe. A new one must have
-// answered several times in a row; the last answer tells about one that has
-// been serving for long.
+// sickProbe asks whether a member answered its probe last time. A new one must
+// have answered several times in a row.
 func (t *turn) sickProbe(m Member) string {
-	p := t.spec.Probe
-	switch n := t.mem.Passes[m.ID]; {
-	case p == nil:
+	switch {
+	case t.spec.Probe == nil:
 	case !m.Probed:
 		return "has not been probed"
 	case m.Probe != "":
 		return "does not pass its probe: " + m.Probe
-	case n < p.Passes && t.current(m):
-		return fmt.Sprintf("has passed its probe %d of %d times in a row", n, p.Passes)
 	}
 	return ""
 }

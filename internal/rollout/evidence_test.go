@@ -1,0 +1,144 @@
+package rollout_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
+)
+
+// TestDecide_endInDoubt: a new member whose end is without an answer has not
+// disappeared, although it counts as terminating.
+func TestDecide_endInDoubt(t *testing.T) {
+	t.Parallel()
+	s := group(2)
+	rec := rolling(&s)
+	m := healthy(2, target)
+	s.Members, s.Group.Desired, rec.Surge = append(s.Members, m), 3, 1
+	rec.Intents = []rollout.Intent{{Kind: rollout.End, IDs: []string{m.ID}, Dec: true, Lost: true, Since: began.Add(10 * time.Second)}}
+	mem := rollout.Memory{FirstSeen: map[string]time.Time{m.ID: began}, Missing: map[string]time.Time{m.ID: began}}
+	d := rollout.Decide(rollout.Input{Spec: spec(100, 150), Snapshot: later(s, 50*time.Second), Record: rec, Memory: mem})
+	if d.Record.Direction == rollout.Back || d.Record.Failed > 0 || d.Ending != nil {
+		t.Errorf("direction %q, %d failed, ending %+v, want it to wait for what came of the end", d.Record.Direction, d.Record.Failed, d.Ending)
+	}
+}
+
+// TestDecide_evidence: while a new member that had been healthy is sick together
+// with old ones, the sick old ones stay: they tell whose fault it is.
+func TestDecide_evidence(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		fell bool
+		want int // ends of old members
+	}{
+		{"old ones alone", false, 1},
+		{"with a new one that fell", true, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := group(2)
+			rec := rolling(&s)
+			m := healthy(2, target)
+			s.Members[0].Targets[0].State = "unhealthy"
+			mem := rollout.Memory{
+				FirstSeen: map[string]time.Time{m.ID: began}, HealthySince: map[string]time.Time{m.ID: began}, Graduated: map[string]bool{m.ID: true},
+				Progress: began,
+			}
+			if c.fell {
+				m.Targets[0].State = "unhealthy"
+			}
+			s.Members, s.Group.Desired, rec.Surge = append(s.Members, m), 3, 1
+			d := rollout.Decide(rollout.Input{Spec: spec(50, 150), Snapshot: later(s, 2*time.Minute), Record: rec, Memory: mem})
+			ends := 0
+			for _, step := range d.Steps {
+				if step.Kind == rollout.End {
+					ends++
+				}
+			}
+			if ends < c.want || c.want == 0 && ends > 0 {
+				t.Errorf("%d ends, want %d: %+v", ends, c.want, d.Steps)
+			}
+		})
+	}
+}
+
+// TestDecide_recovering: a new member that passes its probe again, though not yet
+// as often as it must, does not fail at that moment: the old ones, ill together
+// with it, count as well again at once.
+func TestDecide_recovering(t *testing.T) {
+	t.Parallel()
+	p, s, rec, mem := watched(t)
+	for _, c := range []struct {
+		after time.Duration
+		probe string
+		back  bool
+	}{
+		{time.Second, "expected status 200-299, got 503", false},
+		{5 * time.Minute, "", false},
+		{6 * time.Minute, "expected status 200-299, got 503", true},
+	} {
+		now := later(s, time.Hour+c.after)
+		now.Members = append([]rollout.Member(nil), s.Members...)
+		for i, m := range now.Members {
+			if m.Version == target {
+				now.Members[i].Probe = c.probe
+			}
+		}
+		d := rollout.Decide(rollout.Input{Spec: p, Snapshot: now, Record: rec, Memory: mem})
+		if got := d.Record.Direction == rollout.Back; got != c.back {
+			t.Fatalf("after %s with %q: goes back %t, want %t", c.after, c.probe, got, c.back)
+		}
+		rec, mem = d.Record, d.Memory
+		for _, step := range d.Steps {
+			rec, mem, _ = rollout.Settle(rollout.Intend(rec, []rollout.Step{step}), mem, step, rollout.Result{Failure: &rollout.Failure{Kind: rollout.Again}}, now.At)
+		}
+	}
+}
+
+// TestDecide_takenSpot: an unhealthy member of a group with Spot Instances fails
+// only when AWS does not say that EC2 took it.
+func TestDecide_takenSpot(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		mixes bool
+		gone  map[string]rollout.Departure
+		after time.Duration
+		back  bool
+	}{
+		{"no Spot Instances", false, nil, time.Second, true},
+		{"not known yet", true, nil, time.Second, false},
+		{"nothing is told", true, nil, 40 * time.Second, true},
+		{"EC2 took it", true, map[string]rollout.Departure{healthy(2, target).ID: {Wanted: true}}, 40 * time.Second, false},
+		{"a health check", true, map[string]rollout.Departure{healthy(2, target).ID: {}}, time.Second, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := group(2)
+			rec := rolling(&s)
+			m := healthy(2, target)
+			m.Healthy = false
+			s.Members, s.Group.Desired, rec.Surge = append(s.Members, m), 3, 1
+			s.Group.Mixes, s.Departures = c.mixes, c.gone
+			mem := rollout.Memory{FirstSeen: map[string]time.Time{m.ID: began}, Missing: map[string]time.Time{m.ID: began}, Progress: began}
+			d := rollout.Decide(rollout.Input{Spec: spec(100, 150), Snapshot: later(s, c.after), Record: rec, Memory: mem})
+			if got := d.Record.Direction == rollout.Back; got != c.back {
+				t.Errorf("goes back %t, want %t", got, c.back)
+			}
+		})
+	}
+}
+
+// TestDecide_pointerTaken: a pointer that AWS does not let us move because
+// somebody else's instance refresh runs says nothing about the image.
+func TestDecide_pointerTaken(t *testing.T) {
+	t.Parallel()
+	s := group(4)
+	rec := rolling(&s)
+	mem := rollout.Memory{Refused: &rollout.Failure{Kind: rollout.Fatal, Step: rollout.Point, Text: "ValidationError: An active instance refresh exists.", Refreshing: true}}
+	d := rollout.Decide(rollout.Input{Spec: spec(100, 150), Snapshot: s, Record: rec, Memory: mem})
+	if d.Ending == nil || d.Ending.Outcome != rollout.Superseded || d.Ending.Quarantine {
+		t.Errorf("ending = %+v, want superseded", d.Ending)
+	}
+}
