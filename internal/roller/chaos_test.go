@@ -27,7 +27,7 @@ var stream = flag.Int("stream", 0, "which random worlds to stage: each number me
 var wire = flag.Bool("wire", false, "let the calls of random worlds be signed, encoded and decoded")
 
 // kinds is how many tests share the worlds.
-const kinds = 6
+const kinds = 17
 
 // chaotic plays one kind's share of the worlds, each from a seed of its own. A
 // failure says how to play its world again.
@@ -236,10 +236,8 @@ func TestChaos_shapes(t *testing.T) {
 			s.World.At(at, func() {
 				for _, m := range s.Group().Members {
 					if m.Launched() && m.Market == "spot" {
-						s.Lenient() // AWS replaces it in its own time
-						s.Excuse()
-						s.Surprise()
-						s.World.At(2*time.Minute, s.Surprise) // its end
+						s.Taken(m.ID)
+						s.World.At(2*time.Minute, s.Hurt) // its end
 						if err := s.World.Act(awssim.Action{Do: "interrupt", Group: "web", Instance: m.ID}); err != nil {
 							t.Error(err)
 						}
@@ -269,9 +267,9 @@ func chaos(t *testing.T, r *rand.Rand, image string) (*rolltest.Stage, roller.Re
 	return chaosWith(t, r, odd{image: image}, func(*rolltest.Stage, *roller.Request) {})
 }
 
-// odd is what is special about a world: HCL inside the newer image's block and
-// inside the group's.
-type odd struct{ image, group string }
+// odd is what is special about a world: HCL inside the newer and the older
+// image's block, inside the group's, and at the top.
+type odd struct{ image, first, group, extra string }
 
 // chaosWith is chaos with somebody else at work, too.
 func chaosWith(t *testing.T, r *rand.Rand, with odd, others func(*rolltest.Stage, *roller.Request)) (*rolltest.Stage, roller.Request, int) {
@@ -279,12 +277,13 @@ func chaosWith(t *testing.T, r *rand.Rand, with odd, others func(*rolltest.Stage
 	// Rebalancing by AWS after an owner died would break limits without
 	// Refit's doing.
 	shape := rolltest.Shape{
-		Members: 1 + r.IntN(9), Pointer: pick(r, "1", "1", "$Default", "2"), S3: r.IntN(3) == 0, Image: with.image,
+		Members: 1 + r.IntN(9), Pointer: pick(r, "1", "1", "$Default", "2"), S3: r.IntN(3) == 0, Image: with.image, First: with.first,
 		Group: `launched_from = 1
 			suspended = ["AZRebalance"]` + with.group,
 		Extra: `
 alarm "web-5xx" {}
-function "smoke" {}`,
+function "smoke" {}
+` + with.extra,
 	}
 	s := rolltest.New(t, shape)
 	if !*wire {

@@ -1,6 +1,7 @@
 package roller_test
 
 import (
+	"net/http"
 	"testing"
 	"time"
 
@@ -28,7 +29,9 @@ func TestLate_launch(t *testing.T) {
 			landed, looks := false, 0
 			s.OnCall(func(n int) {
 				if n == at {
-					land()
+					if status := land(); status != http.StatusOK {
+						t.Errorf("launch %d lands at call %d: AWS answers %d", frozen, at, status)
+					}
 					landed, looks = true, s.World.Calls()[looking]
 				}
 			})

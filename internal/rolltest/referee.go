@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -27,6 +28,8 @@ type referee struct {
 	// below the floor, and AWS's replacements add to those running, without
 	// Refit's doing. Its own ends are still checked.
 	excused bool
+	hurt    bool              // members were lost: healthy may be below the floor until it is back
+	gone    map[string]bool   // members that EC2 takes: AWS may launch their successors at once
 	blind   time.Duration     // until when a loss of members cannot be known to a roll
 	found   map[string]string // processes suspended at the start → reason
 	quiet   bool
@@ -37,7 +40,7 @@ func (s *Stage) Referee(q roller.Request) {
 	g := s.Group()
 	first := s.referee == nil
 	if first {
-		s.referee = &referee{s: s, base: g.Desired, found: g.Suspended, ended: map[string]bool{}, aside: map[string]bool{}, kept: map[string]time.Duration{}}
+		s.referee = &referee{s: s, base: g.Desired, found: g.Suspended, ended: map[string]bool{}, aside: map[string]bool{}, kept: map[string]time.Duration{}, gone: map[string]bool{}}
 		s.World.OnTick(func() { s.referee.tick() })
 	}
 	s.referee.q = q
@@ -49,6 +52,33 @@ func (s *Stage) Excuse() { s.referee.excused = true }
 // Surprise says that members are lost just now, which looks may not show for a
 // while.
 func (s *Stage) Surprise() { s.referee.blind = s.Elapsed() + lag }
+
+// Taken says that EC2 or others take a member from now on. It counts for nobody
+// any more, because AWS may launch its successor beside it, and healthy may be
+// below the floor until it has been back there since.
+func (s *Stage) Taken(id string) {
+	s.referee.gone[id] = true
+	s.Hurt()
+}
+
+// Hurt says that others keep healthy below the floor until it is back.
+func (s *Stage) Hurt() {
+	s.referee.hurt = true
+	s.Surprise()
+}
+
+// Strict switches what Lenient switched off on again.
+func (s *Stage) Strict() { s.referee.quiet = false }
+
+// Theirs tells the referee that others have suspended a process, or resumed
+// what was suspended.
+func (s *Stage) Theirs(process, reason string) {
+	found := maps.Clone(s.referee.found)
+	if found[process] = reason; reason == "" {
+		delete(found, process)
+	}
+	s.referee.found = found
+}
 
 // Lenient switches the checks of limits at every tick off: others change the
 // group in this story. Refit's own ends are still checked.
@@ -137,16 +167,11 @@ func (r *referee) tick() {
 		return
 	}
 	lim, _ := r.q.Spec.Limits(r.base, g.Max)
-	healthy, launched, running := r.healthy(g), g.Launched(), 0
-	for _, m := range g.Members {
-		if m.Lifecycle != "Terminated" {
-			running++
-		}
-		if r.q.Spec.MaxRunning == 0 && (strings.HasSuffix(m.Lifecycle, "Standby") || r.aside[m.ID]) {
-			lim.Running++ // those do not take the room of others, also while they go
-		}
-	}
-	if healthy < lim.Floor && !r.excused {
+	healthy := r.healthy(g)
+	launched, running, spared := r.present(g)
+	lim.Running += spared
+	r.hurt = r.hurt && (healthy < lim.Floor || r.s.Elapsed() < r.blind)
+	if healthy < lim.Floor && !r.excused && !r.hurt {
 		r.say("%d members are healthy, the floor is %d", healthy, lim.Floor)
 	}
 	if launched > lim.Ceiling {
@@ -155,6 +180,25 @@ func (r *referee) tick() {
 	if running > lim.Running && !r.excused {
 		r.say("%d members are running, the limit is %d", running, lim.Running)
 	}
+}
+
+// present counts the members launched and running, but for those that EC2 takes,
+// and those running ones that do not take the room of others, also while they go.
+func (r *referee) present(g Truth) (launched, running, spared int) {
+	launched = g.Launched()
+	for _, m := range g.Members {
+		switch {
+		case r.gone[m.ID] && m.Launched():
+			launched--
+		case r.gone[m.ID]:
+		case m.Lifecycle != "Terminated":
+			running++
+		}
+		if r.q.Spec.MaxRunning == 0 && (strings.HasSuffix(m.Lifecycle, "Standby") || r.aside[m.ID]) {
+			spared++
+		}
+	}
+	return launched, running, spared
 }
 
 // guard checks every change before it is made: invariants 1 to 3.

@@ -310,8 +310,9 @@ func (s *Stage) Crash(ctx context.Context, q roller.Request, n int, after bool) 
 
 // Freeze rolls in a process that freezes for good when it is about to send its
 // nth call of an operation, the first being 0. land sends that call, whose
-// answer reaches nobody; it is nil when the roll did not get that far.
-func (s *Stage) Freeze(ctx context.Context, q roller.Request, operation string, n int) (land func()) {
+// answer reaches nobody, and gives AWS's HTTP status; it is nil when the roll did
+// not get that far.
+func (s *Stage) Freeze(ctx context.Context, q roller.Request, operation string, n int) (land func() int) {
 	s.tb.Helper()
 	s.Referee(q)
 	g, ok := s.Roller.Groups.(*guard)
@@ -320,24 +321,29 @@ func (s *Stage) Freeze(ctx context.Context, q roller.Request, operation string, 
 	}
 	wire := g.wire
 	wire.freeze = func(r *http.Request) bool {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			s.tb.Error(err)
+		var body []byte
+		if r.Body != nil {
+			var err error
+			if body, err = io.ReadAll(r.Body); err != nil {
+				s.tb.Error(err)
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
 		}
-		r.Body = io.NopCloser(bytes.NewReader(body))
 		if land != nil || strings.Contains(string(body), "Action="+operation+"&") {
 			n--
 		}
 		if land == nil && n == -1 {
 			late := r.Clone(context.WithoutCancel(ctx))
 			late.Body = io.NopCloser(bytes.NewReader(body))
-			land = func() {
+			land = func() int {
 				res, err := wire.RoundTripper.RoundTrip(late)
-				if err != nil || res.StatusCode != http.StatusOK {
-					s.tb.Errorf("the late call: %v, %v", res, err)
-					return
+				if err != nil {
+					s.tb.Errorf("the late call: %v", err)
+					return 0
 				}
 				_ = res.Body.Close()
+				s.log(s.World.Clock().Now(), fmt.Sprintf("the frozen process's %s lands: %d", operation, res.StatusCode))
+				return res.StatusCode
 			}
 		}
 		return land != nil
