@@ -44,7 +44,7 @@ func (t *turn) account() {
 			t.unclear = false
 			return
 		}
-		if t.hidden(got) {
+		if t.unseen(got) {
 			t.mem.Unexplained, t.unclear = time.Time{}, false
 			return
 		}
@@ -116,11 +116,11 @@ func (t *turn) stray(c Change) bool {
 	return c.Launched && !t.mem.Ours[c.Member] && !c.At.Before(t.rec.Written)
 }
 
-// hidden finds a change by others that AWS tells of in no activity of its own,
+// unseen finds a change by others that AWS tells of in no activity of its own,
 // because ours came right after it and left nothing to do: ours began from
 // another capacity than the one before it had led to. Like every change of
 // unknown kind it is read as an absolute wish.
-func (t *turn) hidden(got int) bool {
+func (t *turn) unseen(got int) bool {
 	for i, c := range slices.Backward(t.snap.Changes) {
 		if !c.At.After(t.rec.Started0) {
 			return false
