@@ -283,7 +283,7 @@ func (t *turn) count() {
 	waiting := len(t.waiting())
 	was := t.rec.Counts
 	c := Counts{
-		Stale: len(t.stale) + waiting, Left: len(t.leftOut()), Current: len(t.fresh), Ready: t.ready, Healthy: was.Healthy, Running: t.running(),
+		Stale: len(t.stale) + waiting, Left: len(t.leftOut()), Current: len(t.fresh), Ready: t.ready, Healthy: min(was.Healthy, inService(t.snap)), Running: t.running(),
 		Lowest: was.Lowest, Highest: max(was.Highest, t.launched()),
 	}
 	if t.known {
