@@ -237,7 +237,10 @@ func TestChaos_shapes(t *testing.T) {
 				for _, m := range s.Group().Members {
 					if m.Launched() && m.Market == "spot" {
 						s.Taken(m.ID)
-						s.World.At(2*time.Minute, s.Hurt) // its end
+						// Its end; and until its successor is seen, what is surplus may be
+						// ended on a look that shows it sick, which it is no longer.
+						s.World.At(time.Minute, s.Hurt)
+						s.World.At(2*time.Minute, s.Hurt)
 						if err := s.World.Act(awssim.Action{Do: "interrupt", Group: "web", Instance: m.ID}); err != nil {
 							t.Error(err)
 						}

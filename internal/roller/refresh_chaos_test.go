@@ -13,9 +13,8 @@ import (
 )
 
 // TestChaos_refresh stages random worlds in which owners with either engine come,
-// are interrupted and die, and calls fail; in every third somebody else starts,
-// cancels or rolls back a refresh. The last one lets AWS drive, is left in peace,
-// and brings the group to where it belongs.
+// are interrupted and die, and calls fail. The last one lets AWS drive, is left in
+// peace, and brings the group to where it belongs.
 func TestChaos_refresh(t *testing.T) {
 	t.Parallel()
 	for seed := range *worlds / kinds {
@@ -43,7 +42,6 @@ func TestChaos_refresh(t *testing.T) {
 				}
 			}
 			refreshTrouble(t, s, r)
-			meddled := meddle(t, s, seeded(seed, 901+*stream<<8))
 			for owner := range 1 + r.IntN(3) {
 				q.Spec.Engine = pick(r, rollout.EngineRefresh, rollout.EngineRefresh, rollout.EngineManaged)
 				if r.IntN(2) == 0 {
@@ -62,12 +60,6 @@ func TestChaos_refresh(t *testing.T) {
 			q.Timeout = 3 * time.Hour // a roll that goes on for ever fails
 			q.Spec.Engine = rollout.EngineRefresh
 			_, err := s.Roll(t.Context(), q)
-			if err != nil && *meddled {
-				do(t, s, awssim.Action{Do: "cancel_refresh"}) // as it says
-				s.World.Advance(time.Hour)
-				q.Retry = "what failed may have been theirs"
-				_, err = s.Roll(t.Context(), q)
-			}
 			s.World.Advance(5 * time.Minute)
 			g, good := s.Group(), rolltest.On(s.Group(), 2)
 			if image == "" && (err != nil || good != shape.Members) || image != "" && (err == nil || good > 0) {
@@ -81,18 +73,6 @@ func TestChaos_refresh(t *testing.T) {
 			}
 		})
 	}
-}
-
-// meddle lets somebody else start, cancel or roll back a refresh in every third
-// world, and reports whether AWS did it.
-func meddle(t *testing.T, s *rolltest.Stage, r *rand.Rand) *bool {
-	t.Helper()
-	done := new(bool)
-	if r.IntN(3) == 0 {
-		a := awssim.Action{Do: pick(r, "start_refresh", "cancel_refresh", "cancel_refresh", "rollback_refresh"), Version: pick(r, "", "1", "2")}
-		s.World.At(time.Duration(r.IntN(900))*time.Second, func() { *done = do(t, s, a) })
-	}
-	return done
 }
 
 // refreshTrouble lets calls about instance refreshes fail, among others.
