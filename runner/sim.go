@@ -36,8 +36,9 @@ func newSimCommand() *cobra.Command {
 		Use:   "sim",
 		Short: "Serve a simulated AWS for trying, learning and testing",
 		Long: `Serves one account and region of a simulated AWS: EC2, EC2 Auto Scaling, Elastic
-Load Balancing, SSM, S3 and STS. Any AWS client works with it when
-AWS_ENDPOINT_URL names the address that is printed first.
+Load Balancing, CloudWatch alarms, Lambda, Service Quotas, SSM, S3 and STS. Any AWS
+client works with it when AWS_ENDPOINT_URL names the address that is printed first;
+with HTTP_PROXY set to it, HTTP requests reach members and load balancers.
 
 Nothing real is touched, and nothing is kept when it ends.`,
 		Example: `  refit-runner sim --scenario examples/scenarios/web.hcl --speed 60
