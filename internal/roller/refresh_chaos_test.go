@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,6 +45,11 @@ func TestChaos_refresh(t *testing.T) {
 			refreshTrouble(t, s, r)
 			for owner := range 1 + r.IntN(3) {
 				q.Spec.Engine = pick(r, rollout.EngineRefresh, rollout.EngineRefresh, rollout.EngineManaged)
+				if image != "" {
+					// A roll of a broken image that changes to this engine in the middle
+					// may pause for good; see TestRefresh_switchedBroken.
+					q.Spec.Engine = rollout.EngineRefresh
+				}
 				if r.IntN(2) == 0 {
 					s.Crash(t.Context(), q, r.IntN(60), r.IntN(2) == 0)
 				} else {
@@ -87,5 +93,39 @@ func refreshTrouble(t *testing.T, s *rolltest.Stage, r *rand.Rand) {
 			Calls: "autoscaling:" + pick(r, calls...),
 			Kind:  pick(r, awssim.LoseAnswer, awssim.Drop, awssim.ServerError, awssim.Throttle), Skip: r.IntN(4), Times: 1 + r.IntN(3),
 		})
+	}
+}
+
+// TestRefresh_switchedBroken: what a roll of a broken image by the managed
+// engine has added cannot be ended while AWS replaces it again and again. The
+// other engine says so after instance_timeout, and the first one finishes it.
+func TestRefresh_switchedBroken(t *testing.T) {
+	t.Parallel()
+	s := rolltest.New(t, rolltest.Shape{Members: 1, Max: 3, Pointer: "2", Image: "never_healthy = true", Group: "launched_from = 1\n health_check = \"ELB\""})
+	q := rolltest.Request(100, 200)
+	ctx, cancel := context.WithCancel(t.Context())
+	s.World.At(86*time.Second, cancel)
+	if err := s.World.SetStaleness("autoscaling", 10*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	s.Referee(q)
+	s.Excuse()
+	s.Lenient()
+	_, err := s.Roll(ctx, q)
+	_ = ended(t, s, err, rollout.Paused)
+	s.World.Advance(time.Minute)
+	s.Roller = s.NewRoller("second", 2)
+	q.Spec.Engine = rollout.EngineRefresh
+	_, err = s.Roll(t.Context(), q)
+	if e := ended(t, s, err, rollout.Paused); !strings.Contains(e.Happened, "cannot be ended") || !strings.Contains(e.Next, `engine = "managed"`) {
+		t.Errorf("paused because %q, next %q", e.Happened, e.Next)
+	}
+	s.World.Advance(time.Minute)
+	s.Roller = s.NewRoller("third", 3)
+	q.Spec.Engine = rollout.EngineManaged
+	_, err = s.Roll(t.Context(), q)
+	_ = ended(t, s, err, rollout.RolledBack)
+	if g := s.Group(); g.Desired != 1 || g.Healthy() != 1 || rolltest.On(g, 2) > 0 {
+		t.Errorf("at the end: %+v\n%s", g, s.Story())
 	}
 }

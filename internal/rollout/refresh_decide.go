@@ -467,8 +467,18 @@ func (t *turn) refreshGoal() Version {
 func (t *turn) leftovers() bool {
 	t.resume()
 	if t.rec.Surge > 0 {
-		t.endSurge()
+		left := t.endSurge()
 		t.surplus()
+		if idle := t.now.Sub(t.mem.Progress); left > 0 && len(t.out.Steps) == 0 && idle >= t.spec.InstanceTimeout {
+			// AWS replaces a member that does not come up again and again, and one
+			// that it is replacing must not be ended with decrement.
+			t.haltRefresh(Ending{
+				Outcome: Paused, Reason: fmt.Sprintf("no progress for %s: %d members more than the group wants, which the roll by the other engine had added, cannot be ended",
+					Brief(idle.Round(time.Second)), left),
+				Next: "Run terraform apply once with engine = \"managed\", which finishes what that roll began.",
+			})
+			return true
+		}
 		t.wake(t.now.Add(t.spec.Poll))
 		return true
 	}
