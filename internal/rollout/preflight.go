@@ -84,8 +84,8 @@ type ScheduledAction struct {
 }
 
 // Preflight says what in a group's surroundings makes a roll impossible, and
-// what will slow it or is worth knowing. a and fc are what [Assess] and
-// [Predict] found. It says nothing where nothing is stale.
+// what will slow it or is worth knowing. a is what [Assess] found, with the
+// forecast of [Predict]. It says nothing where nothing is stale.
 func Preflight(spec Spec, s Snapshot, f Facts, a Assessment) (problems []Problem, warnings []string) {
 	if a.Stale == 0 {
 		return nil, nil
