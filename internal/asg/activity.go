@@ -131,7 +131,7 @@ func (r *activityReader) change(text, id string, start time.Time) {
 	if r.told[text] {
 		return
 	}
-	c := rollout.Change{At: start, Cause: "At " + text, Member: id}
+	c := rollout.Change{At: start, Cause: "At " + text}
 	if stamp, _, ok := strings.Cut(text, " "); ok {
 		if at, err := time.Parse(time.RFC3339, stamp); err == nil {
 			c.At = at
@@ -142,10 +142,12 @@ func (r *activityReader) change(text, id string, start time.Time) {
 		if m = resized.FindStringSubmatch(text); m == nil {
 			return
 		}
+		c.Member = id // it was meant; one that AWS picks says nothing of whose wish it was
 	} else {
 		c.Absolute = !relative(text)
-		c.Launched = strings.Contains(text, "LaunchInstances")
-		c.Member = id
+		if c.Launched = strings.Contains(text, "LaunchInstances"); c.Launched {
+			c.Member = id
+		}
 	}
 	c.From, c.To = atoi(m[1]), atoi(m[2])
 	r.told[text] = true

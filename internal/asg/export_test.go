@@ -1,5 +1,13 @@
 package asg
 
+import (
+	"time"
+
+	astypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
+)
+
 // What tests of this package look at from outside.
 var (
 	GroupOf     = group
@@ -8,3 +16,11 @@ var (
 	FailureOf   = failure
 	DepartureOf = departure
 )
+
+// ChangesOf are the changes of desired that one activity tells of.
+func ChangesOf(a astypes.Activity) []rollout.Change {
+	s := rollout.Snapshot{Departures: map[string]rollout.Departure{}}
+	r := activityReader{s: &s, launchedAt: map[string]time.Time{}, endedAt: map[string]time.Time{}, told: map[string]bool{}}
+	r.read(a)
+	return s.Changes
+}
