@@ -83,6 +83,8 @@ func (w *World) control(route string, r *http.Request) (any, error) {
 		return w.publishImage(s)
 	case "GET invocations":
 		return w.Invocations(r.URL.Query().Get("function")), nil
+	case "GET published":
+		return w.Published(r.URL.Query().Get("to")), nil
 	case "POST staleness":
 		return decodeThen(r, func(s struct{ Service, Max string }) error {
 			d, err := duration(s.Max, "max")
@@ -123,6 +125,10 @@ func (w *World) controlSpec(route string, r *http.Request) (any, error) {
 		return decodeThen(r, w.SetAlarm)
 	case "POST functions":
 		return decodeThen(r, w.SetFunction)
+	case "POST topics":
+		return decodeThen(r, w.SetTopic)
+	case "POST event-buses":
+		return decodeThen(r, w.SetEventBus)
 	default:
 		return nil, errNoRoute
 	}

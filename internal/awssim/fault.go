@@ -178,7 +178,7 @@ func throttled(service string) *Error {
 	switch service {
 	case "ec2":
 		return &Error{Status: http.StatusServiceUnavailable, Code: "RequestLimitExceeded", Message: "Request limit exceeded."}
-	case "ssm":
+	case "ssm", "events":
 		return &Error{Code: "ThrottlingException", Message: "Rate exceeded"}
 	case "lambda":
 		return &Error{Status: http.StatusTooManyRequests, Code: "TooManyRequestsException", Message: "Rate Exceeded."}
@@ -193,7 +193,7 @@ func expired(service string) *Error {
 	switch service {
 	case "ec2":
 		return &Error{Code: "RequestExpired", Message: "Request has expired."}
-	case "ssm":
+	case "ssm", "events":
 		return &Error{Code: "ExpiredTokenException", Message: "The security token included in the request is expired"}
 	case "lambda":
 		return &Error{Status: http.StatusForbidden, Code: "ExpiredTokenException", Message: "The security token included in the request is expired"}
@@ -211,6 +211,10 @@ func serverError(service string) *Error {
 		code, message = "InternalError", "An internal error has occurred"
 	case "ssm":
 		code, message = "InternalServerError", "An error occurred on the server side."
+	case "events":
+		code, message = "InternalException", "An internal exception occurred."
+	case "sns":
+		code, message = "InternalError", "Internal Error"
 	case "lambda":
 		code, message = "ServiceException", "An error occurred and the request cannot be processed."
 	case "s3":
@@ -231,8 +235,10 @@ func (w *World) denied(c *Call) *Error {
 	switch c.Service {
 	case "ec2":
 		return &Error{Status: http.StatusForbidden, Code: "UnauthorizedOperation", Message: "You are not authorized to perform this operation. " + text}
-	case "ssm":
+	case "ssm", "events":
 		return &Error{Code: "AccessDeniedException", Message: text}
+	case "sns":
+		return &Error{Status: http.StatusForbidden, Code: "AuthorizationError", Message: text}
 	case "lambda":
 		return &Error{Status: http.StatusForbidden, Code: "AccessDeniedException", Message: text}
 	default:

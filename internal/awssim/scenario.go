@@ -40,6 +40,8 @@ type Scenario struct {
 	Alarms       []AlarmSpec       `hcl:"alarm,block"`
 	Functions    []FunctionSpec    `hcl:"function,block"`
 	Parameters   []ParameterSpec   `hcl:"parameter,block"`
+	Topics       []TopicSpec       `hcl:"topic,block"`
+	EventBuses   []BusSpec         `hcl:"event_bus,block"`
 	Buckets      []BucketSpec      `hcl:"bucket,block"`
 	Faults       []FaultSpec       `hcl:"fault,block"`
 	LaunchFaults []LaunchFaultSpec `hcl:"launch_fault,block"`

@@ -415,6 +415,12 @@ func (w *World) plan(s *Scenario) error {
 	for _, f := range s.Functions {
 		errs = append(errs, w.SetFunction(f))
 	}
+	for _, t := range s.Topics {
+		errs = append(errs, w.SetTopic(t))
+	}
+	for _, b := range s.EventBuses {
+		errs = append(errs, w.SetEventBus(b))
+	}
 	for _, f := range s.Faults {
 		errs = append(errs, w.planFault(f))
 	}

@@ -79,6 +79,8 @@ type World struct {
 	cw  *cloudwatchState
 
 	lambda *lambdaState
+	sns    *snsState
+	bus    *busState
 }
 
 // New makes a world. [World.Close] ends the goroutine of one whose speed is
