@@ -27,7 +27,7 @@ data "aws_iam_policy_document" "refit" {
   }
 
   # Versions: one for each new image, one for each rollback, withdrawn when it came out other than its source, deleted
-  # by keep_versions; the default for groups on $Default.
+  # by keep_versions; the default for groups on $Default and by set_default.
   statement {
     sid       = "Template"
     resources = ["arn:aws:ec2:*:${var.account}:launch-template/*"]

@@ -62,7 +62,7 @@ const (
 	memberImages        = "members whose launch template does not tell their image, and Spot Instances that end"
 	raiseDesired        = "launching where `LaunchInstances` is refused"
 	rollBack            = "rolling back"
-	onDefault           = "groups on `$Default`"
+	onDefault           = "groups on `$Default`, and `set_default`"
 	rollRefresh         = "rolling with `engine = \"instance_refresh\"`"
 	pointRefresh        = "moving the pointer of its group: on `$Latest` or `$Default`, on the new version already, rolling back"
 	stopRefresh         = "stopping an instance refresh"
@@ -178,6 +178,7 @@ func TestPermissions_roll(t *testing.T) {
 	for _, c := range []struct {
 		name      string
 		shape     rolltest.Shape
+		set       bool // set_default
 		low, high int
 		before    func(*testing.T, *rolltest.Stage)
 		base      []string
@@ -191,6 +192,7 @@ func TestPermissions_roll(t *testing.T) {
 			before: func(_ *testing.T, s *rolltest.Stage) { s.World.SetLaunchInstances(false) },
 		},
 		{name: "$Default", shape: rolltest.Shape{Pointer: "$Default"}, low: 100, high: 150, base: ssm, rows: []string{targetGroups, launchFirst, onDefault}},
+		{name: "set_default", set: true, low: 100, high: 150, base: ssm, rows: []string{targetGroups, launchFirst, onDefault}},
 		{name: "rolling back", shape: rolltest.Shape{Image: "never_healthy = true"}, low: 100, high: 150, base: ssm, rows: []string{targetGroups, launchFirst, rollBack}},
 		{name: "rolling back $Default", shape: rolltest.Shape{Pointer: "$Default", Image: "never_healthy = true"}, low: 100, high: 150, base: ssm, rows: []string{targetGroups, launchFirst, rollBack}}, // its default has not moved yet
 		{name: "journal in a bucket", shape: rolltest.Shape{S3: true}, low: 100, high: 150, base: s3, rows: []string{targetGroups, launchFirst}},
@@ -205,7 +207,9 @@ func TestPermissions_roll(t *testing.T) {
 			if c.before != nil {
 				c.before(t, s)
 			}
-			_, _ = s.Roller.Roll(t.Context(), rolltest.Request(c.low, c.high)) // how it ends is tested elsewhere
+			q := rolltest.Request(c.low, c.high)
+			q.Spec.SetDefault = c.set
+			_, _ = s.Roller.Roll(t.Context(), q) // how it ends is tested elsewhere
 			got := used(s.World)
 			// S3 asks for ListBucket where it answers; only plans list.
 			if c.shape.S3 {

@@ -31,6 +31,7 @@ type rollingUpdateModel struct {
 	InstanceTimeout       types.String `tfsdk:"instance_timeout"`
 	OnFailure             types.String `tfsdk:"on_failure"`
 	FailureLimit          types.Int64  `tfsdk:"failure_limit"`
+	SetDefault            types.String `tfsdk:"set_default"`
 	Match                 types.String `tfsdk:"match"`
 	Engine                types.String `tfsdk:"engine"`
 	AdoptRefresh          types.Bool   `tfsdk:"adopt_instance_refresh"`
@@ -67,6 +68,7 @@ func (m rollingUpdateModel) spec(ctx context.Context, poll time.Duration) (s rol
 	span("instance_timeout", m.InstanceTimeout, 1, &s.InstanceTimeout)
 	set("on_failure", m.OnFailure, func() { s.OnFailure = rollout.OnFailure(m.OnFailure.ValueString()) })
 	set("failure_limit", m.FailureLimit, func() { s.FailureLimit = int(m.FailureLimit.ValueInt64()) })
+	set("set_default", m.SetDefault, func() { s.SetDefault = m.SetDefault.ValueString() == afterRoll })
 	set("engine", m.Engine, func() { s.Engine = rollout.Engine(m.Engine.ValueString()) })
 	set("adopt_instance_refresh", m.AdoptRefresh, func() { s.AdoptRefresh = m.AdoptRefresh.ValueBool() })
 	set("match", m.Match, func() { s.Match = rollout.Match(m.Match.ValueString()) })

@@ -56,6 +56,7 @@ func rollingUpdateSchema(ctx context.Context) schema.Schema {
 			MarkdownDescription: "Which failed new member fails the roll, 1 to 100: `3` ends the first two that fail and launches others in their " +
 				"place, and follows `on_failure` at the third. Each may take `instance_timeout` once more. Default: `1`. A change alone rolls nothing.",
 		},
+		"set_default": setDefaultAttribute(),
 		"match": schema.StringAttribute{
 			Optional: true, Computed: true, Default: stringdefault.StaticString(string(d.Match)),
 			MarkdownDescription: "What makes a member current: the whole version `data` with the image, or the `image` only. Default: `data`.",

@@ -50,7 +50,7 @@ func Begin(o Opening) Record {
 	}
 	rec := Record{
 		Epoch: o.Epoch, Started: o.Snapshot.At, Started0: newest(o.Snapshot),
-		Target: o.Target, Pointer: g.Pointer, Base: g.Desired, Size: g.Desired, Changed: newestChange(o.Snapshot),
+		Target: o.Target, Pointer: g.Pointer, Default: g.Default, Base: g.Desired, Size: g.Desired, Changed: newestChange(o.Snapshot),
 		Counts: Counts{Lowest: g.Desired, Healthy: inService(o.Snapshot)},
 	}
 	rec.Typical.Healthy = o.Known.Healthy
@@ -153,6 +153,9 @@ func (r *Record) inherit(in Record, o Opening) {
 	if g.Pointer != in.Pointer && (g.Pointer == in.Pointed || g.Pointer == number(in.Pinned)) {
 		r.Pointer = in.Pointer // what the first roll found is what is put back
 		r.Pointed = g.Pointer  // and what it wrote is ours
+	}
+	if in.Defaulted != 0 && in.Defaulted == g.Default {
+		r.Default, r.Defaulted = in.Default, in.Defaulted // likewise
 	}
 	r.Refresh = in.Refresh.resumed(Paused) // to be cancelled: it goes elsewhere
 	// What others wanted and what was ours goes on as it was on record; what

@@ -126,6 +126,7 @@ type turn struct {
 	held        string           // why nothing may be launched or ended now; empty: it may
 	asking      bool             // checks of the group are to be run at once
 	own         *InstanceRefresh // this roll's instance refresh, where the snapshot has it
+	unrestored  []string         // what is left other than the roll would have had it, for people
 }
 
 func newTurn(in Input) *turn {

@@ -266,11 +266,13 @@ func (p *preflight) others() {
 		}
 		p.warn("the scheduled action %s %s at %s, which the roll follows", d.Name, what, d.At.UTC().Format("15:04 MST"))
 	}
-	if len(p.facts.Followers) > 0 {
-		var names []string
-		for _, f := range p.facts.Followers {
+	var names []string
+	for _, f := range p.facts.Followers {
+		if f.Pointer != "$Default" || p.spec.SetDefault || p.snap.Group.Pointer == "$Default" {
 			names = append(names, f.Group+" ("+f.Pointer+")")
 		}
+	}
+	if len(names) > 0 {
 		p.warn("other groups follow the same launch template and launch from its new version without a roll: %s", few(names))
 	}
 }

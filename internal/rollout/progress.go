@@ -162,12 +162,10 @@ func (t *turn) finish() {
 		return
 	}
 	if t.rec.Direction != Back && !t.rec.Restoring && !t.checked(AtEnd) {
-		t.out.Look.Versions = floating(t.rec.Pointer) // what comes next needs it with the answers
+		t.out.Look.Versions = t.needsVersions() // what comes next needs it with the answers
 		return
 	}
-	if g := t.snap.Group; floating(t.rec.Pointer) && g.Latest+g.Default == 0 {
-		t.out.Look.Versions = true // what the text found means now
-		t.wake(t.now)
+	if t.unseenVersions() {
 		return
 	}
 	t.rec.Restoring, t.mem.BakeSince = true, time.Time{}
@@ -181,13 +179,10 @@ func (t *turn) finish() {
 		return
 	}
 	if left := t.left(); left != "" {
-		if t.replaced() != "" {
-			left += "; " + t.replaced()
-		}
-		t.conclude(Ending{Outcome: Partial, Reason: Clip(left, longestReason), Next: release(t.leftOut())})
+		t.conclude(Ending{Outcome: Partial, Reason: t.remarks(left, t.replaced()), Next: release(t.leftOut())})
 		return
 	}
-	t.conclude(Ending{Outcome: Succeeded, Reason: t.replaced()})
+	t.conclude(Ending{Outcome: Succeeded, Reason: t.remarks(t.replaced())})
 }
 
 // lastLook is how old what is known of health may be when a roll has only put
@@ -204,14 +199,14 @@ func (t *turn) justKnown(at time.Time) bool {
 func (t *turn) wentBack() {
 	if t.rec.Meant {
 		t.rec.Reason = "" // why it turned back is not why this run has ended
-		t.conclude(Ending{Outcome: Succeeded, Reason: t.ailing(), Quarantine: t.rec.Blame})
+		t.conclude(Ending{Outcome: Succeeded, Reason: t.remarks(t.ailing()), Quarantine: t.rec.Blame})
 		return
 	}
 	reason := t.rec.Reason
 	if more := t.ailing(); more != "" {
 		reason += "; " + more
 	}
-	e := Ending{Outcome: RolledBack, Reason: reason, Quarantine: t.rec.Blame, Closed: t.rec.Closed}
+	e := Ending{Outcome: RolledBack, Reason: reason, Quarantine: t.rec.Blame, Closed: t.rec.Closed, Left: t.unrestored}
 	if e.Closed {
 		e.Next = t.closeEnding("").Next
 	}
@@ -226,30 +221,6 @@ func (t *turn) ailing() string {
 		}
 	}
 	return ""
-}
-
-// restore gives back our suspensions and the text of the pointer.
-func (t *turn) restore() {
-	t.resume()
-	if !floating(t.rec.Pointer) || t.pointer() == t.rec.Pointer {
-		return
-	}
-	g := t.snap.Group
-	broken := g.Default == t.rec.Target.Number // somebody, or we, made it the default
-	switch {
-	case t.rec.Pointer == "$Default" && (t.rec.Direction != Back || broken):
-		// The default first: the other way round, launches in between would
-		// come from the old one.
-		if g.Default != t.goal.Number {
-			t.step(Step{Kind: SetDefault, Version: number(t.goal.Number), Template: t.goal.TemplateID, Why: "make version " + number(t.goal.Number) + " the default"})
-		}
-		t.step(Step{Kind: Point, Version: "$Default", Why: "point the group at $Default again"})
-	case t.rec.Pointer == "$Default" && g.DefaultIs.Number != 0 && t.spec.same(g.DefaultIs, t.goal),
-		t.rec.Pointer == "$Latest" && g.Latest == t.goal.Number:
-		t.step(Step{Kind: Point, Version: t.rec.Pointer, Why: "point the group at " + t.rec.Pointer + " again"})
-	default:
-		t.warnOnce("pointer", "the group pointed at %s, which is not version %d; it stays on the number", t.rec.Pointer, t.goal.Number)
-	}
 }
 
 // resume lifts the suspensions that are still ours: those with the reason AWS

@@ -88,10 +88,7 @@ func (t *turn) finishRefresh(since time.Time) {
 		return
 	}
 	t.rec.Proven = true
-	g := t.snap.Group
-	if floating(t.rec.Pointer) && g.Latest+g.Default == 0 {
-		t.out.Look.Versions = true // what the text found means now
-		t.wake(t.now)
+	if t.unseenVersions() {
 		return
 	}
 	if t.rec.Direction == Back && t.rec.Copy == 0 {
@@ -148,10 +145,10 @@ func (t *turn) concludeFinished() {
 		return
 	}
 	if left := t.left(); left != "" {
-		t.conclude(Ending{Outcome: Partial, Reason: Clip(left, longestReason), Next: release(t.leftOut())})
+		t.conclude(Ending{Outcome: Partial, Reason: t.remarks(left), Next: release(t.leftOut())})
 		return
 	}
-	t.conclude(Ending{Outcome: Succeeded})
+	t.conclude(Ending{Outcome: Succeeded, Reason: t.remarks()})
 }
 
 // settledRefresh books what came of asking for an instance refresh.

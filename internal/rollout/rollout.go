@@ -269,6 +269,8 @@ type Record struct {
 	Pointer   string            `json:"ptr"`            // the text found
 	Pinned    int64             `json:"pin,omitempty"`  // where the pointer stays until proof; 0: it was on the target already
 	Pointed   string            `json:"ptd,omitempty"`  // the text we set last
+	Default   int64             `json:"def,omitempty"`  // number of the template's default version found; 0: not known
+	Defaulted int64             `json:"defd,omitempty"` // the number we made the default last, or tried to
 	Suspended map[string]string `json:"sus,omitempty"`  // by us: process → AWS's reason
 	Held      bool              `json:"held,omitempty"` // our suspensions are done
 	Restoring bool              `json:"rest,omitempty"` // all members are in order; what was found is put back
@@ -350,6 +352,7 @@ type Memory struct {
 	LaunchFails  int       // in a row
 	Refused      *Failure  // a step AWS refuses for good
 	PointedAt    time.Time
+	DefaultedAt  time.Time // when we moved the default version
 	HeldAt       time.Time // when processes were suspended
 	// PointDoubt: since when a write of the pointer that did not work leaves
 	// open which of our texts it holds; zero: it is known.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -26,7 +27,9 @@ func Intend(rec Record, steps []Step) Record {
 			in.Names = slices.Sorted(maps.Keys(s.Processes))
 		case Point:
 			rec.Pointed = s.Version // a successor must know it for ours
-		case Launch, Raise, Copy, SetDefault, StepRefresh:
+		case SetDefault:
+			rec.Defaulted, _ = strconv.ParseInt(s.Version, 10, 64) // here, too
+		case Launch, Raise, Copy, StepRefresh:
 		}
 		rec.Intents = append(rec.Intents, in)
 	}
@@ -116,6 +119,7 @@ func Settle(rec Record, mem Memory, s Step, r Result, now time.Time) (Record, Me
 		rec.Copy = r.Version
 		note.Text = fmt.Sprintf("published version %d, a copy of version %d", r.Version, s.Source)
 	case SetDefault:
+		mem.DefaultedAt = now
 		note.Text = "version " + s.Version + " is the template's default now"
 	case StepRefresh: // above
 	}

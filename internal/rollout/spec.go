@@ -67,6 +67,9 @@ type Spec struct {
 	// AdoptRefresh lets a roll by EngineRefresh attach to an instance refresh to
 	// the same target that somebody else has started.
 	AdoptRefresh bool
+	// SetDefault: the template's default version is moved to the target, too, after
+	// the roll has succeeded. For a group on "$Default" that is so anyway.
+	SetDefault bool
 	// Poll is the shortest pause between two observations.
 	Poll time.Duration
 }
