@@ -85,13 +85,14 @@ type Latencies struct {
 	Drain       time.Duration // deregistration delay where the target group gives none
 	Terminate   time.Duration // shutting-down to terminated
 	React       time.Duration // Auto Scaling notices a difference to its acting on it
+	Copy        time.Duration // copying one GiB of an image
 }
 
 // DefaultLatencies are plausible for a small Linux image behind a load balancer.
 func DefaultLatencies() Latencies {
 	return Latencies{
 		Launch: 45 * time.Second, WarmStart: 15 * time.Second, StatusCheck: 60 * time.Second, Healthy: 30 * time.Second, Unhealthy: 20 * time.Second,
-		Drain: 30 * time.Second, Terminate: 40 * time.Second, React: 2 * time.Second,
+		Drain: 30 * time.Second, Terminate: 40 * time.Second, React: 2 * time.Second, Copy: time.Minute,
 	}
 }
 

@@ -98,7 +98,7 @@ func (w *World) performDirect(c *Call) (any, error) {
 		if !ok {
 			return nil, unknownOperation(c)
 		}
-		undo := w.installStale(c)
+		undo := w.stage(c)
 		out, err = op(w, c)
 		undo()
 	}

@@ -18,11 +18,14 @@ import (
 // ec2State is everything EC2 knows. Maps are keyed by resource id.
 type ec2State struct {
 	images           map[string]*image
+	snapshots        map[string]*snapshot
+	keys             map[string]*Key // by ARN
 	templates        map[string]*template
 	templateTokens   map[string]tokenAnswer
 	instances        map[string]*instance
 	allowed          string // the Allowed AMIs setting; "" is disabled
 	allowedProviders []string
+	copyFaults       []string                     // why the next copies fail
 	vcpuLimits       map[string]int               // by market; none means as many as one likes
 	hosts            map[string]*instance         // by address and name, of those not terminated
 	lastPublic       netip.Addr                   // given out last
@@ -43,6 +46,8 @@ type ec2State struct {
 func newEC2State() *ec2State {
 	return &ec2State{
 		images:         map[string]*image{},
+		snapshots:      map[string]*snapshot{},
+		keys:           map[string]*Key{},
 		templates:      map[string]*template{},
 		templateTokens: map[string]tokenAnswer{},
 		instances:      map[string]*instance{},
@@ -89,7 +94,7 @@ func ec2Op[I, O any](fn func(w *World, in *I) (*O, error)) operation {
 func ec2Operations() map[string]operation {
 	out := map[string]operation{}
 	for _, part := range []map[string]operation{
-		ec2AccountOperations(), ec2ImageOperations(), ec2TemplateOperations(), ec2InstanceOperations(),
+		ec2AccountOperations(), ec2ImageOperations(), ec2SnapshotOperations(), ec2TemplateOperations(), ec2InstanceOperations(),
 		ec2TagOperations(), ec2VPCOperations(), ec2SubnetOperations(), ec2RouteOperations(), ec2SecurityGroupOperations(),
 	} {
 		maps.Copy(out, part)

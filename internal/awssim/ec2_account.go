@@ -28,10 +28,11 @@ func init() {
 }
 
 // snapshotEC2 copies what changes by itself or in the course of a roll:
-// images, templates, instances and tags. Networks are always fresh.
+// images, snapshots, templates, instances and tags. Networks are always fresh.
 func snapshotEC2(w *World) func() func() {
 	past := *w.ec2
 	past.images, past.templates, past.instances = copies(past.images), copies(past.templates), copies(past.instances)
+	past.snapshots = copies(past.snapshots)
 	for _, t := range past.templates {
 		t.versions = maps.Clone(t.versions)
 	}
@@ -126,7 +127,11 @@ func describeAvailabilityZones(w *World, in *ec2.DescribeAvailabilityZonesInput)
 }
 
 func describeRegions(w *World, in *ec2.DescribeRegionsInput) (*ec2.DescribeRegionsOutput, error) {
-	all, err := chosen(map[string]string{w.region: w.region}, in.RegionNames, func(id string) error {
+	known := map[string]string{w.region: w.region}
+	for r := range w.regions {
+		known[r] = r
+	}
+	all, err := chosen(known, in.RegionNames, func(id string) error {
 		return ec2Err("InvalidParameterValue", "Invalid region: [%s]", id)
 	})
 	if err != nil {

@@ -43,6 +43,17 @@ type Image struct {
 	// Source is the image that this one was made from; "" means that AWS does
 	// not tell. It is a copy, unless SourceInstance is set.
 	Source string
+	// SourceRegion is where Source is; "" means the image's own region.
+	SourceRegion string
+	// Region is where the image is; "" means the world's own region.
+	Region string
+	// Key is the ARN of the key it is encrypted with; "" means the key that EBS
+	// makes for the owner, which nobody else can use.
+	Key string
+	// StorageSharedWith are the accounts that may copy the image's snapshots
+	// besides the owner. Whoever may launch an image need not be able to. The
+	// snapshots of an image with an owner alias may be copied by everybody.
+	StorageSharedWith []string
 	// SourceInstance is the instance that the image was made from.
 	SourceInstance string
 }
@@ -50,7 +61,9 @@ type Image struct {
 // image is an [Image] in the world, with every default filled in.
 type image struct {
 	Image
-	deregistered bool // not listed any more; running members keep it
+	deregistered bool   // not listed any more; running members keep it
+	copying      bool   // a copy that is not complete: what it will be made of is not shown
+	reason       string // why it is in its state
 }
 
 // AddImage puts an image into the world and returns its id. Adding an id again
@@ -62,6 +75,7 @@ func (w *World) AddImage(i Image) string {
 }
 
 func (w *World) addImage(i Image) string {
+	defer w.enter(i.Region)()
 	if i.ID == "" {
 		i.ID = w.newID("ami")
 	}
@@ -80,6 +94,13 @@ func (w *World) addImage(i Image) string {
 	if i.Created.IsZero() {
 		i.Created = w.now
 	}
+	setDefault(&i.Region, w.region)
+	if i.Source != "" {
+		setDefault(&i.SourceRegion, i.Region)
+	}
+	if i.RootType == "ebs" {
+		w.addSnapshot(i)
+	}
 	w.ec2.images[i.ID] = &image{Image: i}
 	if i.Owner == w.account { // nobody but the owner sees the tags of an image
 		w.ec2.tags[i.ID] = maps.Clone(i.Tags)
@@ -94,12 +115,12 @@ func setDefault[T comparable](p *T, v T) {
 	}
 }
 
-// SetImageState changes an image's state: available, pending, failed, disabled
+// SetImageState changes the state of an image of any region: available, pending, failed, disabled
 // or deregistered. An unknown image is ignored.
 func (w *World) SetImageState(id, state string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if i := w.ec2.images[id]; i != nil {
+	if i := w.imageAnywhere(id); i != nil {
 		i.deregistered = state == "deregistered"
 		i.State = state
 	}
@@ -109,16 +130,18 @@ func (w *World) SetImageState(id, state string) {
 func (w *World) DeprecateImage(id string, at time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if i := w.ec2.images[id]; i != nil {
+	if i := w.imageAnywhere(id); i != nil {
 		i.DeprecatedAt = at
 	}
 }
 
 func ec2ImageOperations() map[string]operation {
 	return map[string]operation{
-		"DescribeImages":         ec2Op(describeImages),
-		"DescribeImageAttribute": ec2Op(describeImageAttribute),
-		"DeregisterImage":        ec2Op(deregisterImage),
+		"CopyImage":               ec2Op(copyImage),
+		"DescribeImages":          ec2Op(describeImages),
+		"DescribeImageAttribute":  ec2Op(describeImageAttribute),
+		"DescribeImageReferences": ec2Op(describeImageReferences),
+		"DeregisterImage":         ec2Op(deregisterImage),
 	}
 }
 
@@ -182,6 +205,7 @@ var imageFilters = resourceFilters[*image]{
 	"tpm-support":                      func(*image) []string { return nil },
 	"kernel-id":                        func(*image) []string { return nil },
 	"source-image-id":                  func(i *image) []string { return one(i.Source) },
+	"source-image-region":              func(i *image) []string { return one(i.SourceRegion) },
 	"block-device-mapping.snapshot-id": func(i *image) []string { return one(i.Snapshot) },
 	"block-device-mapping.volume-type": func(*image) []string { return one("gp3") },
 	"block-device-mapping.device-name": func(i *image) []string { return one(i.RootDevice) },
@@ -257,8 +281,11 @@ func (w *World) imageAnswer(i *image) types.Image {
 			},
 		}},
 	}
-	if i.RootType != "ebs" {
+	if i.RootType != "ebs" || i.copying {
 		out.BlockDeviceMappings = nil
+	}
+	if i.reason != "" {
+		out.StateReason = &types.StateReason{Code: ptr("Client.InternalError"), Message: &i.reason}
 	}
 	if w.ec2.allowed == allowedAudit || w.ec2.allowed == allowedEnabled {
 		out.ImageAllowed = ptr(w.imageAllowed(i))
@@ -267,7 +294,7 @@ func (w *World) imageAnswer(i *image) types.Image {
 		out.Description = &i.Description
 	}
 	if i.Source != "" {
-		out.SourceImageId = &i.Source
+		out.SourceImageId, out.SourceImageRegion = &i.Source, &i.SourceRegion
 	}
 	if i.SourceInstance != "" {
 		out.SourceInstanceId = &i.SourceInstance
@@ -323,5 +350,10 @@ func deregisterImage(w *World, in *ec2.DeregisterImageInput) (*ec2.DeregisterIma
 	i.deregistered = true
 	i.State = string(types.ImageStateDeregistered)
 	delete(w.ec2.tags, i.ID)
-	return &ec2.DeregisterImageOutput{Return: ptr(true)}, nil
+	out := &ec2.DeregisterImageOutput{Return: ptr(true)}
+	// A copy that is not complete has nothing that AWS would call associated.
+	if deref(in.DeleteAssociatedSnapshots) && i.RootType == "ebs" && !i.copying {
+		out.DeleteSnapshotResults = []types.DeleteSnapshotReturnCode{{SnapshotId: &i.Snapshot, ReturnCode: w.deleteAssociated(i.Snapshot)}}
+	}
+	return out, nil
 }

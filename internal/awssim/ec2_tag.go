@@ -27,6 +27,7 @@ var taggable = map[string]struct {
 	exists         func(e *ec2State, id string) bool
 }{
 	"ami":    {"image", "InvalidAMIID.NotFound", func(e *ec2State, id string) bool { return e.images[id] != nil }},
+	"snap":   {"snapshot", "InvalidSnapshot.NotFound", func(e *ec2State, id string) bool { return e.snapshots[id] != nil }},
 	"lt":     {"launch-template", "InvalidLaunchTemplateId.NotFound", func(e *ec2State, id string) bool { return e.templates[id] != nil }},
 	"i":      {"instance", "InvalidInstanceID.NotFound", func(e *ec2State, id string) bool { return e.instances[id] != nil }},
 	"vpc":    {"vpc", "InvalidVpcID.NotFound", func(e *ec2State, id string) bool { return e.vpcs[id] != nil }},

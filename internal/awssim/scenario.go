@@ -58,6 +58,7 @@ type LatencySpec struct {
 	Drain       string `hcl:"drain,optional" json:"drain"`
 	Terminate   string `hcl:"terminate,optional" json:"terminate"`
 	React       string `hcl:"react,optional" json:"react"`
+	Copy        string `hcl:"copy,optional" json:"copy"`
 }
 
 // ImageSpec is an image, and how its instances act from the start on.
@@ -69,6 +70,10 @@ type ImageSpec struct {
 	BootMode     string            `hcl:"boot_mode,optional" json:"boot_mode"`
 	Public       bool              `hcl:"public,optional" json:"public"`
 	SharedWith   []string          `hcl:"shared_with,optional" json:"shared_with"`
+	Region       string            `hcl:"region,optional" json:"region"`
+	StorageWith  []string          `hcl:"storage_shared_with,optional" json:"storage_shared_with"`
+	Encrypted    bool              `hcl:"encrypted,optional" json:"encrypted"`
+	SizeGiB      int32             `hcl:"size,optional" json:"size"`
 	Created      string            `hcl:"created,optional" json:"created"` // RFC 3339
 	Deprecated   string            `hcl:"deprecated,optional" json:"deprecated"`
 	Tags         map[string]string `hcl:"tags,optional" json:"tags"`
@@ -169,8 +174,9 @@ type GroupSpec struct {
 
 // ParameterSpec is a parameter of SSM. Its value may be the name of an image.
 type ParameterSpec struct {
-	Name  string `hcl:"name,label"`
-	Value string `hcl:"value"`
+	Name   string `hcl:"name,label"`
+	Value  string `hcl:"value"`
+	Region string `hcl:"region,optional"`
 }
 
 // BucketSpec is an empty bucket of S3.
@@ -279,6 +285,7 @@ func (s *LatencySpec) over(base Latencies) (Latencies, error) {
 	set(&base.Drain, s.Drain, "drain")
 	set(&base.Terminate, s.Terminate, "terminate")
 	set(&base.React, s.React, "react")
+	set(&base.Copy, s.Copy, "copy")
 	return base, errors.Join(errs...)
 }
 

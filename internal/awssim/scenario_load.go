@@ -93,7 +93,7 @@ func (l *loader) past(s *Scenario) error {
 		if id, known := l.images[value]; known {
 			value = id
 		}
-		l.w.PutParameter(p.Name, value)
+		l.w.PutParameterIn(p.Region, p.Name, value)
 	}
 	for _, t := range s.Templates {
 		if err := l.template(t); err != nil {
@@ -130,6 +130,7 @@ func (l *loader) image(i ImageSpec) error {
 	}
 	l.images[i.Name] = l.w.AddImage(Image{
 		ID: i.ID, Name: i.Name, Owner: i.Owner, Architecture: i.Architecture, BootMode: i.BootMode, Public: i.Public, SharedWith: i.SharedWith, Created: created, DeprecatedAt: deprecated, Tags: i.Tags,
+		Region: i.Region, StorageSharedWith: i.StorageWith, Encrypted: i.Encrypted, RootVolumeGiB: i.SizeGiB,
 	})
 	return nil
 }

@@ -154,10 +154,10 @@ func (w *World) perform(svc service, c *Call) (rawResponse, error) {
 		return fault.answer(w, svc, c)
 	}
 	op, ok := svc.operations[c.Operation]
-	if !ok {
+	if !ok || c.Region != w.region && !w.modelledElsewhere(c) {
 		return svc.fail(c, unknownOperation(c)).complete(), nil
 	}
-	undo := w.installStale(c)
+	undo := w.stage(c)
 	out, err := op(w, c)
 	undo()
 	if fault != nil {
@@ -216,7 +216,7 @@ func (w *World) admit(c *Call) (service, *Error) {
 		return svc, &Error{Status: http.StatusForbidden, Code: "MissingAuthenticationToken", Message: "Missing Authentication Token"}
 	case !known:
 		return svc, &Error{Code: "InvalidAction", Message: "The simulator does not model the service " + c.Service + "."}
-	case c.Region != w.region && (c.Service != "sts" || c.Region != "us-east-1"):
+	case c.Region != w.region && !w.elsewhere(c) && (c.Service != "sts" || c.Region != "us-east-1"):
 		return svc, &Error{
 			Status: http.StatusForbidden, Code: "SignatureDoesNotMatch",
 			Message: "Credential should be scoped to a valid region. This simulated world is " + w.region + ", not " + c.Region + ".",

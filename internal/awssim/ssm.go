@@ -32,10 +32,7 @@ func init() {
 		"RemoveTagsFromResource": typed(removeTagsFromResource),
 	})
 	s.setup = func(w *World) {
-		w.ssm = &ssmState{
-			parameters: map[string]*parameter{}, deleted: map[string]time.Time{},
-			gets: &meter{rate: ssmGetRate}, puts: &meter{rate: ssmPutRate},
-		}
+		w.ssm = newSSMState()
 	}
 	s.snapshot = ssmSnapshot
 	register("ssm", s)
@@ -79,6 +76,13 @@ type ssmState struct {
 	parameters map[string]*parameter // by normal name: /a and a are one
 	deleted    map[string]time.Time
 	gets, puts *meter
+}
+
+func newSSMState() *ssmState {
+	return &ssmState{
+		parameters: map[string]*parameter{}, deleted: map[string]time.Time{},
+		gets: &meter{rate: ssmGetRate}, puts: &meter{rate: ssmPutRate},
+	}
 }
 
 // parameter is one name with its versions.
@@ -146,9 +150,13 @@ func metered(of func(w *World) *meter, op operation) operation {
 // PutParameter creates or overwrites a parameter of type String, also one of
 // AWS's public ones, such as /aws/service/ami-amazon-linux-latest/…. It is not
 // a call: nothing is validated, throttled or counted.
-func (w *World) PutParameter(name, value string) {
+func (w *World) PutParameter(name, value string) { w.PutParameterIn("", name, value) }
+
+// PutParameterIn is [World.PutParameter] in a region; "" is the world's own.
+func (w *World) PutParameterIn(region, name, value string) {
 	w.lock()
 	defer w.mu.Unlock()
+	defer w.enter(region)()
 	dataType := "text"
 	if amiID.MatchString(value) {
 		dataType = "aws:ec2:image"

@@ -1,6 +1,7 @@
 // Package awssim is a simulated AWS: one account and one region of EC2, EC2
 // Auto Scaling, Elastic Load Balancing, SSM, S3 and STS behind their real wire
-// protocols, with its own clock and faults.
+// protocols, with its own clock and faults, and the images and parameters of
+// other regions.
 //
 // It owns the behaviour of the simulated services over time. It must not know
 // anything about Refit, and nothing but tests and the command that serves it
@@ -41,6 +42,7 @@ type World struct {
 	mu sync.Mutex
 
 	region, account string
+	regions         map[string]*elsewhere // the others, by name
 
 	speed     float64
 	wallStart time.Time
@@ -120,7 +122,7 @@ func newWorld(o Options) *World {
 		}
 	}
 	w := &World{
-		region: o.Region, account: o.Account,
+		region: o.Region, account: o.Account, regions: map[string]*elsewhere{},
 		now:  o.Start,
 		wake: make(chan struct{}, 1), news: make(chan struct{}), stop: func() {},
 		rand:  rand.New(rand.NewPCG(o.Seed, 0x5ee0)),
