@@ -40,10 +40,11 @@ func (w *World) BeforeCall(pattern string, nth int, act func()) {
 	w.actors = append(w.actors, &callActor{calls: pattern, nth: max(nth, 1), act: act})
 }
 
-// runActors runs those who waited for this call, without the lock.
-func (w *World) runActors(c *Call) {
+// runActors runs those who waited for this call, without the lock, and says
+// whether there were any.
+func (w *World) runActors(c *Call) bool {
 	if len(w.actors) == 0 {
-		return
+		return false
 	}
 	var due []func()
 	kept := make([]*callActor, 0, len(w.actors))
@@ -62,6 +63,7 @@ func (w *World) runActors(c *Call) {
 		act()
 		w.mu.Lock()
 	}
+	return len(due) > 0
 }
 
 // flapPeriod is how long targets that flap take to be unhealthy and healthy again.

@@ -151,17 +151,21 @@ func (s *asgState) copy() *asgState {
 			as: g.as, subnets: g.subnets, tags: slices.Clone(g.tags), suspended: maps.Clone(g.suspended),
 			refreshes: slices.Clone(g.refreshes), hooks: g.hooks, byID: make(map[string]*member, len(g.members)),
 		}
-		for _, m := range g.members {
-			past := *m
-			past.draining = nil
-			c.members = append(c.members, &past)
-			c.byID[m.id] = &past
+		past := make([]member, len(g.members))
+		for i, m := range g.members {
+			past[i] = *m
+			past[i].draining = nil
+			c.members = append(c.members, &past[i])
+			c.byID[m.id] = &past[i]
 			out.memberOf[m.id] = c
 		}
-		// Reads of activities look at the newest; a snapshot need not hold all.
-		for _, a := range g.activities[max(0, len(g.activities)-recentActivities):] {
-			past := *a
-			c.activities = append(c.activities, &past)
+		// Reads of activities look at the newest; a snapshot need not hold all. One
+		// that is over stays as it is.
+		c.activities = slices.Clone(g.activities[max(0, len(g.activities)-recentActivities):])
+		for i, a := range c.activities {
+			if a.end.IsZero() {
+				c.activities[i] = ptr(*a)
+			}
 		}
 		out.groups[name] = c
 	}

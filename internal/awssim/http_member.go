@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -113,19 +114,28 @@ func (w *World) isSimulatedHost(host string) bool {
 	return false
 }
 
+// Visit tells what a plain HTTP request to a member or to a load balancer is
+// answered now, whoever asks. An error is that no connection is made.
+func (w *World) Visit(u *url.URL) (status int, body []byte, err error) {
+	w.lock()
+	defer w.mu.Unlock()
+	res, err := w.visit(u)
+	return res.Status, res.Body, err
+}
+
 // visit is a plain HTTP request to a member or to a load balancer. Its error
 // is that no connection is made.
-func (w *World) visit(r *http.Request) (rawResponse, error) {
-	host := strings.ToLower(r.URL.Hostname())
+func (w *World) visit(u *url.URL) (rawResponse, error) {
+	host := strings.ToLower(u.Hostname())
 	port := 80
-	if text := r.URL.Port(); text != "" {
+	if text := u.Port(); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil {
 			return rawResponse{}, errRefused
 		}
 		port = n
 	}
-	path := r.URL.Path
+	path := u.Path
 	setDefault(&path, "/")
 	if i := w.ec2.hosts[host]; i != nil {
 		return w.memberAnswer(i, port, path)

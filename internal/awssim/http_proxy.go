@@ -41,7 +41,7 @@ func (w *World) serveProxy(rw http.ResponseWriter, r *http.Request) {
 	case !w.isSimulatedHost(r.URL.Hostname()):
 		err = errors.New("not a host of the simulated world, and the simulator sends nothing to the real network")
 	default:
-		res, err = w.visit(r)
+		res, err = w.visit(r.URL)
 	}
 	w.mu.Unlock()
 	if err != nil {
@@ -68,7 +68,7 @@ func (w *World) visitInProcess(r *http.Request) (rawResponse, error, bool) { //n
 	if !w.isSimulatedHost(host) {
 		return rawResponse{}, nil, false
 	}
-	res, err := w.visit(r)
+	res, err := w.visit(r.URL)
 	switch {
 	case errors.Is(err, errRefused):
 		err = &net.OpError{Op: "dial", Net: "tcp", Addr: hostAddr(r), Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}

@@ -80,6 +80,13 @@ type loader struct {
 	targetGroups map[string]string // name → ARN
 }
 
+// config is for the clients that build the world.
+func (l *loader) config() aws.Config {
+	cfg := l.w.Config()
+	cfg.APIOptions = append(cfg.APIOptions, l.w.Direct(func(_ string, call func() error) { _ = call() }))
+	return cfg
+}
+
 // past makes what was there before the start.
 func (l *loader) past(s *Scenario) error {
 	for _, i := range s.Images {
@@ -136,7 +143,7 @@ func (l *loader) image(i ImageSpec) error {
 }
 
 func (l *loader) template(t TemplateSpec) error {
-	client := ec2.NewFromConfig(l.w.Config())
+	client := ec2.NewFromConfig(l.config())
 	for n, v := range t.Versions {
 		image := v.Image
 		if id, known := l.images[image]; known {
@@ -192,8 +199,8 @@ func (l *loader) balancers(specs []TargetGroupSpec) error {
 		return nil
 	}
 	ctx := context.Background()
-	client := elb.NewFromConfig(l.w.Config())
-	vpcs, err := ec2.NewFromConfig(l.w.Config()).DescribeVpcs(ctx, &ec2.DescribeVpcsInput{})
+	client := elb.NewFromConfig(l.config())
+	vpcs, err := ec2.NewFromConfig(l.config()).DescribeVpcs(ctx, &ec2.DescribeVpcsInput{})
 	if err != nil {
 		return err
 	}
@@ -330,7 +337,7 @@ func (l *loader) group(g GroupSpec) error {
 			ResourceId: in.AutoScalingGroupName, ResourceType: aws.String(tagResource),
 		})
 	}
-	if _, err = autoscaling.NewFromConfig(l.w.Config()).CreateAutoScalingGroup(context.Background(), in); err != nil {
+	if _, err = autoscaling.NewFromConfig(l.config()).CreateAutoScalingGroup(context.Background(), in); err != nil {
 		return err
 	}
 	return l.warmPool(g)
@@ -349,7 +356,7 @@ func (l *loader) point(g GroupSpec) error {
 	if in.MixedInstancesPolicy != nil {
 		in.LaunchTemplate = nil
 	}
-	_, err = autoscaling.NewFromConfig(l.w.Config()).UpdateAutoScalingGroup(context.Background(), in)
+	_, err = autoscaling.NewFromConfig(l.config()).UpdateAutoScalingGroup(context.Background(), in)
 	return err
 }
 

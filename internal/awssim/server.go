@@ -138,9 +138,9 @@ func (w *World) answer(r *http.Request) (rawResponse, error) {
 		return svc.fail(c, refusal).complete(), nil
 	}
 	w.calls[c.Service+":"+c.Operation]++
-	w.runActors(c)
+	acted := w.runActors(c)
 	res, err := w.perform(svc, c)
-	w.notify()
+	w.notifyAfter(c, acted)
 	return res, err
 }
 

@@ -114,7 +114,23 @@ func (w *World) Group(name string) (Group, bool) {
 	if g == nil {
 		return Group{}, false
 	}
-	return w.truth(g), true
+	var out Group
+	w.truth(g, &out)
+	return out, true
+}
+
+// Refresh makes g, which Group or Refresh gave, the truth of now, and says
+// whether there still is such a group. It writes over what g holds, for those
+// who look at every tick.
+func (w *World) Refresh(g *Group) bool {
+	w.lock()
+	defer w.mu.Unlock()
+	now := w.asg.groups[g.Name]
+	if now == nil {
+		return false
+	}
+	w.truth(now, g)
+	return true
 }
 
 // Groups gives the truth about every group, by name.
@@ -123,43 +139,59 @@ func (w *World) Groups() []Group {
 	defer w.mu.Unlock()
 	out := make([]Group, 0, len(w.asg.groups))
 	for _, g := range w.sortedGroups() {
-		out = append(out, w.truth(g))
+		out = append(out, Group{})
+		w.truth(g, &out[len(out)-1])
 	}
 	return out
 }
 
-func (w *World) truth(g *group) Group {
-	out := Group{
+// truth writes the truth about a group to out, whose members' room is used again.
+func (w *World) truth(g *group, out *Group) {
+	members := out.Members[:0]
+	if cap(members) < len(g.members) || members == nil {
+		members = make([]Member, 0, len(g.members))
+	}
+	*out = Group{
 		Name: g.name(), ARN: aws.ToString(g.as.AutoScalingGroupARN),
 		Min: int(g.min()), Max: int(g.max()), Desired: int(g.desired()),
 		Template: aws.ToString(g.pointer().LaunchTemplateName), Version: aws.ToString(g.pointer().Version),
-		Zones: slices.Clone(g.as.AvailabilityZones), Suspended: maps.Clone(g.suspended), Tags: map[string]string{},
-		Members: make([]Member, 0, len(g.members)), Deleting: g.deleting,
+		Zones: slices.Clone(g.as.AvailabilityZones), Suspended: maps.Clone(g.suspended), Tags: map[string]string{}, Deleting: g.deleting,
 	}
 	for _, t := range g.tags {
 		out.Tags[*t.Key] = *t.Value
 	}
+	traffic := g.traffic()
+	names := make([]string, len(traffic))
+	for i, arn := range traffic {
+		names[i] = targetGroupName(arn)
+	}
 	for _, m := range g.members {
-		t := Member{
+		members = members[:len(members)+1]
+		t := &members[len(members)-1]
+		targets := t.Targets
+		if targets == nil {
+			targets = make(map[string]string, len(traffic))
+		}
+		clear(targets)
+		*t = Member{
 			ID: m.id, Zone: m.zone, Image: m.imageID, InstanceType: m.instanceType, Version: m.version,
 			Weight: int(m.weight), Market: m.market, AtRisk: m.atRisk, Template: m.templateName,
 			Lifecycle: string(m.lifecycle), Health: m.health, Protected: m.protected,
-			LaunchedAt: m.launchedAt, InServiceAt: m.inServiceAt, Targets: make(map[string]string, len(g.traffic())),
+			LaunchedAt: m.launchedAt, InServiceAt: m.inServiceAt, Targets: targets,
 		}
 		if i := w.ec2.instances[m.id]; i != nil {
 			t.State, t.Impaired = i.state, i.impaired || w.fails(i, "instance") || w.fails(i, "system") || w.fails(i, "ebs")
 			t.PrivateIP, t.PublicIP = i.privateIP, i.publicIP
 			_, t.Serves = w.servingSince(i)
 		}
-		for _, arn := range g.traffic() {
+		for i, arn := range traffic {
 			state, reason := w.targetState(arn, m.id)
 			if reason != "Target.NotInUse" {
-				t.Targets[targetGroupName(arn)] = state
+				targets[names[i]] = state
 			}
 		}
-		out.Members = append(out.Members, t)
 	}
-	return out
+	out.Members = members
 }
 
 // Images gives every image of the world that was not deregistered, the oldest

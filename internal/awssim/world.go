@@ -58,6 +58,7 @@ type World struct {
 	onEvent []func(Event)
 	events  []Event
 	told    int           // how many of events the observers have seen
+	noticed time.Time     // the instant that they have last looked at
 	news    chan struct{} // closed and replaced when an event is added
 
 	rand  *rand.Rand
@@ -160,8 +161,8 @@ type Event struct {
 }
 
 // OnTick adds an observer that runs after every simulated event and after
-// every call, without the world's lock, so that it may look at the ground
-// truth.
+// every call that may have changed something, without the world's lock, so that
+// it may look at the ground truth.
 func (w *World) OnTick(f func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -193,6 +194,7 @@ func (w *World) event(group, format string, args ...any) {
 // notify tells the observers. It is called with the lock and gives it up
 // meanwhile, so callers must not hold on to anything across it.
 func (w *World) notify() {
+	w.noticed = w.now
 	w.followTruth()
 	w.keepSnapshots()
 	if len(w.onTick) == 0 && len(w.onEvent) == 0 {
@@ -209,6 +211,15 @@ func (w *World) notify() {
 	}
 	for _, f := range ticks {
 		f()
+	}
+}
+
+// notifyAfter is notify after a call. A read changes nothing: where nobody acted
+// just before it, and the observers have looked since time has moved, there is
+// nothing to tell them.
+func (w *World) notifyAfter(c *Call, acted bool) {
+	if acted || !isRead(c.Operation) || !w.noticed.Equal(w.now) || w.told < len(w.events) {
+		w.notify()
 	}
 }
 

@@ -250,6 +250,9 @@ func TestChaos_late(t *testing.T) {
 			Members: 1 + r.IntN(9), Max: 40, Pointer: pick(r, "1", "1", "$Default", "2"), Group: "launched_from = 1\n suspended = [\"AZRebalance\"]\n" + pick(r, "", "", halfSpot), S3: r.IntN(3) == 0,
 		}
 		s := rolltest.New(t, shape)
+		if !*wire {
+			s.Direct()
+		}
 		p := pick(r, [2]int{100, 110}, [2]int{100, 150}, [2]int{100, 200}, [2]int{90, 100}, [2]int{50, 100}, [2]int{75, 125})
 		q := rolltest.Request(p[0], p[1])
 		q.LockTimeout = 10 * time.Minute

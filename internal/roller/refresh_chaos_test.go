@@ -28,6 +28,9 @@ func TestChaos_refresh(t *testing.T) {
 				Group: "launched_from = 1\n health_check = \"ELB\"",
 			}
 			s := rolltest.New(t, shape)
+			if !*wire {
+				s.Direct()
+			}
 			p := pick(r, [2]int{100, 110}, [2]int{100, 150}, [2]int{100, 200}, [2]int{90, 110}, [2]int{50, 100}, [2]int{75, 125})
 			q := rolltest.Request(p[0], p[1])
 			q.LockTimeout = 10 * time.Minute

@@ -132,7 +132,7 @@ func (t *turn) candidates() []Member {
 		}
 		return strings.Compare(a.ID, b.ID)
 	})
-	var out []Member
+	out := make([]Member, 0, len(left))
 	left = slices.DeleteFunc(left, func(m Member) bool {
 		if t.sick(m) == "" {
 			return false

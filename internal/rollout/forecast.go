@@ -117,7 +117,7 @@ func (m *model) observe(s Snapshot) Snapshot {
 	}
 	out := Snapshot{
 		At: m.now, Group: m.group, TargetsSeen: true, StatusSeen: true, ProbesSeen: true, ActivitiesSeen: true, Typical: s.Typical,
-		AttributesSeen: s.AttributesSeen, SlowStart: s.SlowStart, Zonal: s.Zonal,
+		AttributesSeen: s.AttributesSeen, SlowStart: s.SlowStart, Zonal: s.Zonal, Members: make([]Member, 0, len(m.members)),
 	}
 	for _, x := range m.members {
 		state, healthy := m.state(x)

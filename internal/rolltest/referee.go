@@ -3,9 +3,8 @@ package rolltest
 import (
 	"context"
 	"fmt"
-	"io"
 	"maps"
-	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -33,6 +32,9 @@ type referee struct {
 	blind   time.Duration     // until when a loss of members cannot be known to a roll
 	found   map[string]string // processes suspended at the start → reason
 	quiet   bool
+	truth   Truth               // as of the last tick
+	urls    map[string]*url.URL // where members are probed
+	good    map[answer]bool     // whether answers are the expected one
 }
 
 // Referee starts watching a roll. Excuse and Outside adjust it.
@@ -40,10 +42,10 @@ func (s *Stage) Referee(q roller.Request) {
 	g := s.Group()
 	first := s.referee == nil
 	if first {
-		s.referee = &referee{s: s, base: g.Desired, found: g.Suspended, ended: map[string]bool{}, aside: map[string]bool{}, kept: map[string]time.Duration{}, gone: map[string]bool{}}
+		s.referee = &referee{s: s, base: g.Desired, truth: s.Group(), found: g.Suspended, ended: map[string]bool{}, aside: map[string]bool{}, kept: map[string]time.Duration{}, gone: map[string]bool{}}
 		s.World.OnTick(func() { s.referee.tick() })
 	}
-	s.referee.q = q
+	s.referee.q, s.referee.urls, s.referee.good = q, map[string]*url.URL{}, map[answer]bool{}
 }
 
 // Excuse says that in this story members fail by themselves.
@@ -133,29 +135,37 @@ func (r *referee) passes(m awssim.Member) bool {
 	if !m.Healthy() || p == nil {
 		return m.Healthy()
 	}
-	url, _, ok := p.For(rollout.Member{ID: m.ID, Addresses: rollout.Addresses{PrivateIP: m.PrivateIP, PublicIP: m.PublicIP}})
+	u, ok := r.urls[m.ID]
 	if !ok {
-		return false
+		text, _, _ := p.For(rollout.Member{ID: m.ID, Addresses: rollout.Addresses{PrivateIP: m.PrivateIP, PublicIP: m.PublicIP}})
+		u, _ = url.Parse(text) // the spec was checked
+		r.urls[m.ID] = u
 	}
-	req, err := http.NewRequest(p.Method, url, nil)
+	status, body, err := r.s.World.Visit(u)
 	if err != nil {
 		return false
 	}
-	res, err := r.s.World.RoundTripper().RoundTrip(req)
-	if err != nil {
-		return false
+	said := answer{status, string(body)}
+	good, ok := r.good[said]
+	if !ok {
+		good = p.Expect.Judge(rollout.Reply{Status: status, Body: body}) == ""
+		r.good[said] = good
 	}
-	defer func() { _ = res.Body.Close() }()
-	body, err := io.ReadAll(res.Body)
-	return err == nil && p.Expect.Judge(rollout.Reply{Status: res.StatusCode, Body: body}) == ""
+	return good
+}
+
+// answer is what a member answers its probe.
+type answer struct {
+	status int
+	body   string
 }
 
 // tick checks what must hold whatever happened: invariant 1 on the limits.
 func (r *referee) tick() {
-	g, ok := r.s.World.Group("web")
-	if !ok {
+	if !r.s.World.Refresh(&r.truth) {
 		return
 	}
+	g := r.truth
 	for _, m := range g.Members {
 		if _, known := r.kept[m.ID]; !m.Protected {
 			delete(r.kept, m.ID)

@@ -7,9 +7,11 @@ package rolltest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"runtime"
 	"strings"
 	"sync"
@@ -24,6 +26,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/fleetrefit/terraform-provider-refit/internal/asg"
 	"github.com/fleetrefit/terraform-provider-refit/internal/awssim"
@@ -140,15 +143,14 @@ func InBubble(tb testing.TB, text string, inS3 bool) *Stage {
 
 func atSpeed(tb testing.TB, text string, inS3 bool, speed float64) *Stage {
 	tb.Helper()
-	scenario, err := awssim.ParseScenario("test", text)
-	if err != nil {
-		tb.Fatal(err)
-	}
+	scenario := parsed(tb, text)
 	world, err := awssim.NewScenario(awssim.Options{Speed: speed}, scenario)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(world.Close)
+	if speed > 0 { // others have nothing to close, and tests keep what they clean up to their end
+		tb.Cleanup(world.Close)
+	}
 	s := &Stage{tb: tb, World: world, start: world.Clock().Now(), inS3: inS3}
 	if inS3 {
 		world.CreateBucket("journal")
@@ -156,6 +158,23 @@ func atSpeed(tb testing.TB, text string, inS3 bool, speed float64) *Stage {
 	s.Roller = s.NewRoller("first", 1)
 	world.OnEvent(func(e awssim.Event) { s.log(e.At, "  aws    "+e.Text) })
 	return s
+}
+
+// scenarios are those that were read before, by their text: random worlds
+// differ in little. Nothing changes them.
+var scenarios sync.Map
+
+func parsed(tb testing.TB, text string) *awssim.Scenario {
+	tb.Helper()
+	if known, ok := scenarios.Load(text); ok {
+		return known.(*awssim.Scenario) //nolint:forcetypeassert // nothing else is stored
+	}
+	scenario, err := awssim.ParseScenario("test", text)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	scenarios.Store(text, scenario)
+	return scenario
 }
 
 // NewRoller is another process: its own caches, its own owner.
@@ -252,13 +271,14 @@ func (s *Stage) Elapsed() time.Duration { return s.World.Clock().Now().Sub(s.sta
 type transport struct {
 	http.RoundTripper
 	crash func(after bool) bool
-	// freeze, if set, says whether the process freezes before sending a request.
-	freeze func(*http.Request) bool
+	// freeze, if set, says whether the process freezes before a call. send makes
+	// the call all the same, and gives AWS's HTTP status.
+	freeze func(operation string, send func() int) bool
 }
 
 // RoundTrip implements http.RoundTripper. A process that dies never returns.
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if t.crash(false) || t.freeze != nil && t.freeze(r) {
+	if t.crash(false) || t.freeze != nil && t.freezes(r) {
 		runtime.Goexit()
 	}
 	res, err := t.RoundTripper.RoundTrip(r)
@@ -268,15 +288,45 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, err
 }
 
+// freezes asks freeze about a request. Those of the query protocol name their
+// operation in the body.
+func (t *transport) freezes(r *http.Request) bool {
+	var body []byte
+	if r.Body != nil {
+		body, _ = io.ReadAll(r.Body) // of a reader in memory
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	form, _ := url.ParseQuery(string(body)) // what is no form names none
+	late := r.Clone(context.WithoutCancel(r.Context()))
+	late.Body = io.NopCloser(bytes.NewReader(body))
+	return t.freeze(form.Get("Action"), func() int {
+		res, err := t.RoundTripper.RoundTrip(late)
+		if err != nil {
+			return 0
+		}
+		_ = res.Body.Close()
+		return res.StatusCode
+	})
+}
+
 // call makes one call that does not go over the wire.
-func (t *transport) call(do func()) {
-	if t.crash(false) {
+func (t *transport) call(operation string, do func() error) {
+	if t.crash(false) || t.freeze != nil && t.freeze(operation, func() int { return statusOf(do()) }) {
 		runtime.Goexit()
 	}
-	do()
+	_ = do() // the caller is given it
 	if t.crash(true) {
 		runtime.Goexit()
 	}
+}
+
+// statusOf is the HTTP status of a call that gave an error, or none.
+func statusOf(err error) int {
+	var failed *smithyhttp.ResponseError
+	if errors.As(err, &failed) {
+		return failed.HTTPStatusCode()
+	}
+	return http.StatusOK
 }
 
 // Crash rolls in a process that dies just before or just after its nth call
@@ -319,31 +369,15 @@ func (s *Stage) Freeze(ctx context.Context, q roller.Request, operation string, 
 	if !ok {
 		s.tb.Fatal("the roller is not of this stage")
 	}
-	wire := g.wire
-	wire.freeze = func(r *http.Request) bool {
-		var body []byte
-		if r.Body != nil {
-			var err error
-			if body, err = io.ReadAll(r.Body); err != nil {
-				s.tb.Error(err)
-			}
-			r.Body = io.NopCloser(bytes.NewReader(body))
-		}
-		if land != nil || strings.Contains(string(body), "Action="+operation+"&") {
+	g.wire.freeze = func(called string, send func() int) bool {
+		if land != nil || called == operation {
 			n--
 		}
 		if land == nil && n == -1 {
-			late := r.Clone(context.WithoutCancel(ctx))
-			late.Body = io.NopCloser(bytes.NewReader(body))
 			land = func() int {
-				res, err := wire.RoundTripper.RoundTrip(late)
-				if err != nil {
-					s.tb.Errorf("the late call: %v", err)
-					return 0
-				}
-				_ = res.Body.Close()
-				s.log(s.World.Clock().Now(), fmt.Sprintf("the frozen process's %s lands: %d", operation, res.StatusCode))
-				return res.StatusCode
+				status := send()
+				s.log(s.World.Clock().Now(), fmt.Sprintf("the frozen process's %s lands: %d", operation, status))
+				return status
 			}
 		}
 		return land != nil
@@ -368,7 +402,7 @@ func (s *Stage) OnCall(f func(n int)) {
 		s.tb.Fatal("the roller is not of this stage")
 	}
 	n := 0
-	g.wire.freeze = func(*http.Request) bool {
+	g.wire.freeze = func(string, func() int) bool {
 		f(n)
 		n++
 		return false
