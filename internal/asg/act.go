@@ -41,9 +41,7 @@ func (c *Client) Do(ctx context.Context, group string, s rollout.Step) rollout.R
 	case rollout.Raise:
 		err = c.raise(ctx, group, s)
 	case rollout.End:
-		_, err = c.o.AutoScaling.TerminateInstanceInAutoScalingGroup(ctx, &autoscaling.TerminateInstanceInAutoScalingGroupInput{
-			InstanceId: aws.String(s.Member), ShouldDecrementDesiredCapacity: aws.Bool(s.Decrement),
-		}, once)
+		r.Was, err = c.end(ctx, s)
 	case rollout.Copy:
 		r.Version, err = c.copyVersion(ctx, s)
 	case rollout.SetDefault:
@@ -60,6 +58,21 @@ func (c *Client) Do(ctx context.Context, group string, s rollout.Step) rollout.R
 		r.Failure.Kind = kind
 	}
 	return r
+}
+
+// end ends a member. Where that lowers desired, AWS's answer may say from what.
+func (c *Client) end(ctx context.Context, s rollout.Step) (was *int, err error) {
+	out, err := c.o.AutoScaling.TerminateInstanceInAutoScalingGroup(ctx, &autoscaling.TerminateInstanceInAutoScalingGroupInput{
+		InstanceId: aws.String(s.Member), ShouldDecrementDesiredCapacity: aws.Bool(s.Decrement),
+	}, once)
+	if err != nil || !s.Decrement || out.Activity == nil {
+		return nil, err
+	}
+	if m := resized.FindStringSubmatch(aws.ToString(out.Activity.Cause)); m != nil {
+		from := atoi(m[1])
+		was = &from
+	}
+	return was, nil
 }
 
 // names are the processes of a step. Never empty: AWS takes no names for all.

@@ -320,6 +320,8 @@ func (o *owner) skip(s rollout.Step, failed []rollout.Step) string {
 		}
 	}
 	switch {
+	case o.mem.Halts(s):
+		return "others have changed the desired capacity"
 	case o.barred(s):
 		return "the lock is gone"
 	case o.deadline == "" && o.stop.Err() != nil:

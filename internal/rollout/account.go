@@ -5,186 +5,6 @@ import (
 	"time"
 )
 
-// account explains the desired capacity that is seen. Refit's own changes are
-// relative, so desired must be base + surge; every difference is somebody
-// else's wish and is attributed from the cause AWS gives
-// (rollouts.md, Capacity).
-func (t *turn) account() {
-	t.resolveLost()
-	t.verifyRaises()
-	got, want := t.snap.Group.Desired, t.rec.Base+t.rec.Surge
-	if got == want {
-		t.mem.Unexplained = time.Time{}
-		t.explained()
-		return
-	}
-	if slices.ContainsFunc(t.mem.Recent, func(e expected) bool { return e.desired == got && t.now.Before(e.until) }) {
-		t.unclear = true // an observation from before our last change
-		return
-	}
-	if !t.snap.ActivitiesSeen {
-		t.out.Look.Activities = true
-		t.unclear = true
-		return
-	}
-	t.attribute()
-	if t.rec.Base+t.rec.Surge == got || t.strays(got-t.rec.Base-t.rec.Surge) {
-		t.mem.Unexplained = time.Time{}
-		return
-	}
-	if t.mem.Unexplained.IsZero() {
-		t.mem.Unexplained = t.now
-	}
-	t.out.Look.Activities = true
-	t.unclear = true
-	if t.now.Sub(t.mem.Unexplained) >= settle {
-		// Launches whose answer was lost come last: others' changes show in the
-		// activities, and taking theirs for ours would scale them in.
-		if t.lostLaunches(got - t.rec.Base - t.rec.Surge) {
-			t.unclear = false
-			return
-		}
-		if t.unseen(got) {
-			t.mem.Unexplained, t.unclear = time.Time{}, false
-			return
-		}
-		// Nobody says who did it. Read as an absolute wish, because that
-		// reading leaves more capacity: with base 4 and surge 2, a desired of 5
-		// ends at 5 rather than at 4.
-		t.warnOnce("unexplained "+t.mem.Unexplained.String(),
-			"desired capacity is %d where %d was expected, and no scaling activity explains it; %d is taken as what others want", got, want, got)
-		t.rec.Base, t.rec.Surge = got, 0
-		t.mem.Unexplained = time.Time{}
-		t.unclear = false
-	}
-}
-
-// attribute applies the changes of desired that others made since the last
-// one accounted for, and notes launches by LaunchInstances that nothing on
-// record stands for.
-func (t *turn) attribute() {
-	since := t.rec.Changed // AWS's times are whole seconds: several changes may share one
-	for i, c := range t.snap.Changes {
-		if !c.At.After(since) {
-			continue
-		}
-		t.rec.Changed = c.At
-		if t.lostRaise(c) {
-			continue
-		}
-		if t.ours(c) {
-			if t.stray(c) {
-				t.mem.Strays = append(t.mem.Strays, c)
-			}
-			continue
-		}
-		// What the surge was at that moment: what we have done since is not for
-		// others to take.
-		later := t.since(i + 1)
-		base, surge := t.rec.Base, t.rec.Surge-later
-		switch d := c.To - c.From; {
-		case c.Absolute:
-			// An absolute writer did not know of our surge: it is void.
-			base, surge = c.To, 0
-		case d > 0:
-			base += d
-		default:
-			// A relative scale-in eats our surge first, then base:
-			// 4 + 2 − 3 = 3 + 0.
-			eaten := min(max(surge, 0), -d)
-			base, surge = base+d+eaten, surge-eaten
-		}
-		t.rec.Base, t.rec.Surge = base, surge+later
-		t.note("others changed the desired capacity from %d to %d: %s", c.From, c.To, c.Cause)
-	}
-}
-
-// since is what changes of ours, from the one at an index on, have added to
-// desired, as far as they are on record.
-func (t *turn) since(i int) int {
-	n := 0
-	for _, c := range t.snap.Changes[i:] {
-		if t.ours(c) && !t.stray(c) {
-			n += c.To - c.From
-		}
-	}
-	return n
-}
-
-// stray says whether a change is a launch by a roll that is not on record.
-func (t *turn) stray(c Change) bool {
-	return c.Launched && !t.mem.Ours[c.Member] && !c.At.Before(t.rec.Written)
-}
-
-// unseen finds a change by others that AWS tells of in no activity of its own,
-// because ours came right after it and left nothing to do: ours began from
-// another capacity than the one before it had led to. Like every change of
-// unknown kind it is read as an absolute wish.
-func (t *turn) unseen(got int) bool {
-	for i, c := range slices.Backward(t.snap.Changes) {
-		if !c.At.After(t.rec.Started0) {
-			return false
-		}
-		if !t.ours(c) || t.stray(c) {
-			continue
-		}
-		later := t.since(i)
-		if c.From+later != got {
-			return false
-		}
-		if c.From == t.rec.Base+t.rec.Surge-later {
-			continue // it is as it should be up to here: look further back
-		}
-		before := t.rec.Base + t.rec.Surge - later
-		if i > 0 && t.snap.Changes[i-1].To == c.From {
-			continue // somebody, or we, led there
-		}
-		t.note("others changed the desired capacity from %d to %d just before our own change", before, c.From)
-		t.rec.Base, t.rec.Surge = c.From, later
-		return true
-	}
-	return false
-}
-
-// lostRaise takes a change for a raise of ours whose answer was lost, or whose
-// owner died, and books it as surge.
-func (t *turn) lostRaise(c Change) bool {
-	i := slices.IndexFunc(t.rec.Intents, func(in Intent) bool {
-		return in.Kind == Raise && in.Lost && c.Absolute && in.From == c.From && in.To == c.To
-	})
-	if i < 0 {
-		return false
-	}
-	n := t.rec.Intents[i].adds()
-	t.rec.Intents = slices.Delete(t.rec.Intents, i, i+1)
-	t.rec.Surge += n
-	t.rec.Launched += n
-	return true
-}
-
-// strays explains a surplus of desired by launches of ours without an answer:
-// those whose answer was lost, and the one call that a former owner may have
-// had in flight, however late it lands. Only rolls call LaunchInstances, so they
-// are surge. The activities tell how many members each has launched, which may
-// be fewer than it was for.
-func (t *turn) strays(surplus int) bool {
-	found := fitting(len(t.mem.Strays), func(i int) int { return t.mem.Strays[i].To - t.mem.Strays[i].From }, 0, surplus)
-	if surplus <= 0 || len(found) == 0 {
-		return false
-	}
-	for _, i := range slices.Backward(found) {
-		c := t.mem.Strays[i]
-		t.mem.Strays = slices.Delete(t.mem.Strays, i, i+1)
-		n := c.To - c.From
-		t.rec.Surge += n
-		t.rec.Launched += n
-		if !t.answered(n) {
-			t.note("a call of a former owner has launched %d only now; what is more than the group wants is ended again", n)
-		}
-	}
-	return true
-}
-
 // answered takes the launch off the record that launched n members, and
 // reports whether there was one: of that size if possible, else the smallest
 // larger one, of which AWS refused a part.
@@ -203,43 +23,12 @@ func (t *turn) answered(n int) bool {
 	return true
 }
 
-// explained books changes as accounted for that an observation of the right
-// desired capacity must have seen, so that a later owner, who does not know
-// which members were ours, does not read them as others'.
-func (t *turn) explained() {
-	if !t.snap.ActivitiesSeen || len(t.rec.Intents) > 0 || len(t.mem.Verify) > 0 {
-		return
-	}
-	for _, c := range t.snap.Changes {
-		if c.At.After(t.rec.Changed) && t.now.Sub(c.At) > settle {
-			t.rec.Changed = c.At
-		}
-	}
-}
-
 // clamp follows a min size above what others were known to want: desired
 // cannot go below it, so it is what they want now.
 func (t *turn) clamp() {
 	if more := min(t.snap.Group.Min-t.rec.Base, t.rec.Surge); more > 0 {
 		t.rec.Base, t.rec.Surge = t.rec.Base+more, t.rec.Surge-more
 	}
-}
-
-// ours says whether a change of desired is the effect of a call of this owner.
-func (t *turn) ours(c Change) bool {
-	if c.Member != "" && (t.mem.Ours[c.Member] && c.To > c.From || !t.mem.EndedAt[c.Member].IsZero() && c.To < c.From) {
-		return true
-	}
-	if c.Launched {
-		return true // by a call whose answer was lost, or by a former owner
-	}
-	if c.Member != "" && c.To < c.From && !c.At.After(t.rec.Taken) {
-		return true // by a former owner: its record has it, or an intent that is being resolved
-	}
-	if c.Absolute && !c.At.After(t.rec.Taken) && slices.Contains(t.rec.Raised, [2]int{c.From, c.To}) {
-		return true // by a former owner, and its record has it
-	}
-	return c.Absolute && slices.ContainsFunc(t.mem.Verify, func(in Intent) bool { return in.From == c.From && in.To == c.To })
 }
 
 // resolveLost looks whether ends whose answer was lost happened.
@@ -253,27 +42,9 @@ func (t *turn) resolveLost() {
 		if in.Since.IsZero() {
 			in.Since = t.now
 		}
-		over := t.now.Sub(in.Since) >= settle
 		switch in.Kind {
 		case End:
-			var open []string
-			for _, id := range in.IDs {
-				state, here := seen[id]
-				switch {
-				case !here || state == Terminating || state == Retained:
-					lowered, told := t.lowered(id)
-					if in.Dec && !told && (!over || !t.snap.ActivitiesSeen) {
-						open = append(open, id)
-						t.out.Look.Activities = true
-						continue
-					}
-					t.ended(id, in.Dec && (lowered || !told))
-				case !over:
-					open = append(open, id)
-				}
-			}
-			in.IDs = open
-			if len(open) == 0 {
+			if in.IDs = t.openEnds(in, seen); len(in.IDs) == 0 {
 				continue
 			}
 		case Launch, Raise: // below
@@ -288,6 +59,37 @@ func (t *turn) resolveLost() {
 	// After the ends, whose decrements are off the surge now: a launch and an end
 	// that both happened leave desired as it was.
 	t.rec.Intents = slices.DeleteFunc(kept, t.notLaunched)
+}
+
+// openEnds books what is known of ends without an answer, and gives those of
+// which it is not known yet whether they happened.
+func (t *turn) openEnds(in Intent, seen map[string]Lifecycle) (open IDs) {
+	over := t.now.Sub(in.Since) >= settle
+	doubts := Intent{Kind: End, Dec: true}
+	for _, id := range in.IDs {
+		state, here := seen[id]
+		switch {
+		case !here || state == Terminating || state == Retained:
+			lowered, told := t.lowered(id)
+			if in.Dec && !told && (!over || !t.snap.ActivitiesSeen) {
+				open = append(open, id)
+				t.out.Look.Activities = true
+				continue
+			}
+			t.ended(id, in.Dec && (lowered || !told))
+			if told && !lowered {
+				doubts.IDs = append(doubts.IDs, id) // ended by others; ours may have lowered desired in silence
+			}
+		case !over:
+			open = append(open, id)
+		default:
+			doubts.IDs = append(doubts.IDs, id) // it may yet land
+		}
+	}
+	if in.Dec {
+		t.doubt(doubts)
+	}
+	return open
 }
 
 // lowered says whether a member that is going or gone was ended by request and
@@ -309,8 +111,76 @@ func (t *turn) notLaunched(in Intent) bool {
 	}
 	if in.Kind == Launch {
 		t.coming -= in.Count
+	} else {
+		t.doubt(Intent{Kind: Raise, From: in.From, To: in.To})
 	}
 	return true
+}
+
+// mostDoubts is how many members, and how many raises, are kept on record as
+// calls in doubt. Of a dead owner's calls the first that did not happen is the
+// one that may be late.
+const mostDoubts = 60
+
+// doubt keeps calls without an answer that have not happened as far as is seen:
+// one of a former owner may land however late, and AWS tells in no activity of a
+// member that is ended a second time.
+func (t *turn) doubt(in Intent) {
+	if in.Kind == End && len(in.IDs) == 0 {
+		return
+	}
+	t.rec.Doubts = slices.Clone(t.rec.Doubts)
+	i := slices.IndexFunc(t.rec.Doubts, func(d Intent) bool { return in.Kind == End && d.Kind == End })
+	if i < 0 {
+		t.rec.Doubts = append(t.rec.Doubts, in)
+		return
+	}
+	for _, id := range in.IDs {
+		if ids := t.rec.Doubts[i].IDs; !slices.Contains(ids, id) && len(ids) < mostDoubts {
+			t.rec.Doubts[i].IDs = append(slices.Clone(ids), id)
+		}
+	}
+}
+
+// takeDoubt says whether the end of a member is in doubt, and takes it off.
+func (t *turn) takeDoubt(id string) bool {
+	for i, d := range t.rec.Doubts {
+		at := slices.Index(d.IDs, id)
+		if at < 0 {
+			continue
+		}
+		t.rec.Doubts = slices.Clone(t.rec.Doubts)
+		t.rec.Doubts[i].IDs = slices.Delete(slices.Clone(d.IDs), at, at+1)
+		if len(t.rec.Doubts[i].IDs) == 0 {
+			t.rec.Doubts = slices.Delete(t.rec.Doubts, i, i+1)
+		}
+		return true
+	}
+	return false
+}
+
+// endedTwice is by how much, at most n, ends in doubt of members that are going or
+// gone have lowered desired; they are in doubt no more.
+func (t *turn) endedTwice(n int) int {
+	serving := map[string]bool{}
+	for _, m := range t.snap.Members {
+		serving[m.ID] = m.State == Pending || m.State == InService
+	}
+	found := 0
+	for _, d := range t.rec.Doubts {
+		for _, id := range d.IDs {
+			if found < n && !serving[id] && t.takeDoubt(id) {
+				found++
+			}
+		}
+	}
+	return found
+}
+
+// maybeLate says whether an absolute change of desired may be a raise of a former
+// owner that has landed late.
+func (t *turn) maybeLate(c Change) bool {
+	return slices.ContainsFunc(t.rec.Doubts, func(in Intent) bool { return in.Kind == Raise && in.To == c.To })
 }
 
 // adopt takes suspensions as ours that a lost call of ours was about to make
@@ -412,13 +282,12 @@ func (t *turn) verifyRaises() {
 			continue
 		}
 		c := t.snap.Changes[i]
-		t.rec.Changed = c.At
+		t.settledUntil(c.At)
 		if gap := c.From - in.From; gap != 0 {
-			// Others went From → c.From just before us. Desired is To: base
-			// follows them, the rest is our surge. Where they went further up
-			// than we did, nothing of To is ours.
-			t.rec.Base += gap
-			t.rec.Surge = in.To - t.rec.Base // below zero until the step below is made
+			// Others went From → c.From just before us, and our write hid it. Where
+			// they went further up than we did, nothing of To is ours.
+			base := unknown(t.rec.Base, in.From-t.rec.Base, gap)
+			t.book(base, t.rec.Base+t.rec.Surge) // surge is below zero until the step below is made
 			t.note("others changed the desired capacity from %d to %d just before our own change; it is given back", in.From, c.From)
 			if short := t.rec.Base - in.To; short > 0 {
 				t.step(Step{Kind: Raise, From: in.To, To: t.rec.Base, Why: "give back what others had added"})

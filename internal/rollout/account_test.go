@@ -297,7 +297,7 @@ func TestDecide_raisesOfTheDead(t *testing.T) {
 			r.Surge = 0
 			r.Intents = []rollout.Intent{{Kind: rollout.Raise, From: 4, To: 6, Lost: true, Since: began}}
 		}, 4, 1},
-		{"somebody else's", func(r *rollout.Record) { r.Taken = began.Add(time.Minute) }, 5, 0},
+		{"somebody else's", func(r *rollout.Record) { r.Surge, r.Taken = 0, began.Add(time.Minute) }, 5, 0},
 	} {
 		s := group(6)
 		s.Group.Desired = 4

@@ -160,7 +160,8 @@ func (r *Record) inherit(in Record, o Opening) {
 	r.Refresh = in.Refresh.resumed(Paused) // to be cancelled: it goes elsewhere
 	// What others wanted and what was ours goes on as it was on record; what
 	// has changed since, and calls without an answer, are found out by looking.
-	r.Base, r.Surge, r.Changed = in.Base, in.Surge, in.Changed
+	r.Base, r.Surge, r.Changed, r.Drift = in.Base, in.Surge, in.Changed, in.Drift
+	r.Doubts, r.Raised = in.Doubts, in.Raised
 	for _, i := range in.Intents {
 		if i.Kind == End || i.Kind == Launch || i.Kind == Raise || i.Kind == Suspend {
 			i.Lost, i.Since = true, o.sent()

@@ -101,6 +101,7 @@ type turn struct {
 	hurry       bool // see [Input]
 	known       bool // the health of members in service is known in this look
 	unclear     bool // desired, or a departure, is not explained yet
+	puzzled     bool // desired is not, and this look is not just an old one
 	stale       []Member
 	fresh       []Member        // current and launched, announced ones included
 	doubted     map[string]bool // asked to end without an answer, when this turn began
@@ -134,7 +135,7 @@ func newTurn(in Input) *turn {
 	t.rec.Intents = slices.Clone(in.Record.Intents)
 	t.rec.Suspended = maps.Clone(in.Record.Suspended)
 	t.rec.Values = maps.Clone(in.Record.Values)
-	t.goal = t.rec.goal()
+	t.goal, t.mem.Halted = t.rec.goal(), false
 	if t.mem.Progress.IsZero() { // the owner's first decision
 		t.mem.Progress = t.now
 		t.rememberBefore()
@@ -185,7 +186,9 @@ func (m Memory) clone() Memory {
 	m.Brought = cloneMap(m.Brought)
 	m.Recent = slices.Clone(m.Recent)
 	m.Verify = slices.Clone(m.Verify)
-	m.Strays = slices.Clone(m.Strays)
+	m.Changes = slices.Clone(m.Changes)
+	m.Applied = slices.Clone(m.Applied)
+	m.Claimed = slices.Clone(m.Claimed)
 	return m
 }
 

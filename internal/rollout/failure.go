@@ -292,7 +292,11 @@ func (t *turn) safePoint(e Ending) {
 		t.pointBack()
 	}
 	t.resume()
-	if left := t.endSurge(); left > 0 {
+	left := t.rec.Surge
+	if !t.puzzled { // else others may have taken it, and an end would lower what they want
+		left = t.endSurge()
+	}
+	if left > 0 {
 		e.Left = append(e.Left, fmt.Sprintf("%d members more than the group wants are still there", left))
 	}
 	t.conclude(e)

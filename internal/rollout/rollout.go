@@ -279,7 +279,13 @@ type Record struct {
 	Base    int       `json:"base"`  // what others want now
 	Surge   int       `json:"surge"` // desired beyond base that is provably ours
 	Size    int       `json:"size"`  // base at the start, for checkpoints
-	Changed time.Time `json:"chg"`   // AWS's time of the newest change of desired accounted for
+	Changed time.Time `json:"chg"`   // AWS's time of the newest change of desired accounted for for good
+	// Drift is what others' changes since then have added that are known so far.
+	// AWS may tell of more of them, also of earlier ones.
+	Drift Drift `json:"dr,omitzero"`
+	// Doubts are calls that would change desired and have not happened as far as
+	// was seen, but may yet, or have without AWS's telling: ends, and raises.
+	Doubts []Intent `json:"db,omitempty"`
 
 	Proven      bool  `json:"proven,omitempty"` // a new member graduated and the first checkpoint passed
 	Checkpoints int   `json:"cp,omitempty"`     // passed
@@ -359,7 +365,9 @@ type Memory struct {
 	PointDoubt  time.Time
 	KnownAt     time.Time // the last look that told everybody's health
 	Unexplained time.Time // since when desired is not what is expected
-	Strays      []Change  // launches by LaunchInstances that nothing on record stands for
+	Changes     []Change  // of desired, since those that are accounted for for good
+	Applied     []Change  // of those, by others and booked
+	Claimed     []Change  // raises of ours whose answer was lost
 	Verify      []Intent  // raises whose cause has not been seen yet
 	Recent      []expected
 	Learnt      Typical // in this roll; zero fields: not yet
@@ -385,6 +393,9 @@ type Memory struct {
 	Brought       map[string]bool // of those, true: launched by a rollback
 	StoppedAt     time.Time       // when it was first asked to stop
 	Unclear       bool            // the last decision was taken on a lagging observation
+	// Halted: others have changed desired since the last decision, as AWS's answer
+	// to one of its steps has told.
+	Halted bool
 }
 
 // Blind is the memory of an owner that could not look for d: what is bounded by
@@ -463,6 +474,7 @@ type Result struct {
 	IDs     []string // Launch: the members
 	Version int64    // Copy: the number made
 	Refresh string   // StepRefresh: the id of the refresh
+	Was     *int     // End that lowers desired: what it was before, as AWS says; nil: AWS does not
 	Failure *Failure // nil: done
 }
 

@@ -58,6 +58,12 @@ func Skip(step, failed Step) bool {
 	return false
 }
 
+// Halts says whether a step must not be made because of what AWS's answers to the
+// steps before it have told: it was decided on another capacity of the group.
+func (m Memory) Halts(step Step) bool {
+	return m.Halted && (step.Kind == Launch || step.Kind == Raise || step.Kind == End)
+}
+
 // mostRaised is how many absolute writes are kept on record.
 const mostRaised = 6
 
@@ -97,24 +103,12 @@ func Settle(rec Record, mem Memory, s Step, r Result, now time.Time) (Record, Me
 		mem.remember(rec.Base+rec.Surge, now)
 		rec.Surge += s.To - s.From
 		rec.Launched += s.To - s.From
-		rec.Raised = append(slices.Clone(rec.Raised[max(len(rec.Raised)-mostRaised+1, 0):]), [2]int{s.From, s.To})
+		rec.raised(s.From, s.To)
 		mem.Verify = append(mem.Verify, Intent{Kind: Raise, From: s.From, To: s.To, Since: now})
 		mem.Asked = now
 		note.Text = fmt.Sprintf("raised desired capacity from %d to %d", s.From, s.To)
 	case End:
-		mem.EndedAt[s.Member] = now
-		rec.Ended++
-		if rec.Counts.Stale > 0 {
-			// For people; the next look counts anew.
-			rec.Counts.Stale, mem.Progress = rec.Counts.Stale-1, now
-		}
-		if s.Decrement {
-			mem.remember(rec.Base+rec.Surge, now)
-			rec.Surge--
-		} else if !s.Aside {
-			mem.Asked = now
-		}
-		note.Text = "ended " + s.Member
+		rec, mem, note = settledEnd(rec, mem, s, r, now)
 	case Copy:
 		rec.Copy = r.Version
 		note.Text = fmt.Sprintf("published version %d, a copy of version %d", r.Version, s.Source)
@@ -124,6 +118,34 @@ func Settle(rec Record, mem Memory, s Step, r Result, now time.Time) (Record, Me
 	case StepRefresh: // above
 	}
 	return rec, mem, note
+}
+
+// settledEnd books the end of a member.
+func settledEnd(rec Record, mem Memory, s Step, r Result, now time.Time) (Record, Memory, Note) {
+	note := Note{Text: "ended " + s.Member}
+	mem.EndedAt[s.Member] = now
+	rec.Ended++
+	if rec.Counts.Stale > 0 {
+		// For people; the next look counts anew.
+		rec.Counts.Stale, mem.Progress = rec.Counts.Stale-1, now
+	}
+	if s.Decrement {
+		was := rec.Base + rec.Surge
+		if r.Was != nil && *r.Was != was {
+			mem.Halted = true
+			note.Text += fmt.Sprintf("; others have changed the desired capacity meanwhile: it was %d and not %d", *r.Was, was)
+		}
+		mem.remember(was, now)
+		rec.Surge--
+	} else if !s.Aside {
+		mem.Asked = now
+	}
+	return rec, mem, note
+}
+
+// raised keeps an absolute write of ours on record.
+func (r *Record) raised(from, to int) {
+	r.Raised = append(slices.Clone(r.Raised[max(len(r.Raised)-mostRaised+1, 0):]), [2]int{from, to})
 }
 
 func launched(rec Record, mem Memory, ids []string, now time.Time) (Record, Memory) {

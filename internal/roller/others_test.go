@@ -1,0 +1,42 @@
+package roller_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/awssim"
+	"github.com/fleetrefit/terraform-provider-refit/internal/rolltest"
+)
+
+// TestOthers_haltBatch: somebody scales in between two ends of a batch. AWS's
+// answer to the next end tells, and the rest of the batch is not made.
+func TestOthers_haltBatch(t *testing.T) {
+	t.Parallel()
+	s := rolltest.New(t, rolltest.Shape{Members: 8})
+	q := rolltest.Request(100, 200)
+	ends := func() int { return s.World.Calls()["autoscaling:TerminateInstanceInAutoScalingGroup"] }
+	var at time.Duration
+	before, same := 0, 0
+	s.World.OnTick(func() {
+		if at > 0 && s.Elapsed() < at+time.Second {
+			same = ends()
+		}
+	})
+	s.World.BeforeCall("autoscaling:TerminateInstanceInAutoScalingGroup", 3, func() {
+		at, before = s.Elapsed(), ends()
+		s.Lenient()
+		s.Outside(7)
+		if err := s.World.Act(awssim.Action{Do: "set_desired", Group: "web", Value: 7}); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := s.Roll(t.Context(), q); err != nil {
+		t.Fatalf("roll: %v\n%s", err, s.Story())
+	}
+	s.World.Advance(5 * time.Minute)
+	if same != before || !strings.Contains(s.Story(), "others have changed the desired capacity meanwhile: it was 7 and not 14") {
+		t.Errorf("%d ends when somebody wrote 7, %d at once, want no more\n%s", before, same, s.Story())
+	}
+	s.Settled(2)
+}
