@@ -82,6 +82,19 @@ data "aws_iam_policy_document" "refit" {
     actions   = ["lambda:InvokeFunction"]
   }
 
+  # Only with notify.
+  statement {
+    sid       = "TellTopic"
+    resources = ["arn:aws:sns:*:${var.account}:images"]
+    actions   = ["sns:Publish"]
+  }
+
+  statement {
+    sid       = "TellBus"
+    resources = ["arn:aws:events:*:${var.account}:event-bus/*"]
+    actions   = ["events:DescribeEventBus", "events:PutEvents"]
+  }
+
   # The journal, in Parameter Store.
   statement {
     sid       = "JournalWrite"

@@ -57,13 +57,14 @@ type Client struct {
 	fits    map[string]Fit      // by instance type; a type never changes
 	known   map[string]*reading // by template
 	sources map[string]string   // by image: what it was copied from, "" for nothing; that never changes
+	told    map[string][]Due    // by template: the record as it was last written
 }
 
 // New returns a client.
 func New(o Options) *Client {
 	return &Client{
 		ec2: o.EC2, ssm: o.SSM, docs: o.Docs, clock: o.Clock,
-		fits: map[string]Fit{}, known: map[string]*reading{}, sources: map[string]string{},
+		fits: map[string]Fit{}, known: map[string]*reading{}, sources: map[string]string{}, told: map[string][]Due{},
 	}
 }
 

@@ -184,6 +184,8 @@ type Want struct {
 	Template string
 	Source   int64 // the version to start from; 0: the latest
 	Image    string
+	// Tell are those who are to be told if a version is made; see [Client.Owed].
+	Tell []string
 }
 
 // Made is what [Client.Ensure] came to.
@@ -224,10 +226,14 @@ func (c *Client) Ensure(ctx context.Context, w Want) (Made, error) {
 			return Made{Version: v, Source: source}, nil
 		}
 	}
+	if err := c.announce(ctx, w, t, source); err != nil {
+		return Made{}, err
+	}
 	v, err := c.makeVersion(ctx, t, source, w.Image)
 	if err != nil {
 		return Made{}, err
 	}
+	c.announced(t.ID, v)
 	return Made{Version: v, Source: source, New: true}, nil
 }
 

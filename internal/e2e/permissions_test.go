@@ -50,6 +50,9 @@ const (
 	imageParameter      = "`source.ssm_parameter`"
 	keepVersions        = "`keep_versions`"
 	keepWarm            = "`keep_versions`, with groups that have a warm pool"
+	notifyTopic         = "`notify.sns_topic_arn`"
+	notifyBus           = "`notify.event_bus_name`"
+	notifyOwnBus        = "`notify.event_bus_name` with a bus of this account other than `default`"
 	rollGroup           = "rolling"
 	targetGroups        = "groups with target groups"
 	networkBalancer     = "target groups of a Network Load Balancer"
@@ -84,7 +87,7 @@ const (
 
 // recorded are all rows: one that no test records would say what nobody knows.
 var recorded = []string{
-	planRoll, beforeRoll, zonalShifts, planImage, newVersion, makeVersion, withdrawVersion, imageParameter, keepVersions, keepWarm, rollGroup, targetGroups, networkBalancer, classicBalancers, ec2Status, alarms, probeMembers,
+	planRoll, beforeRoll, zonalShifts, planImage, newVersion, makeVersion, withdrawVersion, imageParameter, keepVersions, keepWarm, notifyTopic, notifyBus, notifyOwnBus, rollGroup, targetGroups, networkBalancer, classicBalancers, ec2Status, alarms, probeMembers,
 	checkByFunction, memberImages, launchFirst, raiseDesired, rollBack, onDefault, rollRefresh, pointRefresh, stopRefresh, backRefresh,
 	readSSM, readS3, writeSSM, writeS3, tidySSM, tidyS3, watchSSM, watchS3, heldSSM, heldS3, clearSSM, clearS3, assumeRole,
 	publishSSM, publishS3, windowsSSM, windowsS3, decisionSSM, decisionS3,
@@ -507,6 +510,30 @@ resource "refit_ami_refresh" "web" {
 			rows = append(rows, keepVersions)
 		}
 		s.uses([]string{"apply", "-auto-approve"}, rows...)
+	}
+}
+
+// TestAccPermissions_notify records what telling others uses.
+func TestAccPermissions_notify(t *testing.T) {
+	t.Parallel()
+	s := newProjectOn(t, scenario+"topic \"images\" {}\nevent_bus \"fleet\" {}\n", provider)
+	const topic = "sns_topic_arn = \"arn:aws:sns:eu-west-2:123456789012:images\""
+	for n, c := range []struct {
+		to   string
+		rows []string
+	}{
+		{topic, []string{notifyTopic}},
+		{`event_bus_name = "default"`, []string{notifyBus}},
+		{`event_bus_name = "fleet"`, []string{notifyBus, notifyOwnBus}},
+	} {
+		s.write(provider + fmt.Sprintf(`
+resource "refit_ami_refresh" "web" {
+  launch_template_id = %q
+  source             = { owners = ["self"], name = "golden-*" }
+  notify             = { %s }
+}`, s.template(), c.to))
+		s.publish(fmt.Sprintf("golden-web-%d", n+3))
+		s.uses([]string{"apply", "-auto-approve"}, append(c.rows, planImage, newVersion, makeVersion, readSSM, writeSSM)...)
 	}
 }
 

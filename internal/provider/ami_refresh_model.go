@@ -22,6 +22,8 @@ type amiRefreshModel struct {
 	Explain          types.Bool   `tfsdk:"explain"`
 	timing
 	KeepVersions          types.Int64  `tfsdk:"keep_versions"`
+	Notify                types.Object `tfsdk:"notify"`
+	Notified              types.Bool   `tfsdk:"notified"`
 	ImageID               types.String `tfsdk:"image_id"`
 	ImageName             types.String `tfsdk:"image_name"`
 	ImageCreatedAt        types.String `tfsdk:"image_created_at"`

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/fleetrefit/terraform-provider-refit/internal/ami"
 	"github.com/fleetrefit/terraform-provider-refit/internal/awsconf"
@@ -72,6 +73,7 @@ func (r *amiRefresh) Create(ctx context.Context, req resource.CreateRequest, res
 	}
 	// No group runs a version because it is made: a new stack starts right in
 	// any window.
+	resp.Diagnostics.Append(r.near(ctx, m)...)
 	if m.bound() {
 		resp.Diagnostics.Append(r.check(ctx, m)...)
 	}
@@ -79,6 +81,7 @@ func (r *amiRefresh) Create(ctx context.Context, req resource.CreateRequest, res
 		resp.Diagnostics.Append(r.apply(ctx, &m, nil, resp.Private)...)
 	}
 	if !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(r.tell(ctx, &m)...)
 		resp.Diagnostics.Append(resp.State.Set(ctx, m)...)
 	}
 }
@@ -93,7 +96,10 @@ func (r *amiRefresh) Update(ctx context.Context, req resource.UpdateRequest, res
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	resp.Diagnostics.Append(r.near(ctx, m)...)
 	switch {
+	case resp.Diagnostics.HasError():
+		return
 	case m.ImageID.IsUnknown() || m.LaunchTemplateVersion.IsUnknown():
 		resp.Diagnostics.Append(r.apply(ctx, &m, &prior, resp.Private)...)
 	case m.bound() && !m.judged(prior.timing):
@@ -106,6 +112,7 @@ func (r *amiRefresh) Update(ctx context.Context, req resource.UpdateRequest, res
 		resp.Diagnostics.Append(remember(ctx, resp.Private, seen)...)
 	}
 	if !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(r.tell(ctx, &m)...)
 		resp.Diagnostics.Append(resp.State.Set(ctx, m)...)
 	}
 }
@@ -167,7 +174,11 @@ func (r *amiRefresh) apply(ctx context.Context, m, prior *amiRefreshModel, p pri
 		m.record(*prior)
 		return append(diags, deferral(closed))
 	}
-	made, err := c.images.Ensure(ctx, ami.Want{Template: w.template, Source: w.version, Image: chosen.ID})
+	to, more := m.notify(ctx)
+	if diags.Append(more...); diags.HasError() {
+		return diags
+	}
+	made, err := c.images.Ensure(ctx, ami.Want{Template: w.template, Source: w.version, Image: chosen.ID, Tell: to.told()})
 	if err != nil {
 		return fail(err)
 	}
@@ -332,7 +343,11 @@ func (r *amiRefresh) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	resp.Diagnostics.Append(r.near(ctx, plan)...)
 	if req.State.Raw.IsNull() {
+		if plan.Notify.IsNull() {
+			resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("notified"), types.BoolNull())...)
+		}
 		resp.Diagnostics.Append(r.foresee(ctx, plan, nil)...)
 		return
 	}
@@ -342,6 +357,7 @@ func (r *amiRefresh) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 	}
 	seen := recall[amiSeen](ctx, req.Private)
 	plan, diags := planAMIRefresh(prior, plan, seen).hold(prior, seen)
+	plan.planNotified(prior)
 	resp.Diagnostics.Append(diags...)
 	if seen != nil {
 		resp.Diagnostics.Append(plan.warn(ctx, seen.Window, r.backend)...)

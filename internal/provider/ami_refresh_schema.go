@@ -74,6 +74,8 @@ func amiRefreshSchema() schema.Schema {
 			"outside_window":   outsideAttribute("takes up an image", "It counts with `schedule` or `windows` only."),
 			"max_wait":         maxWaitAttribute(),
 			"keep_versions":    keepAttribute(),
+			"notify":           notifyAttribute(),
+			"notified":         notifiedAttribute(),
 			"image_id":         computed("Id of the image. Known at plan, once the resource exists."),
 			"image_name":       computed("Name of the image."),
 			"image_created_at": computed("When the image was made, in RFC 3339."),

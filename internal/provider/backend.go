@@ -14,9 +14,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-log/tflog"
@@ -27,6 +29,7 @@ import (
 	"github.com/fleetrefit/terraform-provider-refit/internal/clock"
 	"github.com/fleetrefit/terraform-provider-refit/internal/image"
 	"github.com/fleetrefit/terraform-provider-refit/internal/journal"
+	"github.com/fleetrefit/terraform-provider-refit/internal/news"
 	"github.com/fleetrefit/terraform-provider-refit/internal/preflight"
 	"github.com/fleetrefit/terraform-provider-refit/internal/probe"
 	"github.com/fleetrefit/terraform-provider-refit/internal/roller"
@@ -76,6 +79,7 @@ type clients struct {
 	journal   *journal.Journal
 	docs      *journal.Documents
 	preflight *preflight.Client
+	news      *news.Client
 }
 
 // clients resolves credentials and makes the adapters, once.
@@ -124,9 +128,24 @@ func (b *backend) clients(ctx context.Context) (*clients, error) {
 		Shifts:      arczonalshift.NewFromConfig(config, func(o *arczonalshift.Options) { override(&o.BaseEndpoint, b.source.Endpoint("arczonalshift")) }),
 		Credentials: config.Credentials,
 	})
+	made.news = &news.Client{
+		SNS: sns.NewFromConfig(config, func(o *sns.Options) {
+			override(&o.BaseEndpoint, b.source.Endpoint("sns"))
+			o.RetryMaxAttempts = newsTries
+		}),
+		EventBridge: eventbridge.NewFromConfig(config, func(o *eventbridge.Options) {
+			override(&o.BaseEndpoint, b.source.Endpoint("eventbridge"))
+			o.RetryMaxAttempts = newsTries
+		}),
+		Clock: b.clock,
+	}
 	b.made = made
 	return made, nil
 }
+
+// newsTries is how often an event is tried to be sent: nothing waits for it, so
+// it must not hold up an apply for minutes.
+const newsTries = 4
 
 func override(endpoint **string, with *string) {
 	if with != nil {

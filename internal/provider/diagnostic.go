@@ -137,7 +137,7 @@ func permission(err error) string {
 	prefix := map[string]string{
 		"Auto Scaling": "autoscaling", "EC2": "ec2", "Elastic Load Balancing v2": "elasticloadbalancing", "Service Quotas": "servicequotas", "ARC Zonal Shift": "arc-zonal-shift",
 		"Elastic Load Balancing": "elasticloadbalancing", "CloudWatch": "cloudwatch",
-		"SSM": "ssm", "S3": "s3", "STS": "sts",
+		"SSM": "ssm", "S3": "s3", "STS": "sts", "EventBridge": "events",
 	}[op.ServiceID]
 	if prefix == "" {
 		prefix = strings.ToLower(op.ServiceID)

@@ -1,0 +1,279 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/ami"
+	"github.com/fleetrefit/terraform-provider-refit/internal/image"
+	"github.com/fleetrefit/terraform-provider-refit/internal/news"
+	"github.com/fleetrefit/terraform-provider-refit/internal/roller"
+)
+
+// Who can be told, by the names of their attributes.
+const (
+	toTopic = "sns_topic_arn"
+	toBus   = "event_bus_name"
+)
+
+// notifyModel is notify of refit_ami_refresh.
+type notifyModel struct {
+	SNSTopicARN  types.String `tfsdk:"sns_topic_arn"`
+	EventBusName types.String `tfsdk:"event_bus_name"`
+}
+
+func notifyAttribute() schema.SingleNestedAttribute {
+	return schema.SingleNestedAttribute{
+		Optional: true,
+		MarkdownDescription: "Whom to tell of each new version: the images guide says [what they are told](../guides/images.md#telling-others). That it cannot be " +
+			"sent is a warning, and no reason for an apply to fail; the next one sends it. Default: nobody. A change tells nothing again.",
+		Attributes: map[string]schema.Attribute{
+			toTopic: schema.StringAttribute{
+				Optional:            true,
+				MarkdownDescription: "ARN of a topic of SNS, standard or FIFO, in the region of the provider. It may be another account's.",
+				Validators: []validator.String{
+					addressValidator{news.CheckTopic},
+					stringvalidator.AtLeastOneOf(path.MatchRelative().AtParent().AtName(toTopic), path.MatchRelative().AtParent().AtName(toBus)),
+				},
+			},
+			toBus: schema.StringAttribute{
+				Optional:            true,
+				MarkdownDescription: "Name of an event bus of EventBridge, such as `default`, or ARN of one in the region of the provider, which may be another account's.",
+				Validators:          []validator.String{addressValidator{news.CheckBus}},
+			},
+		},
+	}
+}
+
+func notifiedAttribute() schema.BoolAttribute {
+	return schema.BoolAttribute{
+		Computed: true,
+		MarkdownDescription: "Whether those of `notify` were told of every version. While it is `false`, each plan has an update that tells them. " +
+			"`null` without `notify`.",
+	}
+}
+
+// addressValidator refuses what cannot be an address in any region.
+type addressValidator struct {
+	check func(address, region string) error
+}
+
+// Description implements validator.String.
+func (addressValidator) Description(context.Context) string { return "an ARN or a name that AWS takes" }
+
+// MarkdownDescription implements validator.String.
+func (v addressValidator) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
+
+// ValidateString implements validator.String.
+func (v addressValidator) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
+	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
+		return
+	}
+	if err := v.check(req.ConfigValue.ValueString(), ""); err != nil {
+		resp.Diagnostics.AddAttributeError(req.Path, "Invalid "+req.Path.String(), fmt.Sprintf("%s: %s.", req.Path, err))
+	}
+}
+
+// notify reads whom to tell; those that are not set, or not known yet, are empty.
+func (m amiRefreshModel) notify(ctx context.Context) (n notifyModel, diags diag.Diagnostics) {
+	if m.Notify.IsNull() || m.Notify.IsUnknown() {
+		return n, nil
+	}
+	diags = m.Notify.As(ctx, &n, basetypes.ObjectAsOptions{})
+	return n, diags
+}
+
+// told are the names of those to tell.
+func (n notifyModel) told() []string {
+	var out []string
+	if n.SNSTopicARN.ValueString() != "" {
+		out = append(out, toTopic)
+	}
+	if n.EventBusName.ValueString() != "" {
+		out = append(out, toBus)
+	}
+	return out
+}
+
+// near refuses addresses of another region than the provider's. Without
+// credentials or a region it says nothing: everything else will.
+func (r *amiRefresh) near(ctx context.Context, m amiRefreshModel) diag.Diagnostics {
+	n, diags := m.notify(ctx)
+	if diags.HasError() || r.backend == nil || len(n.told()) == 0 {
+		return diags
+	}
+	config, err := r.backend.source.Config(ctx)
+	if err != nil {
+		return diags
+	}
+	cure := "Give one of that region, to which a subscription or a rule of that region can forward, or a provider block of the other region."
+	for _, a := range []struct {
+		name  string
+		value types.String
+		check func(string, string) error
+	}{{toTopic, n.SNSTopicARN, news.CheckTopic}, {toBus, n.EventBusName, news.CheckBus}} {
+		if a.value.ValueString() == "" {
+			continue
+		}
+		if err := a.check(a.value.ValueString(), config.Region); err != nil {
+			diags.AddAttributeError(path.Root("notify").AtName(a.name), "Address in another region", lines{roller.Sentence(err.Error()), unchanged, cure}.String())
+		}
+	}
+	return diags
+}
+
+// planNotified plans whether everybody has been told, which apply learns where
+// there is something to tell.
+func (m *amiRefreshModel) planNotified(prior amiRefreshModel) {
+	switch {
+	case m.Notify.IsNull():
+		m.Notified = types.BoolNull()
+	case m.Notify.IsUnknown(), m.LaunchTemplateVersion.IsUnknown(), !prior.Notified.IsNull() && !prior.Notified.ValueBool():
+		m.Notified = types.BoolUnknown()
+	default:
+		m.Notified = types.BoolValue(true)
+	}
+}
+
+// tell tells those of notify of every version that they have not been told of,
+// and fills in the model. What goes wrong is a warning: the versions are there.
+func (r *amiRefresh) tell(ctx context.Context, m *amiRefreshModel) diag.Diagnostics {
+	if !m.Notified.IsUnknown() {
+		return nil
+	}
+	if m.Notified = types.BoolNull(); m.Notify.IsNull() {
+		return nil
+	}
+	failed, err := r.tellAll(ctx, *m)
+	m.Notified = types.BoolValue(err == nil && len(failed) == 0)
+	if m.Notified.ValueBool() {
+		return nil
+	}
+	var happened []string
+	var next string
+	at := path.Root("notify")
+	for _, name := range []string{toTopic, toBus} {
+		if failed[name] == nil {
+			continue
+		}
+		what, cure := explainNews(failed[name])
+		happened, next = append(happened, what), strings.TrimSpace(next+" "+cure)
+		if len(failed) == 1 {
+			at = at.AtName(name)
+		}
+	}
+	if err != nil {
+		what, cure := explain(err)
+		happened, next = append(happened, what), strings.TrimSpace(next+" "+cure)
+	}
+	return diag.Diagnostics{diag.NewAttributeWarningDiagnostic(at,
+		fmt.Sprintf("Not everybody was told of the new version of launch template %q", m.LaunchTemplateID.ValueString()),
+		lines{strings.Join(happened, "\n"), "The version was made, and nothing else depends on this.", strings.TrimSpace(next + " The next apply tells them.")}.String())}
+}
+
+// explainNews says what happened and what to do about an event that was not sent.
+func explainNews(err error) (happened, next string) {
+	switch {
+	case errors.Is(err, news.ErrNoTopic):
+		return roller.Sentence(err.Error()), "Create the topic, or correct sns_topic_arn."
+	case errors.Is(err, news.ErrNoBus):
+		return roller.Sentence(err.Error()), "Create the event bus, or correct event_bus_name."
+	}
+	return explain(err)
+}
+
+// tellAll sends what is due, in its order, and gives by name of whom the first
+// failure. After that nothing more is sent there: the order would be lost.
+func (r *amiRefresh) tellAll(ctx context.Context, m amiRefreshModel) (failed map[string]error, err error) {
+	c, err := r.backend.clients(ctx)
+	if err != nil {
+		return nil, err
+	}
+	n, diags := m.notify(ctx)
+	w, more := m.want(ctx)
+	if diags.Append(more...); diags.HasError() {
+		return nil, errors.New(diags.Errors()[0].Detail())
+	}
+	template := m.LaunchTemplateID.ValueString()
+	owed, name, account, err := c.images.Owed(ctx, template)
+	if err != nil {
+		return nil, err
+	}
+	failed = map[string]error{}
+	for i, d := range owed {
+		event := r.backend.event(ctx, c, d, w)
+		event.LaunchTemplate, event.Account = news.LaunchTemplate{ID: template, Name: name, Version: d.Number, SourceVersion: d.Source}, account
+		event.EventID = news.VersionID(template, d.Number)
+		event.Schedule, event.Environment = m.Schedule.ValueStringPointer(), m.Environment.ValueStringPointer()
+		var left []string
+		for _, to := range n.told() {
+			if !slices.Contains(d.Left, to) {
+				continue
+			}
+			if failed[to] == nil {
+				failed[to] = send(ctx, c.news, n, to, event)
+			}
+			if failed[to] != nil {
+				left = append(left, to)
+			} else {
+				delete(failed, to)
+			}
+		}
+		owed[i].Left = left
+	}
+	return failed, c.images.Told(ctx, template, owed)
+}
+
+func send(ctx context.Context, c *news.Client, n notifyModel, to string, e news.Event) error {
+	if to == toTopic {
+		return c.ToTopic(ctx, n.SNSTopicARN.ValueString(), e)
+	}
+	return c.ToBus(ctx, n.EventBusName.ValueString(), e)
+}
+
+// event is what is told of an image that was taken up. What cannot be looked up
+// for it is left empty.
+func (b *backend) event(ctx context.Context, c *clients, d ami.Due, w amiWant) news.Event {
+	e := news.Event{SchemaVersion: news.SchemaVersion, EventType: news.VersionMade, EventTime: d.At}
+	if config, err := b.source.Config(ctx); err == nil {
+		e.Region = config.Region
+	}
+	to := b.shown(ctx, c, d.Image)
+	e.Image = news.Facts(to, d.At)
+	if strings.HasPrefix(d.From, "ami-") {
+		from := b.shown(ctx, c, d.From)
+		facts := news.Facts(from, d.At)
+		choice := image.Choice{Acceptable: []image.Image{to}}
+		if since := choice.SupersededSince(from, w.rule.Sort); !since.IsZero() && facts.Name != nil {
+			facts.SupersededSince = &since
+		}
+		e.PreviousImage = &facts
+	}
+	if groups, known := c.looks.Using(ctx, w.template); known {
+		e.Groups = make([]news.Group, 0, len(groups))
+		for _, g := range groups {
+			e.Groups = append(e.Groups, news.Group{Name: g.Group, Version: g.Pointer})
+		}
+	}
+	return e
+}
+
+// shown is an image as AWS shows it, its id alone where AWS does not.
+func (b *backend) shown(ctx context.Context, c *clients, id string) image.Image {
+	i, err := c.images.Image(ctx, id)
+	if err != nil {
+		return image.Image{ID: id}
+	}
+	return i
+}
