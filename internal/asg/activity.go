@@ -19,9 +19,11 @@ import (
 // activities reads the newest 100 scaling activities: who changed desired, why
 // members went, how long launches take, and what failed.
 func (c *Client) activities(ctx context.Context, name string, s *rollout.Snapshot) error {
-	out, err := c.o.AutoScaling.DescribeScalingActivities(ctx, &autoscaling.DescribeScalingActivitiesInput{
-		AutoScalingGroupName: aws.String(name), MaxRecords: aws.Int32(100),
-	}, c.reads()...)
+	out, err := shared(c, "activities of "+name, func() (*autoscaling.DescribeScalingActivitiesOutput, error) {
+		return c.o.AutoScaling.DescribeScalingActivities(ctx, &autoscaling.DescribeScalingActivitiesInput{
+			AutoScalingGroupName: aws.String(name), MaxRecords: aws.Int32(100),
+		}, c.reads()...)
+	})
 	if err != nil {
 		return fmt.Errorf("read scaling activities of group %s: %w", name, err)
 	}

@@ -38,8 +38,9 @@ type Options struct {
 	// Patient lets the SDK retry reads by itself, for one-off looks. A roll
 	// leaves it off: its loop comes back by its own clock.
 	Patient bool
-	// Shared answers observations from one paged describe of all groups that
-	// is kept for 30 s. For Read and plan only; a roll must see now.
+	// Shared answers observations from one paged describe of all groups that is
+	// kept for 30 s, as is what else was read of a group. For Read and plan only; a
+	// roll must see now.
 	Shared bool
 }
 
@@ -50,6 +51,7 @@ type Client struct {
 	groups   sharedGroups
 	recent   recentTemplates
 	found    foundAddresses
+	answers  answers
 }
 
 // New returns a client.
@@ -63,6 +65,7 @@ func New(o Options) *Client {
 	c.versions.members = map[string]string{}
 	c.versions.taken = map[string]string{}
 	c.recent.at = map[string]heldTemplate{}
+	c.answers.at = map[string]answer{}
 	return c
 }
 

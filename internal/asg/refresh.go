@@ -18,9 +18,11 @@ const newestRefreshes = 10
 
 // refreshes reads the newest instance refreshes of a group.
 func (c *Client) refreshes(ctx context.Context, name string) ([]rollout.InstanceRefresh, error) {
-	out, err := c.o.AutoScaling.DescribeInstanceRefreshes(ctx, &autoscaling.DescribeInstanceRefreshesInput{
-		AutoScalingGroupName: aws.String(name), MaxRecords: aws.Int32(newestRefreshes),
-	}, c.reads()...)
+	out, err := shared(c, "refreshes of "+name, func() (*autoscaling.DescribeInstanceRefreshesOutput, error) {
+		return c.o.AutoScaling.DescribeInstanceRefreshes(ctx, &autoscaling.DescribeInstanceRefreshesInput{
+			AutoScalingGroupName: aws.String(name), MaxRecords: aws.Int32(newestRefreshes),
+		}, c.reads()...)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read instance refreshes of group %s: %w", name, err)
 	}

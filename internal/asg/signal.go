@@ -188,7 +188,9 @@ const (
 // load balancing to it.
 func (c *Client) attributes(ctx context.Context, g astypes.AutoScalingGroup, s *rollout.Snapshot) error {
 	for _, arn := range targetGroups(g) {
-		out, err := c.o.ELB.DescribeTargetGroupAttributes(ctx, &elb.DescribeTargetGroupAttributesInput{TargetGroupArn: aws.String(arn)}, c.readsELB()...)
+		out, err := shared(c, "attributes of "+arn, func() (*elb.DescribeTargetGroupAttributesOutput, error) {
+			return c.o.ELB.DescribeTargetGroupAttributes(ctx, &elb.DescribeTargetGroupAttributesInput{TargetGroupArn: aws.String(arn)}, c.readsELB()...)
+		})
 		if err != nil {
 			return fmt.Errorf("read the attributes of target group %s for group %s: %w", targetGroupName(arn), s.Group.Name, err)
 		}

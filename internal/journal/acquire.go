@@ -16,7 +16,7 @@ import (
 // [*UnreadableError], [*DeniedError]; ctx.Err(); and what a call gave, after
 // retries.
 func (j *Journal) Acquire(ctx context.Context, group, arn string, o AcquireOptions) (*Lease, error) {
-	t := &taker{j: j, group: group, arn: arn, key: Key(arn), start: j.clock.Now()}
+	t := &taker{j: j, group: group, arn: arn, key: Key(arn), first: o.First, start: j.clock.Now()}
 	for {
 		lease, held, err := t.try(ctx)
 		switch {
@@ -57,6 +57,7 @@ const maxRaces = 10
 type taker struct {
 	j               *Journal
 	group, arn, key string
+	first           func(*Lease) any // see [AcquireOptions]; may be nil
 	start           time.Time
 	races           int
 
@@ -125,7 +126,8 @@ func (t *taker) watch(e Entry, asked time.Time) time.Duration {
 }
 
 // claim makes the epoch after prev ours. The first write repeats the inherited
-// record, so that it is not lost when we die before our next one.
+// record, so that it is not lost when we die before our next one; or it is the
+// first record of a new roll.
 func (t *taker) claim(ctx context.Context, prev *found, inherited *Entry) (*Lease, error) {
 	now := t.j.clock.Now()
 	l := &Lease{
@@ -141,8 +143,14 @@ func (t *taker) claim(ctx context.Context, prev *found, inherited *Entry) (*Leas
 	}
 	e.Epoch = l.Epoch
 	var took, at int64
-	if inherited != nil {
+	switch {
+	case inherited != nil:
 		e.Record, took = inherited.Record, inherited.Seq
+	case t.first != nil:
+		var err error
+		if e.Record, err = l.encode(t.first(l)); err != nil {
+			return nil, err
+		}
 	}
 	if _, blind := t.j.store.chain.(blindChain); blind {
 		at = 1

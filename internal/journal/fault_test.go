@@ -77,7 +77,7 @@ func TestFault_nobodyKnowsUntilTheNextWrite(t *testing.T) {
 					t.Fatal("Write succeeded")
 				}
 				contains(t, err.Error(), group)
-				if due := a.Due(); !due.Equal(sent.Add(75 * time.Second)) {
+				if due := a.Due(); !due.Equal(sent.Add(100 * time.Second)) {
 					t.Errorf("a write without answer renewed the lease: due %s", due)
 				}
 				r.world.ClearFaults()

@@ -53,7 +53,7 @@ type Entry struct {
 type Options struct {
 	TTL       time.Duration // how long after a write an owner may act; 120 s
 	Grace     time.Duration // how much longer a taker waits, and lets calls in flight land; 60 s
-	Heartbeat time.Duration // how long after a write the next one is due; 75 s
+	Heartbeat time.Duration // how long after a write the next one is due; 100 s
 	Poll      time.Duration // how often a waiting taker looks; 15 s
 	Owner     Owner         // who we are; the zero value is [Self]
 	Nonce     func() string // makes the nonce of a lease, at most 26 bytes; nil is random. For repeatable tests
@@ -75,7 +75,7 @@ func New(store *Store, opts Options) *Journal {
 	}
 	def(&opts.TTL, 120*time.Second)
 	def(&opts.Grace, 60*time.Second)
-	def(&opts.Heartbeat, 75*time.Second)
+	def(&opts.Heartbeat, 100*time.Second)
 	def(&opts.Poll, 15*time.Second)
 	if opts.Owner == (Owner{}) {
 		opts.Owner = Self()

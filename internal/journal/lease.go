@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -17,6 +18,11 @@ type AcquireOptions struct {
 	// OnWait, if set, is called with each look (every Poll) that finds the
 	// lease held, before waiting on.
 	OnWait func(held Entry)
+	// First, if set, gives the record that a free lease is claimed with, so that
+	// what is to be done first needs no write of its own; nil: none. It is asked
+	// just before the claim, of a lease that is not ours yet, and again when
+	// somebody else was faster. An unfinished entry is always inherited as it is.
+	First func(l *Lease) any
 }
 
 // Lease is the right to act on one group, until it is closed, lost or not
@@ -162,12 +168,9 @@ func (l *Lease) prepare(s State, record any, took int64) (body []byte, sent time
 		l.lost = &LostError{Group: l.Group, Epoch: l.Epoch}
 		return nil, sent, false, l.lost
 	}
-	raw, err := encodeRecord(record)
+	raw, err := l.encode(record)
 	if err != nil {
-		return nil, sent, false, fmt.Errorf("encode the record of group %s: %w", l.Group, err)
-	}
-	if room := l.Room(); len(raw) > room {
-		return nil, sent, false, &TooLargeError{What: "record of group " + l.Group, Size: len(raw), Room: room, Store: l.j.store.String()}
+		return nil, sent, false, err
 	}
 	e := Entry{
 		Group: l.Group, ARN: l.ARN, Epoch: l.Epoch, Seq: l.seq + 1,
@@ -183,6 +186,18 @@ func (l *Lease) prepare(s State, record any, took int64) (body []byte, sent time
 	l.seq++
 	again, l.closing = l.closing, l.closing || s != Running
 	return body, sent, again, nil
+}
+
+// encode is a record as it is stored; nil for none.
+func (l *Lease) encode(record any) (json.RawMessage, error) {
+	raw, err := encodeRecord(record)
+	if err != nil {
+		return nil, fmt.Errorf("encode the record of group %s: %w", l.Group, err)
+	}
+	if room := l.Room(); len(raw) > room {
+		return nil, &TooLargeError{What: "record of group " + l.Group, Size: len(raw), Room: room, Store: l.j.store.String()}
+	}
+	return raw, nil
 }
 
 // late says whether the write that was just answered came after the lease had

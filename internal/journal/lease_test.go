@@ -49,6 +49,58 @@ func TestLease_lifeOfARoll(t *testing.T) {
 	})
 }
 
+// A free lease is claimed with the first record of its roll in the same write;
+// one that is inherited keeps the record that it takes over.
+func TestLease_first(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, r *rig) {
+		asked := 0
+		first := journal.AcquireOptions{First: func(l *journal.Lease) any {
+			if asked++; l.Epoch != int64(asked) || (l.Last == nil) != (asked == 1) {
+				t.Errorf("asked the %d. time for the first record of epoch %d, after %+v", asked, l.Epoch, l.Last)
+			}
+			return note{"begun"}
+		}}
+		for epoch := range 2 {
+			r.world.ResetCalls()
+			l := r.acquire(r.journal("alice"), first)
+			if n := r.calls()[r.put]; n != 1 {
+				t.Errorf("the claim of epoch %d took %d writes, want 1", epoch+1, n)
+			}
+			if e := r.peek(); step(t, e.Record) != "begun" || e.State != journal.Running || e.Epoch != int64(epoch+1) {
+				t.Errorf("entry of a new roll: %+v", e)
+			}
+			end := l.Settle
+			if epoch == 1 {
+				end = l.Pause
+			}
+			if err := end(t.Context(), note{"left"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		l := r.acquire(r.journal("bob"), first)
+		if e := r.peek(); asked != 2 || l.Inherited == nil || step(t, e.Record) != "left" {
+			t.Errorf("asked %d times, inherited %+v, entry %+v; want an unfinished roll's record as it was", asked, l.Inherited, e)
+		}
+	})
+}
+
+// A first record that is too large is an error, and nothing is claimed.
+func TestLease_firstTooLarge(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, r *rig) {
+		j := r.journal("alice")
+		_, err := j.Acquire(t.Context(), group, arn, journal.AcquireOptions{First: func(l *journal.Lease) any { return strings.Repeat("x", l.Room()) }})
+		var large *journal.TooLargeError
+		if !errors.As(err, &large) {
+			t.Errorf("Acquire: %v, want that the record is too large", err)
+		}
+		if _, ok, err := j.Peek(t.Context(), arn); ok || err != nil {
+			t.Errorf("an entry is there: %t, %v", ok, err)
+		}
+	})
+}
+
 func TestLease_closed(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, r *rig) {

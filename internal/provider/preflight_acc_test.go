@@ -60,3 +60,30 @@ func TestAccPlan_preflight(t *testing.T) {
 		})
 	}
 }
+
+// TestAccPlan_looksOnce: survey, assessment and preflight of one plan share what
+// they read of a group.
+func TestAccPlan_looksOnce(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, fleet)
+	d := newDesk(t, l.world, false)
+	d.write("main.tf", l.config(requireRefit+onVersion2))
+	l.version(second)
+	d.run([]int{0}, "init")
+	for _, plan := range []string{"the first roll", "the next one"} {
+		l.world.ResetCalls()
+		d.run([]int{2}, "plan", "-detailed-exitcode")
+		calls := l.world.Calls()
+		for _, call := range []string{
+			"autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeScalingActivities", "autoscaling:DescribeInstanceRefreshes",
+			"elasticloadbalancing:DescribeTargetGroupAttributes",
+		} {
+			if n := calls[call]; n > 1 || n == 0 && strings.HasPrefix(call, "autoscaling") {
+				t.Errorf("the plan of %s makes %d calls of %s, want one: %v", plan, n, call, calls)
+			}
+		}
+		d.run([]int{0}, "apply", "-auto-approve")
+		l.edit("2", "t3.medium")
+		d.write("main.tf", strings.Replace(l.config(requireRefit+onVersion2), "launch_template_version = 2", "launch_template_version = 3", 1))
+	}
+}

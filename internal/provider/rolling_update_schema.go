@@ -127,8 +127,8 @@ func percentageAttributes(d rollout.Spec) map[string]schema.Attribute {
 		},
 		"max_healthy_percentage": schema.Int64Attribute{
 			Optional: true, Computed: true, Default: int64default.StaticInt64(int64(d.MaxHealthy)),
-			MarkdownDescription: "Most launched members at any moment, in percent of what the group wants, 100 to 200, rounded down, and at most 100 " +
-				"above `min_healthy_percentage`. Above 100, new members are launched before old ones are ended. The group's max size is never exceeded. " +
+			MarkdownDescription: "Most launched members at any moment, in percent of what the group wants, 100 to 200, rounded down but at least one member more where it is " +
+				"above 100, and at most 100 above `min_healthy_percentage`. Above 100, new members are launched before old ones are ended. The group's max size is never exceeded. " +
 				"Default: `110`. A change alone rolls nothing.",
 		},
 		"max_running_percentage": schema.Int64Attribute{

@@ -57,7 +57,7 @@ func (r *Roller) Settle(ctx context.Context, group string, lockTimeout time.Dura
 // release takes the lease, comes to a safe point, gives the lease back, and
 // says what is left.
 func (o *owner) release(snap rollout.Snapshot) (left []string, err error) {
-	inherited, snap, err := o.inherit(snap)
+	inherited, snap, err := o.inherit(snap, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -46,7 +46,8 @@ type owner struct {
 
 	target   rollout.Version
 	lease    *journal.Lease
-	slot     *journal.Lock // nil: the roll has no lock
+	slot     *journal.Lock     // nil: the roll has no lock
+	first    *rollout.Decision // taken before the lease was claimed, and announced with it; nil: none
 	rec      rollout.Record
 	mem      rollout.Memory
 	started  time.Time // first step; zero: none yet
@@ -93,7 +94,7 @@ func (o *owner) run() (Report, error) {
 		return Report{}, &Error{Happened: Sentence(why), State: "Nothing was changed.", Next: "Renew the credentials, then run terraform apply again."}
 	}
 	before := snap.At
-	inherited, snap, err := o.inherit(snap)
+	inherited, snap, err := o.inherit(snap, o.decideFirst)
 	if err != nil {
 		return Report{}, err
 	}
@@ -105,7 +106,9 @@ func (o *owner) run() (Report, error) {
 			return o.tooLate(why)
 		}
 	}
-	o.begin(snap, inherited)
+	if o.first == nil {
+		o.begin(snap, inherited)
+	}
 	return o.loop(snap)
 }
 
@@ -155,8 +158,9 @@ func (o *owner) open() (rollout.Snapshot, error) {
 
 // inherit takes the lease, lets calls of a dead owner land, and gives the
 // record that was left unfinished (nil: none) with a look that is fresh enough
-// to go on from.
-func (o *owner) inherit(snap rollout.Snapshot) (*rollout.Record, rollout.Snapshot, error) {
+// to go on from. first gives the record that a free lease is claimed with when
+// nothing had to be waited for; nil: none.
+func (o *owner) inherit(snap rollout.Snapshot, first func(rollout.Snapshot, *journal.Lease) any) (*rollout.Record, rollout.Snapshot, error) {
 	var waited bool
 	var err error
 	start := o.Clock.Now()
@@ -167,6 +171,12 @@ func (o *owner) inherit(snap rollout.Snapshot) (*rollout.Record, rollout.Snapsho
 				o.say(rollout.Note{Text: fmt.Sprintf("waiting for %s, who is rolling this group since %s", held.Owner.Name, held.Owner.Since.UTC().Format(time.RFC3339))})
 			}
 			waited = true
+		},
+		First: func(l *journal.Lease) any {
+			if first == nil || waited {
+				return nil
+			}
+			return first(snap, l)
 		},
 	})
 	if err != nil {
@@ -189,7 +199,7 @@ func (o *owner) inherit(snap rollout.Snapshot) (*rollout.Record, rollout.Snapsho
 	if waited = waited || turn; err != nil {
 		return nil, snap, err
 	}
-	if wait := o.tooSoon(); wait > 0 {
+	if wait := o.tooSoon(); wait > 0 && o.first == nil {
 		waited = true
 		if err := o.pause(o.Clock.Now().Add(wait)); err != nil {
 			return nil, snap, err
@@ -238,9 +248,7 @@ func (o *owner) tooSoon() time.Duration {
 // loop observes, decides and acts until the roll has ended.
 func (o *owner) loop(snap rollout.Snapshot) (Report, error) {
 	for {
-		d := rollout.Decide(rollout.Input{
-			Spec: o.q.Spec, Snapshot: snap, Record: o.rec, Memory: o.mem, Stop: o.stopReason(), Hurry: o.stop.Err() != nil, Closing: o.q.Closing,
-		})
+		d := o.next(snap)
 		o.rec, o.mem = d.Record, d.Memory
 		for _, n := range d.Notes {
 			o.say(n)
@@ -274,13 +282,9 @@ func (o *owner) act(steps []rollout.Step) (bool, error) {
 	if o.started.IsZero() {
 		o.started = o.Clock.Now()
 	}
-	intended := rollout.Intend(o.rec, steps)
-	if err := o.lease.Write(o.ctx, intended.Fit(o.lease.Room())); err != nil {
-		return false, o.endure(&o.writing, err, o.q.Spec.Poll)
+	if ok, err := o.announce(steps); !ok {
+		return false, err
 	}
-	o.rec = intended
-	o.recovered(&o.writing)
-	o.keepLock()
 	var failed []rollout.Step
 	for _, s := range steps {
 		if why := o.skip(s, failed); why != "" {
@@ -330,6 +334,10 @@ func (o *owner) skip(s rollout.Step, failed []rollout.Step) string {
 	return ""
 }
 
+// patient is how long a heartbeat may be put off for a look. With the
+// heartbeat's 100 s it stays within the lease's 120 s.
+const patient = 12 * time.Second
+
 // pause waits until an instant, or until the roll must stop, and keeps the
 // lease alive meanwhile.
 func (o *owner) pause(until time.Time) error {
@@ -338,8 +346,11 @@ func (o *owner) pause(until time.Time) error {
 		if !now.Before(until) || o.deadline == "" && o.stopReason() != "" {
 			return nil // what must be done about a reason to stop is decided at once
 		}
-		wake := until
-		if due := o.due(); due.Before(wake) {
+		// A look that is due soon comes first: what it leads to is often written
+		// down, and that renews the lease as well.
+		wake, due := until, o.due()
+		soon := !until.After(due.Add(patient))
+		if !soon && due.Before(wake) {
 			wake = due
 		}
 		if last := o.lastCall(); last.After(now) && last.Before(wake) {
@@ -352,7 +363,7 @@ func (o *owner) pause(until time.Time) error {
 		if err := o.Clock.Sleep(sleep, wake.Sub(now)); err != nil {
 			return nil // asked to stop: decide so at once
 		}
-		if !o.Clock.Now().Before(o.due()) {
+		if !soon && !o.Clock.Now().Before(o.due()) {
 			if err := o.keep(); err != nil {
 				return err
 			}

@@ -26,7 +26,8 @@ type Assessment struct {
 	// by the time of an apply.
 	Alarms   []Problem
 	Warnings []string // what will be slow or is worth knowing
-	// Special says what the roll does with members that are kept from it.
+	// Special is what the roll does in particular, as asked: with members that are
+	// kept from it, and with a maximum that leaves no room.
 	Special  []string
 	Forecast Forecast
 	// Known is what the last roll of the group learnt; zero: nothing.

@@ -261,7 +261,7 @@ func Assess(spec Spec, s Snapshot, target Version) Assessment {
 	if problem != nil && a.Stale > 0 {
 		a.Problems = append(a.Problems, *problem)
 	}
-	a.Warnings, a.Special = t.warnings(a), t.special()
+	a.Warnings, a.Special = t.warnings(a), append(t.special(), t.beyond(a)...)
 	return a
 }
 
@@ -306,9 +306,6 @@ func (t *turn) warnings(a Assessment) []string {
 		out = append(out, fmt.Sprintf("%d of %d members to replace are not healthy now; a failure of the new image cannot be told from that of the environment when more than one in ten is not", a.Sick, a.Stale))
 	}
 	out = append(append(out, t.setupWarnings()...), t.alarmWarnings()...)
-	if a.Limits.Tight && a.Limits.First {
-		out = append(out, fmt.Sprintf("max_healthy_percentage = %d leaves no room for %d members; one is launched beyond them", t.spec.MaxHealthy, a.Desired))
-	}
 	if a.Limits.Tight && !a.Limits.First && a.Stale > 0 {
 		what := "one member is taken down at a time"
 		if a.Desired == 1 {
@@ -317,4 +314,14 @@ func (t *turn) warnings(a Assessment) []string {
 		out = append(out, fmt.Sprintf("min_healthy_percentage = %d leaves no room for %d members; %s", t.spec.MinHealthy, a.Desired, what))
 	}
 	return out
+}
+
+// beyond remarks that rounding takes a roll beyond a maximum that somebody has
+// chosen. The default is not a choice: 110 % of few members is always one more
+// than them, and the forecast says how many are launched.
+func (t *turn) beyond(a Assessment) []string {
+	if !a.Limits.Tight || !a.Limits.First || a.Stale == 0 || t.spec.MaxHealthy == Defaults().MaxHealthy {
+		return nil
+	}
+	return []string{fmt.Sprintf("max_healthy_percentage = %d leaves no room for %d members; one is launched beyond them", t.spec.MaxHealthy, a.Desired)}
 }

@@ -165,7 +165,8 @@ func TestAssess(t *testing.T) {
 		{name: "one is sick", high: 150, low: 100, stale: 4, warning: "1 of 4 members to replace are not healthy", change: func(s *rollout.Snapshot) {
 			s.Members[0].Targets[0].State = "unhealthy"
 		}},
-		{name: "tight upwards", high: 110, low: 100, stale: 4, warning: "one is launched beyond", change: func(*rollout.Snapshot) {}},
+		{name: "tight upwards", high: 120, low: 100, stale: 4, warning: "max_healthy_percentage = 120 leaves no room for 4 members; one is launched beyond", change: func(*rollout.Snapshot) {}},
+		{name: "tight by default", high: rollout.Defaults().MaxHealthy, low: 100, stale: 4, change: func(*rollout.Snapshot) {}},
 		{name: "tight downwards", high: 100, low: 90, stale: 4, warning: "one member is taken down at a time", change: func(*rollout.Snapshot) {}},
 		{name: "an unused target group", high: 150, low: 100, stale: 4, warning: "target group tg is not used", change: func(s *rollout.Snapshot) {
 			for i := range s.Members {

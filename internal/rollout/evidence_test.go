@@ -142,3 +142,20 @@ func TestDecide_pointerTaken(t *testing.T) {
 		t.Errorf("ending = %+v, want superseded", d.Ending)
 	}
 }
+
+// TestDecide_goneUntold: that AWS does not say why a new member has disappeared
+// is only known of a look at what AWS says.
+func TestDecide_goneUntold(t *testing.T) {
+	t.Parallel()
+	for _, told := range []bool{false, true} {
+		s := group(2)
+		rec := rolling(&s)
+		m := healthy(2, target)
+		rec.Surge, s.Group.Desired, s.ActivitiesSeen = 1, 3, told
+		mem := rollout.Memory{FirstSeen: map[string]time.Time{m.ID: began}, Missing: map[string]time.Time{m.ID: began}, Progress: began}
+		d := rollout.Decide(rollout.Input{Spec: spec(100, 150), Snapshot: later(s, time.Minute), Record: rec, Memory: mem})
+		if got := d.Record.Direction == rollout.Back; got != told || !told && !d.Look.Activities {
+			t.Errorf("activities seen %t: goes back %t, next look %+v; want it to look at them before it does", told, got, d.Look)
+		}
+	}
+}

@@ -233,7 +233,7 @@ func (t *turn) judgeDepartures() {
 			t.forget(id)
 		case told:
 			t.fail(id, "was replaced by EC2 Auto Scaling: %s", d.Text)
-		case t.now.Sub(t.mem.Missing[id]) > settle/2:
+		case t.snap.ActivitiesSeen && t.now.Sub(t.mem.Missing[id]) > settle/2:
 			t.fail(id, "disappeared, and EC2 Auto Scaling does not say why")
 		default:
 			t.out.Look.Activities = true

@@ -465,6 +465,10 @@ func (t *turn) refreshGoal() Version {
 // leftovers puts back what a roll by the other engine has left: a refresh does
 // nothing while processes are suspended, and its percentages are of desired.
 func (t *turn) leftovers() bool {
+	if t.unclear {
+		t.wake(t.now.Add(t.spec.Poll)) // a call of that roll may have launched what is ours to end
+		return true
+	}
 	t.resume()
 	if t.rec.Surge > 0 {
 		left := t.endSurge()

@@ -338,3 +338,22 @@ func TestWithoutOwn(t *testing.T) {
 		t.Errorf("one that was there before is taken for ours")
 	}
 }
+
+// TestDecideRefresh_lostLaunch: what a roll by the other engine may have launched
+// is found out before a refresh begins, or its surge would stay.
+func TestDecideRefresh_lostLaunch(t *testing.T) {
+	t.Parallel()
+	sp, s := byRefresh(), group(4)
+	sp.OnFailure, s.RefreshesSeen = rollout.LeaveAsIs, true
+	rec := rollout.Begin(rollout.Opening{Spec: sp, Snapshot: s, Target: target, Epoch: 1})
+	s.Members, s.Group.Desired = append(s.Members, healthy(4, target)), 5
+	rec.Intents = []rollout.Intent{{Kind: rollout.Launch, Count: 1, Token: "t", Lost: true, Since: began}}
+	d := rollout.Decide(rollout.Input{Spec: sp, Snapshot: s, Record: rec})
+	if len(d.Steps) > 0 {
+		t.Fatalf("%s while a launch is in doubt, want nothing", kinds(d))
+	}
+	d = rollout.Decide(rollout.Input{Spec: sp, Snapshot: later(s, 90*time.Second), Record: d.Record, Memory: d.Memory})
+	if d.Record.Surge != 1 || d.Record.Base != 4 || strings.Contains(kinds(d), "refresh") {
+		t.Errorf("%q with base %d and surge %d, want the surge known and ended first", kinds(d), d.Record.Base, d.Record.Surge)
+	}
+}

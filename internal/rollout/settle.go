@@ -36,6 +36,30 @@ func Intend(rec Record, steps []Step) Record {
 	return rec
 }
 
+// Standing says whether what is on record stands for steps without an intent of
+// their own: they only put back what the record says is to be put back (our
+// suspensions; the pointer, off a version that is not proven). A successor that
+// finds it undone does it, and one that finds it done has nothing to do.
+func Standing(rec Record, steps []Step) bool {
+	for _, s := range steps {
+		switch s.Kind {
+		case Resume:
+			for p := range s.Processes {
+				if _, ours := rec.Suspended[p]; !ours {
+					return false
+				}
+			}
+		case Point:
+			if rec.Proven || rec.Direction == Back || rec.Pinned == 0 || s.Version != number(rec.Pinned) {
+				return false
+			}
+		case Suspend, Launch, Raise, End, Copy, SetDefault, StepRefresh:
+			return false
+		}
+	}
+	return true
+}
+
 // Skip says whether step must not be tried after failed did not work: a launch
 // without its pointer would launch the wrong version, one without the end
 // before it could go over the ceiling.
