@@ -49,8 +49,9 @@ func (t *turn) resolveLost() {
 			}
 		case Launch, Raise: // below
 		case Suspend:
-			t.adopt(in)
-			continue
+			if in.Names = t.adopt(in); len(in.Names) == 0 {
+				continue
+			}
 		default:
 			continue // seen by looking at the pointer, or safe to ask again
 		}
@@ -184,17 +185,24 @@ func (t *turn) maybeLate(c Change) bool {
 }
 
 // adopt takes suspensions as ours that a lost call of ours was about to make
-// and that are there now.
-func (t *turn) adopt(in Intent) {
+// and that are there now, and gives the others as long as a look may be older than
+// the call.
+func (t *turn) adopt(in Intent) (open []string) {
 	for _, p := range in.Names {
-		if reason, ok := t.snap.Group.Suspended[p]; ok {
-			if t.rec.Suspended == nil {
-				t.rec.Suspended = map[string]string{}
+		reason, ok := t.snap.Group.Suspended[p]
+		if !ok {
+			if t.now.Sub(in.Since) < settle {
+				open = append(open, p)
 			}
-			t.rec.Suspended[p] = reason
-			t.rec.Held = true
+			continue
 		}
+		if t.rec.Suspended == nil {
+			t.rec.Suspended = map[string]string{}
+		}
+		t.rec.Suspended[p] = reason
+		t.rec.Held = true
 	}
+	return open
 }
 
 // ended books a member as ended by us.

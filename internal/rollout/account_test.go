@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -143,6 +144,40 @@ func TestDecide_lostAnswers(t *testing.T) {
 				t.Errorf("base %d, surge %d, %d open, want %d, %d, %d", d.Record.Base, d.Record.Surge, len(d.Record.Intents), c.base, c.wantSurge, c.left)
 			}
 		})
+	}
+}
+
+// TestDecide_lostSuspension: a look may be older than a suspension whose answer
+// was lost. It stays on record until one shows it, which makes it ours, or until it
+// would show.
+func TestDecide_lostSuspension(t *testing.T) {
+	t.Parallel()
+	const both, one = "AZRebalance InstanceRefresh", "InstanceRefresh"
+	shown := map[string]string{"AZRebalance": "a", "InstanceRefresh": "i"}
+	for _, c := range []struct {
+		name      string
+		suspended map[string]string
+		after     time.Duration
+		open      string
+		ours      map[string]string
+	}{
+		{"not shown yet", nil, 59 * time.Second, both, nil},
+		{"shown", shown, 5 * time.Second, "", shown},
+		{"one of two shown", map[string]string{"AZRebalance": "a"}, 5 * time.Second, one, map[string]string{"AZRebalance": "a"}},
+		{"it did not happen", nil, time.Minute, "", nil},
+	} {
+		s := group(4)
+		rec := rolling(&s)
+		rec.Suspended, s.Group.Suspended = nil, c.suspended
+		rec.Intents = []rollout.Intent{{Kind: rollout.Suspend, Names: strings.Fields(both), Lost: true, Since: began}}
+		d := rollout.Decide(rollout.Input{Spec: spec(100, 150), Snapshot: later(s, c.after), Record: rec})
+		var open []string
+		for _, in := range d.Record.Intents {
+			open = append(open, in.Names...)
+		}
+		if got := strings.Join(open, " "); got != c.open || !maps.Equal(d.Record.Suspended, c.ours) {
+			t.Errorf("%s: open %q, ours %v, want %q and %v", c.name, got, d.Record.Suspended, c.open, c.ours)
+		}
 	}
 }
 

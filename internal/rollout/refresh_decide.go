@@ -53,13 +53,19 @@ func (t *turn) decideRefresh(stop *Ending) {
 // follow takes the desired capacity as others' wish: a refresh exceeds it
 // without changing it. Only what a roll by the other engine has left is ours.
 func (t *turn) follow() {
-	if t.rec.Surge > 0 || slices.ContainsFunc(t.rec.Intents, func(in Intent) bool { return in.Kind == End || in.adds() != 0 || in.Kind == Suspend }) {
+	if t.rec.Surge > 0 || t.unsettled() {
 		t.account()
 		t.clamp()
 		return
 	}
 	t.rec.Base = t.snap.Group.Desired
 	t.rec.Intents = slices.DeleteFunc(t.rec.Intents, func(in Intent) bool { return in.Kind != StepRefresh })
+}
+
+// unsettled says whether calls of a roll by the other engine are on record of
+// which it is not known yet whether they happened.
+func (t *turn) unsettled() bool {
+	return slices.ContainsFunc(t.rec.Intents, func(in Intent) bool { return in.Kind == End || in.adds() != 0 || in.Kind == Suspend })
 }
 
 // tally counts for people what AWS has launched and ended since the last look.
@@ -378,6 +384,12 @@ func (t *turn) beginRefresh() {
 		return
 	}
 	t.rec.Intents = slices.DeleteFunc(t.rec.Intents, func(in Intent) bool { return in.Kind == StepRefresh })
+	if t.unclear || t.unsettled() {
+		// Its percentages are of desired, of which a part may be ours to take back,
+		// and it does nothing while a process is suspended.
+		t.wake(t.now.Add(t.spec.Poll))
+		return
+	}
 	if t.leftovers() || t.rec.Direction != Back && (t.failing() || !t.opened()) {
 		return
 	}

@@ -242,6 +242,50 @@ func TestDecideRefresh_begin(t *testing.T) {
 	}
 }
 
+// A roll by the other engine may leave calls of which it is not known whether they
+// happened. An instance refresh does not begin on them: its percentages are of
+// desired, and what is ours of that goes first.
+func TestDecideRefresh_unsettled(t *testing.T) {
+	t.Parallel()
+	launch := rollout.Intent{Kind: rollout.Launch, Count: 1, Lost: true, Since: began}
+	for _, c := range []struct {
+		name    string
+		intent  rollout.Intent
+		desired int
+		after   time.Duration
+		want    string
+		surge   int
+	}{
+		{"a launch that desired shows, and no activity yet", launch, 5, 59 * time.Second, "", 0},
+		{"a launch that may come to show", launch, 4, 59 * time.Second, "", 0},
+		{"a launch that did not happen", launch, 4, time.Minute, "refresh", 0},
+		{"a suspension that may come to show", rollout.Intent{Kind: rollout.Suspend, Names: []string{"AZRebalance"}, Lost: true, Since: began}, 4, 59 * time.Second, "", 0},
+		{"an end that may come to show", rollout.Intent{Kind: rollout.End, IDs: []string{healthy(0, old).ID}, Lost: true, Since: began}, 4, 59 * time.Second, "", 0},
+	} {
+		s := group(4)
+		s.RefreshesSeen, s.Group.HealthCheck = true, "ELB"
+		rec := rollout.Begin(rollout.Opening{Spec: byRefresh(), Snapshot: s, Target: target, Epoch: 1})
+		rec.Intents = []rollout.Intent{c.intent}
+		s.Group.Desired = c.desired
+		d := rollout.Decide(rollout.Input{Spec: byRefresh(), Snapshot: later(s, c.after), Record: rec})
+		if kinds(d) != c.want || d.Record.Surge != c.surge {
+			t.Errorf("%s: %q, surge %d, want %q and %d", c.name, kinds(d), d.Record.Surge, c.want, c.surge)
+		}
+	}
+	// Once desired can be told, the launch is ours and goes.
+	s := group(4)
+	s.RefreshesSeen = true
+	rec := rollout.Begin(rollout.Opening{Spec: byRefresh(), Snapshot: s, Target: target, Epoch: 1})
+	rec.Intents = []rollout.Intent{launch}
+	s.Group.Desired = 5
+	s.Members = append(s.Members, healthy(9, target))
+	first := rollout.Decide(rollout.Input{Spec: byRefresh(), Snapshot: s, Record: rec})
+	d := rollout.Decide(rollout.Input{Spec: byRefresh(), Snapshot: later(s, time.Minute), Record: first.Record, Memory: first.Memory})
+	if d.Record.Surge != 1 || d.Record.Base != 4 || strings.Contains(kinds(first)+kinds(d), "refresh") {
+		t.Errorf("base %d, surge %d, steps %q and %q, want 4, 1 and no refresh", d.Record.Base, d.Record.Surge, kinds(first), kinds(d))
+	}
+}
+
 // What AWS says, and what follows.
 func TestDecideRefresh_watch(t *testing.T) {
 	t.Parallel()
