@@ -165,7 +165,7 @@ func relative(text string) bool {
 // departure reads why a member was ended. A person, a scale-in, a rebalance
 // and spot want it gone; a health check replaces it.
 func departure(cause string) rollout.Departure {
-	d := rollout.Departure{Text: cause}
+	d := rollout.Departure{Text: cause, Refresh: strings.Contains(cause, "instance refresh")}
 	for _, wanted := range []string{
 		"in response to a user request", "shrinking the capacity", "in response to a difference between desired and actual capacity",
 		"spot", "Spot", "rebalance", "zones", "max instance lifetime", "instance refresh",

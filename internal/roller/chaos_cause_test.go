@@ -217,9 +217,11 @@ func TestChaos_close(t *testing.T) {
 				s.Crash(t.Context(), q, r.IntN(80), r.IntN(2) == 0)
 			} else {
 				ctx, cancel := context.WithCancel(t.Context())
+				told := len(s.Story())
 				report, err := s.Roll(ctx, q)
 				cancel()
-				if late := s.World.Clock().Now().Sub(q.Closing.At.Add(q.Closing.Over)); err == nil && report.Closed && late > 5*time.Minute {
+				outage := strings.Contains(s.Story()[told:], "AWS has not answered") // which it waits out: it cannot know what there is to settle
+				if late := s.World.Clock().Now().Sub(q.Closing.At.Add(q.Closing.Over)); err == nil && report.Closed && late > 5*time.Minute && !outage {
 					t.Errorf("window %d: %s after its overrun, because %s", next, late, report.Reason)
 				}
 			}

@@ -73,8 +73,8 @@ func (o *owner) run() (Report, error) {
 		}
 	}
 	if len(a.Problems)+len(a.Alarms) > 0 {
-		// An interrupted roll's surge is not what others want.
-		if a, err = o.withoutSurge(snap, a); err != nil {
+		// A former roll's surge is not what others want.
+		if snap, a, err = o.withoutSurge(snap, a); err != nil {
 			return Report{}, err
 		}
 	}
@@ -113,15 +113,26 @@ func (o *owner) run() (Report, error) {
 }
 
 // withoutSurge assesses the group again as it is without what an unfinished
-// roll has added, or has AWS do.
-func (o *owner) withoutSurge(snap rollout.Snapshot, a rollout.Assessment) (rollout.Assessment, error) {
+// roll has added, or has AWS do. After one that has only just ended it looks again
+// when that must show.
+func (o *owner) withoutSurge(snap rollout.Snapshot, a rollout.Assessment) (rollout.Snapshot, rollout.Assessment, error) {
 	entry, found, err := o.Journal.Peek(o.ctx, snap.Group.ARN)
-	if err != nil || !found || entry.State == journal.Settled {
-		return a, err
+	switch wait := o.showing(&entry); {
+	case err != nil || !found:
+		return snap, a, err
+	case entry.State != journal.Settled:
+		a = rollout.Assess(o.q.Spec, others(entry, snap), o.target)
+		a.Alarms = nil // they went off since it began: the rule of the roll says what that means
+	case wait > 0:
+		if err := o.Clock.Sleep(o.stop, wait); err != nil {
+			return snap, a, err
+		}
+		if snap, err = o.look(rollout.Everything(o.q.Spec)); err != nil {
+			return snap, a, err
+		}
+		a = rollout.Assess(o.q.Spec, snap, o.target)
 	}
-	a = rollout.Assess(o.q.Spec, others(entry, snap), o.target)
-	a.Alarms = nil // they went off since it began: the rule of the roll says what that means
-	return a, nil
+	return snap, a, nil
 }
 
 // open looks at everything once, before anything is claimed. A group that is
@@ -238,6 +249,11 @@ func (o *owner) tooSoon() time.Duration {
 	if last == nil || last.State == journal.Running {
 		return 0
 	}
+	return o.showing(last)
+}
+
+// showing is how long the last changes of a roll may still take to show.
+func (o *owner) showing(last *journal.Entry) time.Duration {
 	since := o.Clock.Now().Sub(last.Updated)
 	if since < 0 || since >= lagging {
 		return 0

@@ -50,7 +50,7 @@ func Decide(in Input) Decision {
 	t.wakeAtClose()
 	t.out.Look.Attributes = t.needsSetup()
 	t.out.Look = t.spec.Complete(t.out.Look)
-	t.rec.Typical = t.mem.Learnt
+	t.rec.Typical, t.mem.LookedAt = t.mem.Learnt, t.now
 	t.out.Record, t.out.Memory = t.rec, t.mem
 	return t.out
 }
@@ -77,6 +77,7 @@ func (t *turn) decideManaged(stop *Ending) {
 	switch {
 	case stop != nil:
 		t.safePoint(*stop)
+	case t.theirRefresh():
 	case t.unclear:
 		// What is seen does not add up yet: anything decided on it could be
 		// wrong, and waiting is always allowed.

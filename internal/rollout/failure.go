@@ -179,7 +179,7 @@ func (t *turn) refused() bool {
 	t.mem.Refused = nil
 	switch {
 	case r.Refreshing:
-		t.safePoint(Ending{Outcome: Superseded, Reason: "somebody else has started an instance refresh of the group: " + r.Text, Next: "Wait until it is over, or cancel it; then run terraform apply again."})
+		t.safePoint(Ending{Outcome: Superseded, Reason: "somebody else has started an instance refresh of the group: " + r.Text, Next: waitForRefresh})
 	case t.rec.Direction == Back:
 		t.rollbackFailed(r.Text)
 	case r.Kind == Fatal && t.rec.Launched == 0 && t.rec.Ended == 0 && !t.rec.Proven:
@@ -263,6 +263,30 @@ func (t *turn) superseded() bool {
 	t.safePoint(Ending{Outcome: Superseded, Reason: fmt.Sprintf("the group's launch template version was changed from %s to %s by somebody else", ours, seen)})
 	return true
 }
+
+// theirRefresh ends a roll during which somebody else's instance refresh replaces
+// members: AWS launches from the version that it goes to, whatever the group
+// points at. One that only waits to begin is not looked for. It reports whether
+// nothing else is to be decided.
+func (t *turn) theirRefresh() bool {
+	if !t.snap.RefreshesSeen {
+		if t.mem.Suspect {
+			t.out.Look.Refreshes = true
+			t.wake(t.now)
+		}
+		return t.mem.Suspect
+	}
+	t.mem.Suspect = false
+	other := t.snap.active()
+	if other == nil || other == t.snap.own(t.rec) {
+		return false
+	}
+	t.safePoint(Ending{Outcome: Superseded, Reason: fmt.Sprintf("somebody else started an instance refresh: %s", other), Next: waitForRefresh})
+	return true
+}
+
+// waitForRefresh is what to do about somebody else's instance refresh.
+const waitForRefresh = "Wait until it is over, or cancel it; then run terraform apply again."
 
 // doubtful says whether seen may be the text that a write of ours, of which
 // nobody knows what came of it, left or found.

@@ -109,7 +109,11 @@ func (t *turn) judgeMember(m Member) {
 	if !ok {
 		first = t.now
 		if asked := t.mem.Asked; !asked.IsZero() && asked.After(t.rec.Started) {
-			first = asked.Add(reaction) // it is what AWS launched when we asked
+			// It is what AWS launched when we asked, or later if it was not there yet.
+			first = asked.Add(reaction)
+			if late := t.mem.LookedAt.Add(-settle); late.After(first) {
+				first = late
+			}
 		}
 		t.mem.FirstSeen[m.ID] = first
 	}
@@ -218,15 +222,25 @@ func (t *turn) judgeDepartures() {
 		}
 	}
 	slices.Sort(gone)
+	for _, m := range t.old() {
+		here[m.ID] = true
+	}
 	for _, id := range gone {
 		if !t.mem.EndedAt[id].IsZero() {
 			t.forget(id)
+			continue
+		}
+		if here[id] {
+			t.note("%s runs another version than the group pointed at when it was launched", id)
+			t.forget(id)
+			t.mem.Suspect = true
 			continue
 		}
 		if t.mem.Missing[id].IsZero() {
 			t.mem.Missing[id] = t.now
 		}
 		d, told := t.snap.Departures[id]
+		t.mem.Suspect = t.mem.Suspect || d.Refresh
 		switch {
 		case told && (d.Wanted || t.mem.Ailing[id]):
 			t.note("%s is gone: %s", id, d.Text)

@@ -117,7 +117,11 @@ func floating(pointer string) bool { return pointer == "$Latest" || pointer == "
 
 // point moves the pointer to where it should stay between our launches.
 func (t *turn) point() {
-	if t.rec.Restoring || t.pointsAtGoal() && (t.rec.Proven || t.rec.Pinned == 0) {
+	// What a former owner had begun to put back is where it should be only as far as
+	// it got.
+	seen := t.snap.Group.Pointer
+	there := t.pointer() != "" || seen == number(t.goal.Number) || seen == t.rec.Pointer && floating(seen)
+	if t.rec.Restoring && there || t.pointsAtGoal() && (t.rec.Proven || t.rec.Pinned == 0) {
 		return
 	}
 	at, want := t.pointer(), number(t.goal.Number)

@@ -148,7 +148,8 @@ type Departure struct {
 	Text string // AWS's own
 	// Wanted: somebody wanted it gone (a person, a scale-in, spot, a
 	// rebalance). Otherwise AWS replaced it because it was not healthy.
-	Wanted bool
+	Wanted  bool
+	Refresh bool // an instance refresh replaced it
 }
 
 // Look says what an observation must hold beyond the group and its members.
@@ -347,6 +348,8 @@ type Memory struct {
 	EndedAt      map[string]time.Time
 	Ours         map[string]bool      // launched by us, by id
 	Asked        time.Time            // when AWS was last asked to launch by itself
+	LookedAt     time.Time            // the last look
+	Suspect      bool                 // somebody else's instance refresh seems to be running
 	Missing      map[string]time.Time // gone, and why is not known yet
 	Counted      map[string]bool      // departures already judged
 	Failed       map[string]bool      // failures on record already whose members are still there

@@ -1,0 +1,122 @@
+package rollout_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
+)
+
+// TestDecide_launchedLater: a new member that AWS launches long after it was last
+// asked to is not as old as that.
+func TestDecide_launchedLater(t *testing.T) {
+	t.Parallel()
+	s := group(4)
+	rec := rolling(&s)
+	rec.Base, rec.Surge = 4, 0
+	mem := rollout.Memory{Asked: began.Add(10 * time.Second), Progress: began}
+	at := func(d time.Duration) rollout.Snapshot {
+		s := later(s, d)
+		s.ActivitiesSeen = false
+		return s
+	}
+	d := decide(spec(75, 100), at(9*time.Minute), rec, mem)
+	s.Members[3] = rollout.Member{ID: "i-new", Zone: "a", State: rollout.Pending, StateText: "Pending", Healthy: true, Version: target}
+	d = decide(spec(75, 100), at(12*time.Minute), d.Record, d.Memory)
+	if strings.Contains(notes(d), "instance_timeout") || d.Record.Blame {
+		t.Errorf("notes %q, want nobody blamed", notes(d))
+	}
+	if got, want := d.Memory.FirstSeen["i-new"], began.Add(8*time.Minute); !got.Equal(want) {
+		t.Errorf("launched at %s, want %s: a minute before the last look", got, want)
+	}
+}
+
+// TestDecide_theirRefresh: a member that runs another version than it was launched
+// from, or that an instance refresh has replaced, lets the roll look whether one
+// of somebody else's is running, and end if so. No image is blamed.
+func TestDecide_theirRefresh(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*rollout.Snapshot){
+		"launched from another version": func(s *rollout.Snapshot) { s.Members[4].Version = old },
+		"replaced": func(s *rollout.Snapshot) {
+			id := s.Members[4].ID
+			s.Members = s.Members[:4]
+			s.Departures = map[string]rollout.Departure{id: {Text: "by an instance refresh", Wanted: true, Refresh: true}}
+		},
+	} {
+		for _, running := range []bool{true, false} {
+			s := group(5)
+			s.Group.Desired = 4
+			rec := rolling(&s)
+			s.Group.Desired, rec.Surge = 5, 1
+			s.Members[4].Version = target
+			d := decide(spec(100, 125), s, rec, rollout.Memory{})
+			change(&s)
+			d = decide(spec(100, 125), later(s, 10*time.Second), d.Record, d.Memory)
+			if len(d.Steps) > 0 || !d.Look.Refreshes || d.Ending != nil {
+				t.Errorf("%s: steps %q, look %+v, ending %+v, want that it looks first", name, kinds(d), d.Look, d.Ending)
+			}
+			s.RefreshesSeen = true
+			if running {
+				s.Refreshes = []rollout.InstanceRefresh{{ID: "r-1", Status: "InProgress"}}
+			}
+			d = decide(spec(100, 125), later(s, 11*time.Second), d.Record, d.Memory)
+			superseded := d.Ending != nil && d.Ending.Outcome == rollout.Superseded && strings.Contains(d.Ending.Reason, "r-1")
+			if superseded != running || d.Record.Failed > 0 || d.Memory.Suspect {
+				t.Errorf("%s, running %t: ending %+v, failed %d, want superseded only by one that runs", name, running, d.Ending, d.Record.Failed)
+			}
+		}
+	}
+}
+
+// TestDecide_lostSuspend: a suspension whose answer was lost is ours as soon as it
+// shows, also when the first looks are older.
+func TestDecide_lostSuspend(t *testing.T) {
+	t.Parallel()
+	s := group(4)
+	rec := rolling(&s)
+	rec.Suspended, rec.Held = nil, false
+	rec.Intents = []rollout.Intent{{Kind: rollout.Suspend, Names: []string{"InstanceRefresh"}, Lost: true, Since: began}}
+	s.Group.Suspended = map[string]string{"AZRebalance": "theirs"}
+	d := decide(spec(100, 150), later(s, 10*time.Second), rec, rollout.Memory{})
+	if len(d.Record.Intents) != 1 {
+		t.Fatalf("intents %+v, want that it is still looked for", d.Record.Intents)
+	}
+	shown := s
+	shown.Group.Suspended = map[string]string{"AZRebalance": "theirs", "InstanceRefresh": "ours"}
+	if d := decide(spec(100, 150), later(shown, 20*time.Second), d.Record, d.Memory); d.Record.Suspended["InstanceRefresh"] != "ours" || len(d.Record.Intents) > 0 {
+		t.Errorf("suspended %v, intents %+v, want it ours, and none", d.Record.Suspended, d.Record.Intents)
+	}
+	if d := decide(spec(100, 150), later(s, time.Minute), d.Record, d.Memory); len(d.Record.Intents) > 0 {
+		t.Errorf("intents %+v after a minute, want none", d.Record.Intents)
+	}
+}
+
+// TestDecide_halfRestored: an owner died when it was about to put back what the
+// roll had changed. The pointer goes where it should be, if it is not there.
+func TestDecide_halfRestored(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ found, seen, want string }{
+		{"1", "1", "point 2, resume"}, {"1", "2", "resume"}, {"$Default", "$Default", ""}, {"$Default", "1", "point 2"},
+	} {
+		s := group(4)
+		for i := range s.Members {
+			s.Members[i].Version = target
+		}
+		s.Group.Default, s.Group.DefaultIs = 2, target
+		in := rolling(&s)
+		in.Pointer, in.Pinned, in.Restoring = c.found, 1, true
+		s.Group.Pointer, s.Group.Points = c.seen, old
+		if c.seen != "1" {
+			s.Group.Points = target
+		}
+		s = later(s, 5*time.Minute)
+		rec := rollout.Begin(rollout.Opening{Spec: spec(100, 150), Snapshot: s, Target: target, Inherited: &in, Epoch: 2, TookOver: true})
+		d := decide(spec(100, 150), s, rec, rollout.Memory{})
+		d = decide(spec(100, 150), later(s, 30*time.Second), d.Record, d.Memory)
+		if got := kinds(d); !strings.HasPrefix(got, c.want) || strings.Contains(got, "point 2") != strings.Contains(c.want, "point 2") {
+			t.Errorf("found on %s, seen on %s: steps %q, want %q", c.found, c.seen, got, c.want)
+		}
+	}
+}
