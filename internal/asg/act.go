@@ -40,6 +40,8 @@ func (c *Client) Do(ctx context.Context, group string, s rollout.Step) rollout.R
 		return c.launch(ctx, group, s)
 	case rollout.Raise:
 		err = c.raise(ctx, group, s)
+	case rollout.RaiseMaxSize, rollout.LowerMaxSize:
+		err = c.resize(ctx, group, s)
 	case rollout.End:
 		r.Was, err = c.end(ctx, s)
 	case rollout.Copy:
@@ -150,6 +152,27 @@ func (c *Client) raise(ctx context.Context, group string, s rollout.Step) error 
 	_, err = c.o.AutoScaling.SetDesiredCapacity(ctx, &autoscaling.SetDesiredCapacityInput{
 		AutoScalingGroupName: aws.String(group), DesiredCapacity: aws.Int32(int32(s.To)), //nolint:gosec // a group's size
 		HonorCooldown: aws.Bool(false),
+	}, once)
+	return err
+}
+
+// resize sets max size and nothing else: read again, write once. AWS would lower
+// a desired capacity that does not fit below it.
+func (c *Client) resize(ctx context.Context, group string, s rollout.Step) error {
+	now, err := c.describe(ctx, group)
+	if err != nil {
+		return err
+	}
+	switch got, desired := int(aws.ToInt32(now.MaxSize)), int(aws.ToInt32(now.DesiredCapacity)); {
+	case got == s.To:
+		return nil
+	case got != s.From:
+		return &knownError{rollout.Again, fmt.Sprintf("max size is %d, not %d as a moment ago", got, s.From)}
+	case desired > s.To:
+		return &knownError{rollout.Again, fmt.Sprintf("desired capacity is %d, and AWS would lower it to a max size of %d", desired, s.To)}
+	}
+	_, err = c.o.AutoScaling.UpdateAutoScalingGroup(ctx, &autoscaling.UpdateAutoScalingGroupInput{
+		AutoScalingGroupName: aws.String(group), MaxSize: aws.Int32(int32(s.To)), //nolint:gosec // a group's size
 	}, once)
 	return err
 }

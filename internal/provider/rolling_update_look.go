@@ -50,7 +50,7 @@ func (b *backend) survey(ctx context.Context, c *clients, r *roller.Roller, q ro
 	}
 	lately := snap.Typical.Or(s.assessment.Known)
 	s.seen.Times = [3]int{int(lately.Launch.Seconds()), int(lately.Healthy.Seconds()), int(lately.Terminate.Seconds())}
-	s.seen.Desired = s.assessment.Desired // without what an unfinished roll has added
+	s.seen.Desired, s.seen.Max = s.assessment.Desired, s.assessment.Max // without what an unfinished roll has added
 	s.seen.Converged, s.seen.Left = s.assessment.Converged, s.assessment.Left
 	s.seen.Target, s.seen.Image = s.assessment.Target.Number, s.assessment.Target.Image
 	for _, p := range rollout.AlarmProblems(q.Spec, snap) { // it may be another by the time of the apply
@@ -179,6 +179,7 @@ func (m *rollingUpdateModel) fill(s survey) {
 	m.FinalBake, m.InstanceTimeout = types.StringValue(rollout.Brief(d.FinalBake)), types.StringValue(rollout.Brief(d.InstanceTimeout))
 	m.Health, m.Checks = types.ObjectNull(healthTypes), types.ListNull(checkTypes)
 	m.OnFailure, m.Match = types.StringValue(string(d.OnFailure)), types.StringValue(string(d.Match))
+	m.RaiseMaxSize = types.BoolValue(d.RaiseMaxSize)
 	m.Engine, m.AdoptRefresh = types.StringValue(string(d.Engine)), types.BoolValue(d.AdoptRefresh)
 	m.FailureLimit = types.Int64Value(int64(d.FailureLimit))
 	m.Protected, m.Standby = types.StringValue(string(d.Protected)), types.StringValue(string(d.Standby))

@@ -24,6 +24,7 @@ type rollingUpdateModel struct {
 	MinHealthy            types.Int64  `tfsdk:"min_healthy_percentage"`
 	MaxHealthy            types.Int64  `tfsdk:"max_healthy_percentage"`
 	MaxRunning            types.Int64  `tfsdk:"max_running_percentage"`
+	RaiseMaxSize          types.Bool   `tfsdk:"raise_max_size"`
 	Checkpoints           types.List   `tfsdk:"checkpoints"`
 	FinalBake             types.String `tfsdk:"final_bake"`
 	Health                types.Object `tfsdk:"health"`
@@ -64,6 +65,7 @@ func (m rollingUpdateModel) spec(ctx context.Context, poll time.Duration) (s rol
 	set("min_healthy_percentage", m.MinHealthy, func() { s.MinHealthy = int(m.MinHealthy.ValueInt64()) })
 	set("max_healthy_percentage", m.MaxHealthy, func() { s.MaxHealthy = int(m.MaxHealthy.ValueInt64()) })
 	set("max_running_percentage", m.MaxRunning, func() { s.MaxRunning = int(m.MaxRunning.ValueInt64()) })
+	set("raise_max_size", m.RaiseMaxSize, func() { s.RaiseMaxSize = m.RaiseMaxSize.ValueBool() })
 	span("final_bake", m.FinalBake, 0, &s.FinalBake)
 	span("instance_timeout", m.InstanceTimeout, 1, &s.InstanceTimeout)
 	set("on_failure", m.OnFailure, func() { s.OnFailure = rollout.OnFailure(m.OnFailure.ValueString()) })
@@ -117,6 +119,7 @@ var together = [][]string{
 	{"instance_timeout", "health", "health.min_healthy_time"},
 	{"checkpoints"},
 	{"engine", "adopt_instance_refresh"},
+	{"engine", "raise_max_size"},
 	{"health.probe"},
 	{"checks"},
 }

@@ -128,13 +128,20 @@ func percentageAttributes(d rollout.Spec) map[string]schema.Attribute {
 		"max_healthy_percentage": schema.Int64Attribute{
 			Optional: true, Computed: true, Default: int64default.StaticInt64(int64(d.MaxHealthy)),
 			MarkdownDescription: "Most launched members at any moment, in percent of what the group wants, 100 to 200, rounded down but at least one member more where it is " +
-				"above 100, and at most 100 above `min_healthy_percentage`. Above 100, new members are launched before old ones are ended. The group's max size is never exceeded. " +
+				"above 100, and at most 100 above `min_healthy_percentage`. Above 100, new members are launched before old ones are ended. The group's max size is not exceeded, unless `raise_max_size` is true. " +
 				"Default: `110`. A change alone rolls nothing.",
 		},
 		"max_running_percentage": schema.Int64Attribute{
 			Optional: true,
 			MarkdownDescription: "Most launched and terminating members together, in percent of what the group wants: what quotas, addresses and the bill " +
 				"see. Default: `max_healthy_percentage` + 25, at least one member more.",
+		},
+		"raise_max_size": schema.BoolAttribute{
+			Optional: true, Computed: true, Default: booldefault.StaticBool(d.RaiseMaxSize),
+			MarkdownDescription: "Whether the roll may raise the group's max size where it leaves no room for `max_healthy_percentage`, for its own time and no " +
+				"further than it needs. It is put back as soon as the desired capacity fits below it again, also after an interruption, unless somebody else " +
+				"has changed it since. Without it, a group at its max size can only end members first. Only with `engine = \"managed\"`. Default: `false`. " +
+				"A change alone rolls nothing.",
 		},
 		"checkpoints": schema.ListNestedAttribute{
 			Optional: true, Validators: []validator.List{listvalidator.SizeAtLeast(1)},

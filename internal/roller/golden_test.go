@@ -41,6 +41,10 @@ func TestGolden(t *testing.T) {
 			shape: rolltest.Shape{Members: 4}, low: 75, high: 100,
 		},
 		{
+			name: "full-group", about: "Four members at their max size: it is raised for the time of the roll, which may, and put back at the end.",
+			shape: rolltest.Shape{Members: 4, Max: 4}, low: 100, high: 150, spec: func(s *rollout.Spec) { s.RaiseMaxSize = true },
+		},
+		{
 			name: "checkpoint", about: "Five members at 100/150 with a checkpoint of 20 % that bakes two minutes, and a final bake of one.",
 			shape: rolltest.Shape{Members: 5}, low: 100, high: 150, spec: func(s *rollout.Spec) {
 				s.Checkpoints, s.FinalBake = []rollout.Checkpoint{{Percentage: 20, Bake: 2 * time.Minute}}, time.Minute

@@ -108,6 +108,9 @@ func (o *owner) owed() []string {
 	if o.rec.Surge > 0 {
 		out = append(out, fmt.Sprintf("members more than the group wants: %d", o.rec.Surge))
 	}
+	if h := o.rec.Headroom; h != nil {
+		out = append(out, fmt.Sprintf("max size: %d, raised from %d", h.Set, h.Found))
+	}
 	if r := o.rec.Refresh; r.Running() {
 		out = append(out, fmt.Sprintf("instance refresh %s: %s", r.ID, r.Status))
 	}

@@ -504,7 +504,7 @@ func (o *owner) end(e rollout.Ending) (Report, error) {
 
 // left says whether a successor has something to finish.
 func (o *owner) left(e rollout.Ending) bool {
-	return e.Outcome == rollout.Paused || len(o.rec.Suspended) > 0 || o.rec.Surge > 0 && e.Outcome != rollout.Succeeded && e.Outcome != rollout.Partial || len(o.rec.Intents) > 0 ||
+	return e.Outcome == rollout.Paused || len(o.rec.Suspended) > 0 || o.rec.Headroom != nil || o.rec.Surge > 0 && e.Outcome != rollout.Succeeded && e.Outcome != rollout.Partial || len(o.rec.Intents) > 0 ||
 		o.rec.Refresh.Running()
 }
 

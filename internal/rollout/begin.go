@@ -157,6 +157,7 @@ func (r *Record) inherit(in Record, o Opening) {
 	if in.Defaulted != 0 && in.Defaulted == g.Default {
 		r.Default, r.Defaulted = in.Default, in.Defaulted // likewise
 	}
+	r.Headroom = in.Headroom
 	r.Refresh = in.Refresh.resumed(Paused) // to be cancelled: it goes elsewhere
 	// What others wanted and what was ours goes on as it was on record; what
 	// has changed since, and calls without an answer, are found out by looking.
@@ -261,7 +262,7 @@ func Assess(spec Spec, s Snapshot, target Version) Assessment {
 	if problem != nil && a.Stale > 0 {
 		a.Problems = append(a.Problems, *problem)
 	}
-	a.Warnings, a.Special = t.warnings(a), append(t.special(), t.beyond(a)...)
+	a.Warnings, a.Special = t.warnings(a), slices.Concat(t.special(), t.beyond(a), t.tellMaxSize(a))
 	return a
 }
 

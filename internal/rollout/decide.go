@@ -41,6 +41,7 @@ const hurriedEnds = 8
 func Decide(in Input) Decision {
 	t := newTurn(in)
 	t.overlay()
+	t.meetMaxSize()
 	stop := t.mustStop(in)
 	if t.awsDrives() {
 		t.decideRefresh(stop)
@@ -127,6 +128,7 @@ type turn struct {
 	accused     string           // what speaks against the image beyond its members; empty: nothing
 	held        string           // why nothing may be launched or ended now; empty: it may
 	asking      bool             // checks of the group are to be run at once
+	stuck       bool             // AWS refuses to put max size back
 	own         *InstanceRefresh // this roll's instance refresh, where the snapshot has it
 	unrestored  []string         // what is left other than the roll would have had it, for people
 }
@@ -140,6 +142,9 @@ func newTurn(in Input) *turn {
 	if t.mem.Progress.IsZero() { // the owner's first decision
 		t.mem.Progress = t.now
 		t.rememberBefore()
+		if t.rec.Headroom != nil {
+			t.mem.sized(t.now)
+		}
 		if t.rec.Pointed != "" {
 			t.mem.PointDoubt = t.now // a former owner wrote it; a look may be older than that
 		}

@@ -6,10 +6,13 @@ import (
 	"strings"
 )
 
-// restore gives back our suspensions, moves the template's default version where
-// the roll is to, and gives back the text of the pointer, in that order.
+// restore gives back our suspensions and max size, moves the template's default
+// version where the roll is to, and gives back the text of the pointer, in that
+// order.
 func (t *turn) restore() {
 	t.resume()
+	t.keepMaxSize()
+	t.lowerMaxSize()
 	if floating(t.rec.Pointer) && t.pointer() == t.rec.Pointer && !t.spec.SetDefault {
 		return
 	}

@@ -103,6 +103,7 @@ func (t *turn) halt(e Ending) {
 		return
 	}
 	t.resume()
+	t.lowerMaxSize()
 	t.conclude(e)
 }
 
@@ -177,6 +178,7 @@ func (t *turn) refused() bool {
 		return false
 	}
 	t.mem.Refused = nil
+	t.stuck = r.Step == LowerMaxSize
 	switch {
 	case r.Refreshing:
 		t.safePoint(Ending{Outcome: Superseded, Reason: "somebody else has started an instance refresh of the group: " + r.Text, Next: waitForRefresh})
@@ -186,7 +188,7 @@ func (t *turn) refused() bool {
 		// Nothing has happened yet: there is nothing to roll back.
 		t.rec.Reason = Clip(r.Text, longestReason)
 		t.safePoint(Ending{Outcome: FailedRoll, Reason: r.Text, Next: "Cure what AWS names above, then run terraform apply again."})
-	case r.Step == End || r.Step == Resume || r.Step == SetDefault:
+	case r.Step == End || r.Step == Resume || r.Step == SetDefault || r.Step == RaiseMaxSize || r.Step == LowerMaxSize:
 		// A missing permission says nothing about the image, which runs: going
 		// back would only undo what is good.
 		t.safePoint(Ending{Outcome: Paused, Reason: r.Text, Next: "Cure what AWS names above, then run terraform apply again to continue."})
@@ -223,7 +225,9 @@ func (t *turn) whyIdle() string {
 	if t.mem.LaunchError != "" {
 		return t.mem.LaunchError
 	}
-	if _, p := t.spec.Limits(t.rec.Base, t.snap.Group.Max); p != nil {
+	if _, p := t.spec.Limits(t.rec.Base, t.maxSize()); p != nil && t.mem.MaxSizeTheirs {
+		return "max size leaves no headroom"
+	} else if p != nil {
 		return p.Field + " " + p.Text
 	}
 	if w := t.waiting(); len(w) > 0 && len(t.stale) == 0 {
@@ -323,6 +327,7 @@ func (t *turn) safePoint(e Ending) {
 	if left > 0 {
 		e.Left = append(e.Left, fmt.Sprintf("%d members more than the group wants are still there", left))
 	}
+	t.lowerMaxSize()
 	t.conclude(e)
 }
 
@@ -383,6 +388,9 @@ func (t *turn) endSurge() int {
 
 // conclude ends the roll and words the state things are in and what to do.
 func (t *turn) conclude(e Ending) {
+	if t.mem.MaxSizeLeft != "" {
+		e.Reason = strings.TrimPrefix(e.Reason+"; "+t.mem.MaxSizeLeft, "; ")
+	}
 	c := t.rec.Counts
 	parts := []string{fmt.Sprintf("%d of %d members run version %d", len(t.fresh), len(t.fresh)+len(t.stale)+len(t.kept), t.goal.Number)}
 	if t.goal.Image != "" {
@@ -402,6 +410,9 @@ func (t *turn) conclude(e Ending) {
 	}
 	parts = append(parts, fmt.Sprintf("the group's template pointer is on %s", t.pointerText()),
 		fmt.Sprintf("desired capacity is %d", t.rec.Base+t.rec.Surge-decrements(t.out.Steps)))
+	if h := t.rec.Headroom; h != nil && t.deciding(LowerMaxSize) == 0 {
+		parts = append(parts, fmt.Sprintf("max size is %d, which the roll had raised from %d", h.Set, h.Found))
+	}
 	if e.State == "" {
 		e.State = strings.Join(append(parts, e.Left...), ", ") + "."
 	}

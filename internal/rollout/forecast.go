@@ -180,6 +180,8 @@ func (m *model) do(s Step) Result {
 		}
 	case SetDefault:
 		m.group.Default = m.target.Number
+	case RaiseMaxSize, LowerMaxSize:
+		m.group.Max = s.To
 	case Suspend, Resume, Raise, Copy, StepRefresh:
 	}
 	return Result{}

@@ -21,6 +21,9 @@ func (t *turn) launch() {
 	if n <= 0 || n < want && t.together(want) {
 		return
 	}
+	if t.raiseMaxSize(n) {
+		return
+	}
 	exposed := t.expose()
 	desired := t.desired()
 	t.planned += n

@@ -290,7 +290,7 @@ func (t *turn) count() {
 			t.well++
 		}
 	}
-	t.lim, _ = t.spec.Limits(t.rec.Base, t.snap.Group.Max)
+	t.lim, _ = t.spec.Limits(t.rec.Base, t.maxSize())
 	if t.spec.MaxRunning == 0 {
 		t.lim.Running += t.standby // they were there before, and stay
 	}

@@ -196,6 +196,9 @@ func (p *preflight) room() {
 			p.spec.MaxHealthy, asked, l.Ceiling)
 	}
 	more := p.more()
+	if l.Ceiling > p.a.Max && len(p.facts.Policies) > 0 {
+		p.warn("max size is raised from %d to %d for the time of the roll, and until it is put back these policies may use the room: %s", p.a.Max, l.Ceiling, few(p.facts.Policies))
+	}
 	size := 0
 	for _, t := range p.facts.Types {
 		size = max(size, t.VCPUs)

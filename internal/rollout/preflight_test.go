@@ -20,6 +20,7 @@ func TestPreflight(t *testing.T) {
 		name     string
 		facts    rollout.Facts
 		group    func(*rollout.Group)
+		spec     func(*rollout.Spec)
 		endFirst bool
 		problem  string // what it begins with; empty: none
 		warning  string
@@ -44,6 +45,11 @@ func TestPreflight(t *testing.T) {
 		{name: "end hook", facts: rollout.Facts{Hooks: []rollout.Hook{{Name: "leave", Timeout: time.Hour}}}, warning: "lifecycle hook leave may hold each member that is ended for up to 1h"},
 		{name: "no grace", group: func(g *rollout.Group) { g.HealthCheck, g.Grace = "ELB", 0 }, warning: "the group has health check type ELB and no grace period"},
 		{name: "max size", group: func(g *rollout.Group) { g.Max = 5 }, warning: "max_healthy_percentage = 150 would allow 6 launched members, and the group's max size allows 5"},
+		{name: "max size raised, nobody else", group: func(g *rollout.Group) { g.Max = 4 }, spec: func(s *rollout.Spec) { s.RaiseMaxSize = true }},
+		{
+			name: "max size raised, policies", group: func(g *rollout.Group) { g.Max = 4 }, spec: func(s *rollout.Spec) { s.RaiseMaxSize = true },
+			facts: rollout.Facts{Policies: []string{"cpu"}}, warning: "max size is raised from 4 to 6 for the time of the roll, and until it is put back these policies may use the room: cpu",
+		},
 		{
 			name: "quota used up", facts: rollout.Facts{Types: []rollout.InstanceType{fits}, Quota: rollout.Quota{Name: "Standard", Limit: 9, Used: 8}},
 			problem: `max_healthy_percentage is 150, which launches before it ends, and the quota "Standard" of 9 vCPUs has 8 in use`,
@@ -74,6 +80,9 @@ func TestPreflight(t *testing.T) {
 			spec.MaxHealthy = 150
 			if c.endFirst {
 				spec.MinHealthy, spec.MaxHealthy = 25, 100
+			}
+			if c.spec != nil {
+				c.spec(&spec)
 			}
 			s := rollout.Snapshot{At: now, Group: rollout.Group{Name: "web", Desired: 4, Max: 8, Grace: 5 * time.Minute, HealthCheck: "EC2"}}
 			if c.group != nil {

@@ -178,6 +178,9 @@ func (t *turn) finish() {
 		t.wake(t.now) // and look at the result
 		return
 	}
+	if t.waitMaxSize() {
+		return
+	}
 	if t.rec.Direction == Back {
 		t.wentBack()
 		return

@@ -129,6 +129,9 @@ func (s Snapshot) WithoutOwn(rec Record) Snapshot {
 			delete(s.Group.Suspended, p)
 		}
 	}
+	if h := rec.Headroom; h != nil && s.Group.Max == h.Set {
+		s.Group.Max = h.Found
+	}
 	for _, in := range rec.Intents {
 		if in.Kind == Suspend {
 			for _, p := range in.Names {

@@ -354,6 +354,7 @@ func (t *turn) refusedRefresh() bool {
 		return false
 	}
 	t.mem.Refused = nil
+	t.stuck = f.Step == LowerMaxSize
 	e := Ending{Outcome: Paused, Reason: f.Text, Next: "Cure what AWS names above, then run terraform apply again to continue."}
 	switch {
 	case t.own.running():
@@ -498,7 +499,9 @@ func (t *turn) leftovers() bool {
 		t.wake(t.now.Add(t.spec.Poll))
 		return true
 	}
-	return len(t.out.Steps) > 0
+	t.keepMaxSize()
+	t.lowerMaxSize()
+	return len(t.out.Steps) > 0 || t.waitMaxSize()
 }
 
 // pinned puts the pointer where it must be while the refresh runs, and says
@@ -561,6 +564,7 @@ func (t *turn) stopRefresh(e Ending) {
 		if n := t.endSurge(); n > 0 {
 			e.Left = append(e.Left, fmt.Sprintf("%d members more than the group wants are still there", n))
 		}
+		t.lowerMaxSize()
 		t.unpin()
 	}
 	t.conclude(e)

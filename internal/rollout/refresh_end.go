@@ -109,6 +109,9 @@ func (t *turn) finishRefresh(since time.Time) {
 		t.wake(t.now) // and look at the result
 		return
 	}
+	if t.waitMaxSize() {
+		return
+	}
 	t.concludeFinished()
 }
 

@@ -103,6 +103,10 @@ func (s Spec) refreshProblems() []Problem {
 	if s.MaxRunning != 0 {
 		add("max_running_percentage", "is %d; an instance refresh does not count members that are terminating: leave it out, or use %s", s.MaxRunning, managed)
 	}
+	if s.RaiseMaxSize {
+		add("raise_max_size", "is true; an instance refresh goes above the desired capacity without raising it, and what max size means to it is not documented: "+
+			"leave it out, or use %s", managed)
+	}
 	if s.FailureLimit > 1 {
 		add("failure_limit", "is %d; EC2 Auto Scaling replaces failing members by itself for an hour and has no limit to their number: leave it out, so that Refit "+
 			"stops the instance refresh at the first one, or use %s", s.FailureLimit, managed)

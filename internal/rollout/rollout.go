@@ -293,6 +293,9 @@ type Record struct {
 	Copy        int64 `json:"copy,omitempty"`   // the version a rollback published
 	Fallback    bool  `json:"fb,omitempty"`     // LaunchInstances cannot be used here
 
+	// Headroom is what the roll has made of max size; nil: nothing, or it is put back.
+	Headroom *Headroom `json:"mx,omitempty"`
+
 	// Raised are the newest of our absolute writes of desired, from and to: a
 	// successor must know them for ours.
 	Raised [][2]int `json:"rd,omitempty"`
@@ -365,7 +368,15 @@ type Memory struct {
 	HeldAt       time.Time // when processes were suspended
 	// PointDoubt: since when a write of the pointer that did not work leaves
 	// open which of our texts it holds; zero: it is known.
-	PointDoubt  time.Time
+	PointDoubt time.Time
+	// MaxSizeAt is when max size was written, or may have been; MaxSizeSeen: a look
+	// has shown what was written; MaxSizeLowered: it was asked to be put back;
+	// MaxSizeTheirs: others have changed it since; MaxSizeLeft says why it is left
+	// to them.
+	MaxSizeAt                                  time.Time
+	MaxSizeSeen, MaxSizeLowered, MaxSizeTheirs bool
+	MaxSizeLeft                                string
+
 	KnownAt     time.Time // the last look that told everybody's health
 	Unexplained time.Time // since when desired is not what is expected
 	Changes     []Change  // of desired, since those that are accounted for for good
@@ -430,14 +441,17 @@ type StepKind string
 // The kinds of step. Each is one intent and, except for Point's read back,
 // one call.
 const (
-	Suspend    StepKind = "suspend"
-	Resume     StepKind = "resume"
-	Point      StepKind = "point"       // set the group's template pointer
-	Launch     StepKind = "launch"      // LaunchInstances: +Count in Zone
-	Raise      StepKind = "raise"       // fallback: desired From → To, upwards only
-	End        StepKind = "end"         // end Member, with or without decrement
-	Copy       StepKind = "copy"        // publish a copy of version Source
-	SetDefault StepKind = "set-default" // move the template's default version
+	Suspend StepKind = "suspend"
+	Resume  StepKind = "resume"
+	Point   StepKind = "point"  // set the group's template pointer
+	Launch  StepKind = "launch" // LaunchInstances: +Count in Zone
+	Raise   StepKind = "raise"  // fallback: desired From → To, upwards only
+	// RaiseMaxSize and LowerMaxSize set max size, From → To.
+	RaiseMaxSize StepKind = "raise-max-size"
+	LowerMaxSize StepKind = "lower-max-size"
+	End          StepKind = "end"         // end Member, with or without decrement
+	Copy         StepKind = "copy"        // publish a copy of version Source
+	SetDefault   StepKind = "set-default" // move the template's default version
 	// StepRefresh is about an instance refresh: start, cancel, roll back.
 	StepRefresh StepKind = "refresh"
 )
@@ -454,7 +468,7 @@ type Step struct {
 	Version   string // Point: the text to set; SetDefault: the number
 	Source    int64  // Copy
 	Image     string // Copy: takes the place of a parameter in the source; empty: an exact copy
-	From, To  int    // Raise
+	From, To  int    // Raise, RaiseMaxSize, LowerMaxSize
 	Processes map[string]string
 	Policy    bool   // Point: the pointer is in a mixed instances policy
 	Template  string // Point, Copy, SetDefault, StepRefresh: the launch template's id

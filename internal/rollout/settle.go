@@ -29,7 +29,13 @@ func Intend(rec Record, steps []Step) Record {
 			rec.Pointed = s.Version // a successor must know it for ours
 		case SetDefault:
 			rec.Defaulted, _ = strconv.ParseInt(s.Version, 10, 64) // here, too
-		case Launch, Raise, Copy, StepRefresh:
+		case RaiseMaxSize:
+			h := Headroom{Found: s.From, Set: s.To, Before: s.From}
+			if rec.Headroom != nil {
+				h.Found = rec.Headroom.Found
+			}
+			rec.Headroom = &h // a successor must know it for ours
+		case Launch, Raise, LowerMaxSize, Copy, StepRefresh:
 		}
 		rec.Intents = append(rec.Intents, in)
 	}
@@ -38,7 +44,7 @@ func Intend(rec Record, steps []Step) Record {
 
 // Standing says whether what is on record stands for steps without an intent of
 // their own: they only put back what the record says is to be put back (our
-// suspensions; the pointer, off a version that is not proven). A successor that
+// suspensions; max size; the pointer, off a version that is not proven). A successor that
 // finds it undone does it, and one that finds it done has nothing to do.
 func Standing(rec Record, steps []Step) bool {
 	for _, s := range steps {
@@ -53,7 +59,11 @@ func Standing(rec Record, steps []Step) bool {
 			if rec.Proven || rec.Direction == Back || rec.Pinned == 0 || s.Version != number(rec.Pinned) {
 				return false
 			}
-		case Suspend, Launch, Raise, End, Copy, SetDefault, StepRefresh:
+		case LowerMaxSize:
+			if rec.Headroom == nil {
+				return false
+			}
+		case Suspend, Launch, Raise, RaiseMaxSize, End, Copy, SetDefault, StepRefresh:
 			return false
 		}
 	}
@@ -64,7 +74,7 @@ func Standing(rec Record, steps []Step) bool {
 // without its pointer would launch the wrong version, one without the end
 // before it could go over the ceiling.
 func Skip(step, failed Step) bool {
-	if failed.Kind == End && (step.Kind == Launch || step.Kind == Raise) {
+	if failed.Kind == End && (step.Kind == Launch || step.Kind == Raise || step.Kind == LowerMaxSize) {
 		return true
 	}
 	if failed.Kind != Point && failed.Kind != SetDefault && failed.Kind != Suspend {
@@ -77,7 +87,7 @@ func Skip(step, failed Step) bool {
 		return !step.Decrement
 	case Point:
 		return failed.Kind == SetDefault
-	case Suspend, Resume, Copy, SetDefault, StepRefresh:
+	case Suspend, Resume, RaiseMaxSize, LowerMaxSize, Copy, SetDefault, StepRefresh:
 	}
 	return false
 }
@@ -85,7 +95,7 @@ func Skip(step, failed Step) bool {
 // Halts says whether a step must not be made because of what AWS's answers to the
 // steps before it have told: it was decided on another capacity of the group.
 func (m Memory) Halts(step Step) bool {
-	return m.Halted && (step.Kind == Launch || step.Kind == Raise || step.Kind == End)
+	return m.Halted && (step.Kind == Launch || step.Kind == Raise || step.Kind == End || step.Kind == LowerMaxSize)
 }
 
 // mostRaised is how many absolute writes are kept on record.
@@ -133,6 +143,8 @@ func Settle(rec Record, mem Memory, s Step, r Result, now time.Time) (Record, Me
 		note.Text = fmt.Sprintf("raised desired capacity from %d to %d", s.From, s.To)
 	case End:
 		rec, mem, note = settledEnd(rec, mem, s, r, now)
+	case RaiseMaxSize, LowerMaxSize:
+		note.Text = resized(&rec, &mem, s, now)
 	case Copy:
 		rec.Copy = r.Version
 		note.Text = fmt.Sprintf("published version %d, a copy of version %d", r.Version, s.Source)
@@ -213,7 +225,7 @@ func settleIntent(intents []Intent, s Step, lost bool, now time.Time) []Intent {
 			if in.Token != s.Token {
 				continue
 			}
-		case Suspend, Resume, Point, Raise, Copy, SetDefault, StepRefresh:
+		case Suspend, Resume, Point, Raise, RaiseMaxSize, LowerMaxSize, Copy, SetDefault, StepRefresh:
 		}
 		if lost && (s.Kind == Launch || s.Kind == Raise || s.Kind == Suspend) {
 			out[i].Lost, out[i].Since = true, now
@@ -248,6 +260,7 @@ func settleFailure(rec Record, mem Memory, s Step, r Result, now time.Time) (Rec
 		// counts until a write has worked.
 		mem.PointDoubt = now
 	}
+	rec, mem = unsized(rec, mem, s, f.Kind, now)
 	if s.Kind == Launch || s.Kind == Raise {
 		rec, mem = launched(rec, mem, r.IDs, now)
 	}
@@ -287,8 +300,37 @@ func settleFailure(rec Record, mem Memory, s Step, r Result, now time.Time) (Rec
 	return rec, mem, note
 }
 
+// resized books a write of max size that worked, and words it.
+func resized(rec *Record, mem *Memory, s Step, now time.Time) string {
+	if s.Kind == LowerMaxSize {
+		rec.Headroom = nil
+		return fmt.Sprintf("put max size back to %d", s.To)
+	}
+	mem.sized(now)
+	return fmt.Sprintf("raised max size from %d to %d", s.From, s.To)
+}
+
+// unsized books a write of max size that failed. One whose answer was lost may
+// have happened.
+func unsized(rec Record, mem Memory, s Step, kind FailureKind, now time.Time) (Record, Memory) {
+	h := rec.Headroom
+	switch {
+	case h == nil || s.Kind != RaiseMaxSize && s.Kind != LowerMaxSize:
+	case kind == Lost:
+		mem.MaxSizeLowered = mem.MaxSizeLowered || s.Kind == LowerMaxSize
+		seen := mem.MaxSizeSeen && s.Kind == LowerMaxSize
+		mem.sized(now)
+		mem.MaxSizeSeen = seen
+	case s.Kind == RaiseMaxSize && h.Before == h.Found:
+		rec.Headroom = nil
+	case s.Kind == RaiseMaxSize:
+		rec.Headroom = &Headroom{Found: h.Found, Set: h.Before, Before: h.Before}
+	}
+	return rec, mem
+}
+
 // paced says whether steps of a kind wait ever longer after failures.
-func (k StepKind) paced() bool { return k == Launch || k == Raise || k == Copy }
+func (k StepKind) paced() bool { return k == Launch || k == Raise || k == RaiseMaxSize || k == Copy }
 
 // backOff waits ever longer between failed launches: 5 s, 10 s, … 2 min.
 func (m Memory) backOff(now time.Time) Memory {

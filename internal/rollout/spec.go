@@ -37,9 +37,12 @@ type Checkpoint struct {
 // Spec is what a user asks of a roll. [Defaults] gives the documented
 // defaults; [Spec.Validate] must have found nothing before it is used.
 type Spec struct {
-	MinHealthy     int // percentage of base, 0 to 100
-	MaxHealthy     int // percentage of base, 100 to 200
-	MaxRunning     int // percentage of base; 0: MaxHealthy + 25
+	MinHealthy int // percentage of base, 0 to 100
+	MaxHealthy int // percentage of base, 100 to 200
+	MaxRunning int // percentage of base; 0: MaxHealthy + 25
+	// RaiseMaxSize lets the roll raise the group's max size where it leaves no room
+	// for MaxHealthy, and puts it back.
+	RaiseMaxSize   bool
 	Checkpoints    []Checkpoint
 	FinalBake      time.Duration
 	LoadBalancer   bool // members must be healthy in every attached target group and classic load balancer
@@ -205,7 +208,7 @@ type Limits struct {
 }
 
 // Limits turns the percentages into counts for a group that others want at
-// base and bound at maxSize. The second result is not nil when the group
+// base and bound at maxSize, as it is without what the roll makes of it. The second result is not nil when the group
 // cannot move at all; it names both cures.
 func (s Spec) Limits(base, maxSize int) (Limits, *Problem) {
 	l := Limits{
@@ -226,10 +229,11 @@ func (s Spec) Limits(base, maxSize int) (Limits, *Problem) {
 		running = s.MaxHealthy + 25
 	}
 	var problem *Problem
+	maxSize = s.raisable(maxSize)
 	if l.Ceiling > maxSize && base <= maxSize {
 		if maxSize == base && l.Floor == base && base > 0 {
 			problem = &Problem{"max_healthy_percentage", fmt.Sprintf("leaves no headroom: the group wants %d members, its max size is %d and "+
-				"min_healthy_percentage is %d; raise max_size of the group to at least %d, or lower min_healthy_percentage "+
+				"min_healthy_percentage is %d; raise max_size of the group to at least %d, or set raise_max_size = true, or lower min_healthy_percentage "+
 				"to %s so that a member may be ended first", base, maxSize, s.MinHealthy, base+1, endFirst(base))}
 		}
 		l.Ceiling = max(maxSize, base)

@@ -135,6 +135,7 @@ func anySpec(t *rapid.T) rollout.Spec {
 			s.Checkpoints = append(s.Checkpoints, rollout.Checkpoint{Percentage: last, Bake: time.Duration(rapid.IntRange(0, 5).Draw(t, "bake")) * time.Minute})
 		}
 	}
+	s.RaiseMaxSize = rapid.Bool().Draw(t, "raise max size")
 	s.FinalBake = time.Duration(rapid.IntRange(0, 5).Draw(t, "final bake")) * time.Minute
 	s.Protected = rapid.SampledFrom([]rollout.Treatment{rollout.Refresh, rollout.Ignore, rollout.Wait}).Draw(t, "protected")
 	s.Standby = rapid.SampledFrom([]rollout.Treatment{rollout.Terminate, rollout.Ignore, rollout.Wait}).Draw(t, "standby")
@@ -156,7 +157,7 @@ func TestSpec_Limits_hold(t *testing.T) {
 			t.Errorf("floor %d, base %d, ceiling %d are out of order", l.Floor, base, l.Ceiling)
 		case l.Running <= l.Ceiling:
 			t.Errorf("running %d leaves no room above the ceiling, %d", l.Running, l.Ceiling)
-		case base <= limit && l.Ceiling > limit:
+		case base <= limit && l.Ceiling > limit && (!s.RaiseMaxSize || l.Ceiling > max(limit*s.MaxHealthy/100, limit+1)):
 			t.Errorf("ceiling %d is above max size %d", l.Ceiling, limit)
 		case base > 0 && (l.Slots < 1) != (problem != nil):
 			t.Errorf("%d slots, problem %v", l.Slots, problem)

@@ -19,6 +19,7 @@ type referee struct {
 	s      *Stage
 	q      roller.Request
 	base   int // what others want; moved by Outside
+	most   int // max size as others want it; moved by OutsideMax
 	broken []string
 	ended  map[string]bool          // members that Refit has ended
 	aside  map[string]bool          // of those, the ones that were in standby
@@ -42,7 +43,7 @@ func (s *Stage) Referee(q roller.Request) {
 	g := s.Group()
 	first := s.referee == nil
 	if first {
-		s.referee = &referee{s: s, base: g.Desired, truth: s.Group(), found: g.Suspended, ended: map[string]bool{}, aside: map[string]bool{}, kept: map[string]time.Duration{}, gone: map[string]bool{}}
+		s.referee = &referee{s: s, base: g.Desired, most: g.Max, truth: s.Group(), found: g.Suspended, ended: map[string]bool{}, aside: map[string]bool{}, kept: map[string]time.Duration{}, gone: map[string]bool{}}
 		s.World.OnTick(func() { s.referee.tick() })
 	}
 	s.referee.q, s.referee.urls, s.referee.good = q, map[string]*url.URL{}, map[answer]bool{}
@@ -88,6 +89,9 @@ func (s *Stage) Lenient() { s.referee.quiet = true }
 
 // Outside tells the referee that others changed what they want.
 func (s *Stage) Outside(base int) { s.referee.base = base }
+
+// OutsideMax tells the referee that others changed max size.
+func (s *Stage) OutsideMax(most int) { s.referee.most = most }
 
 // Wanted is what others want, as the referee knows it.
 func (s *Stage) Wanted() int { return s.referee.base }
@@ -173,10 +177,11 @@ func (r *referee) tick() {
 			r.kept[m.ID] = r.s.Elapsed()
 		}
 	}
+	r.checkMax(g)
 	if r.quiet {
 		return
 	}
-	lim, _ := r.q.Spec.Limits(r.base, g.Max)
+	lim, _ := r.q.Spec.Limits(r.base, r.most)
 	healthy := r.healthy(g)
 	launched, running, spared := r.present(g)
 	lim.Running += spared
@@ -189,6 +194,17 @@ func (r *referee) tick() {
 	}
 	if running > lim.Running && !r.excused {
 		r.say("%d members are running, the limit is %d", running, lim.Running)
+	}
+}
+
+// checkMax holds max size to what others want it to be, and the roll may make of it.
+func (r *referee) checkMax(g Truth) {
+	highest := r.most
+	if r.q.Spec.RaiseMaxSize {
+		highest = max(r.most*r.q.Spec.MaxHealthy/100, r.most+1)
+	}
+	if g.Max < r.most || g.Max > highest {
+		r.say("max size is %d, others want %d, and the roll may raise it to %d", g.Max, r.most, highest)
 	}
 }
 
@@ -241,7 +257,7 @@ func (g *guard) Do(ctx context.Context, group string, step rollout.Step) rollout
 // checkEnd holds an end to invariants 1 and 2.
 func (r *referee) checkEnd(group string, step rollout.Step) {
 	g, _ := r.s.World.Group(group)
-	lim, _ := r.q.Spec.Limits(r.base, g.Max)
+	lim, _ := r.q.Spec.Limits(r.base, r.most)
 	for _, m := range g.Members {
 		if m.ID != step.Member {
 			continue
@@ -275,6 +291,8 @@ func describe(s rollout.Step) string {
 		return "end " + s.Member + " for replacement"
 	case rollout.Point:
 		return "point at " + s.Version
+	case rollout.RaiseMaxSize, rollout.LowerMaxSize:
+		return fmt.Sprintf("set max size from %d to %d", s.From, s.To)
 	case rollout.Raise:
 		return fmt.Sprintf("raise desired from %d to %d", s.From, s.To)
 	case rollout.Copy:
@@ -308,6 +326,9 @@ func (s *Stage) SettledBut(version int64, left int) {
 	g := s.Group()
 	if g.Desired != s.referee.base {
 		s.tb.Errorf("desired capacity is %d at the end, want %d", g.Desired, s.referee.base)
+	}
+	if g.Max != s.referee.most {
+		s.tb.Errorf("max size is %d at the end, want %d", g.Max, s.referee.most)
 	}
 	if n := On(g, version); n != s.referee.base-left {
 		s.tb.Errorf("%d members run version %d at the end, want %d", n, version, s.referee.base-left)
