@@ -124,8 +124,12 @@ func describe(e journal.Entry) (string, error) {
 	if r.Direction == rollout.Back { // the counts are of the version before then
 		to, are = "back from ", "on the version before"
 	}
+	of := r.Base
+	if there := r.Counts.Current + r.Counts.Stale + r.Counts.Left; there > 0 {
+		of = min(of, there) // in a weighted group base is units of capacity
+	}
 	line := fmt.Sprintf("%s by %s since %s: %sversion %d, %d of %d members %s, %d healthy",
-		what, e.Owner.Name, e.Owner.Since.UTC().Format("15:04:05"), to, r.Target.Number, r.Counts.Current, r.Base, are, r.Counts.Healthy)
+		what, e.Owner.Name, e.Owner.Since.UTC().Format("15:04:05"), to, r.Target.Number, r.Counts.Current, of, are, r.Counts.Healthy)
 	switch {
 	case e.State == journal.Running && r.Started.IsZero():
 		line = fmt.Sprintf("held by %s since %s, not begun yet", e.Owner.Name, e.Owner.Since.UTC().Format("15:04:05"))

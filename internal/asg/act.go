@@ -110,9 +110,13 @@ func (c *Client) point(ctx context.Context, group string, s rollout.Step) error 
 
 // launch adds members in one zone. AWS may launch some and refuse others.
 func (c *Client) launch(ctx context.Context, group string, s rollout.Step) rollout.Result {
+	asked := s.Count
+	if len(s.Weights) == 0 {
+		asked = min(asked, 100) // with weights, AWS counts the members itself
+	}
 	in := &autoscaling.LaunchInstancesInput{
 		AutoScalingGroupName: aws.String(group), ClientToken: aws.String(s.Token),
-		RequestedCapacity: aws.Int32(int32(min(s.Count, 100))), //nolint:gosec // 1 to 100
+		RequestedCapacity: aws.Int32(int32(asked)), //nolint:gosec // at least 1, at most a group's size
 		RetryStrategy:     astypes.RetryStrategyNone,
 	}
 	if s.Zone != "" {
@@ -125,6 +129,9 @@ func (c *Client) launch(ctx context.Context, group string, s rollout.Step) rollo
 	var r rollout.Result
 	for _, i := range out.Instances {
 		r.IDs = append(r.IDs, i.InstanceIds...)
+		for range i.InstanceIds {
+			r.Types = append(r.Types, aws.ToString(i.InstanceType))
+		}
 	}
 	for _, e := range out.Errors {
 		text := aws.ToString(e.ErrorMessage)

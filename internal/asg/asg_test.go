@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"strings"
 	"testing"
@@ -61,6 +62,34 @@ func TestGroup_refused(t *testing.T) {
 		// nothing is stale then does not make it converged.
 		if a := rollout.Assess(rollout.Defaults(), snap, rollout.Version{}); a.Converged || c.want != "" && len(a.Problems) == 0 {
 			t.Errorf("without a target: %+v, want it not converged, and its problems", a)
+		}
+	}
+}
+
+// TestGroup_weights: what counts in a group, and what its members are paid for by.
+func TestGroup_weights(t *testing.T) {
+	t.Parallel()
+	two := mixed(astypes.LaunchTemplateOverrides{InstanceType: aws.String("c5.large"), WeightedCapacity: aws.String("2")})
+	two.MixedInstancesPolicy.LaunchTemplate.Overrides = append(two.MixedInstancesPolicy.LaunchTemplate.Overrides,
+		astypes.LaunchTemplateOverrides{InstanceType: aws.String("c5.xlarge"), WeightedCapacity: aws.String("4")})
+	part := mixed(astypes.LaunchTemplateOverrides{InstanceType: aws.String("c5.large")})
+	part.MixedInstancesPolicy.InstancesDistribution = &astypes.InstancesDistribution{OnDemandPercentageAboveBaseCapacity: aws.Int32(50)}
+	for _, c := range []struct {
+		group   astypes.AutoScalingGroup
+		weights map[string]int
+		spot    bool
+		weighed string
+	}{
+		{astypes.AutoScalingGroup{}, nil, false, ""},
+		{mixed(astypes.LaunchTemplateOverrides{InstanceType: aws.String("c5.large")}), nil, false, ""},
+		{two, map[string]int{"c5.large": 2, "c5.xlarge": 4}, false, ""},
+		{part, nil, true, ""},
+		{astypes.AutoScalingGroup{DesiredCapacityType: aws.String("units")}, nil, false, ""},
+		{astypes.AutoScalingGroup{DesiredCapacityType: aws.String("vcpu")}, nil, false, "vcpu"},
+	} {
+		got := asg.GroupOf(c.group)
+		if !maps.Equal(got.Weights, c.weights) || got.Spot != c.spot || got.Weighed != c.weighed {
+			t.Errorf("weights %v, spot %t, weighed %q, want %v, %t, %q", got.Weights, got.Spot, got.Weighed, c.weights, c.spot, c.weighed)
 		}
 	}
 }

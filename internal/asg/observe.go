@@ -67,7 +67,7 @@ func group(g astypes.AutoScalingGroup) rollout.Group {
 		Deleting: aws.ToString(g.Status) != "", ProtectsNew: aws.ToBool(g.NewInstancesProtectedFromScaleIn),
 		Warmup:   time.Duration(max(aws.ToInt32(g.DefaultInstanceWarmup), 0)) * time.Second, // -1: none
 		WarmPool: g.WarmPoolConfiguration != nil,
-		Policy:   g.MixedInstancesPolicy != nil, Mixes: mixes(g), Weighted: weighted(g),
+		Policy:   g.MixedInstancesPolicy != nil, Mixes: mixes(g), Spot: spot(g), Weights: weights(g), Weighed: weighed(g),
 	}
 	slices.Sort(out.Zones)
 	for _, p := range g.SuspendedProcesses {

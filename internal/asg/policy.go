@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
+	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
@@ -53,11 +53,40 @@ func mixes(g astypes.AutoScalingGroup) bool {
 	return above != 100 && (above != 0 || base != 0)
 }
 
-// weighted says whether a group's policy has weights.
-func weighted(g astypes.AutoScalingGroup) bool {
+// spot says whether a group's policy asks for Spot Instances.
+func spot(g astypes.AutoScalingGroup) bool {
+	if g.MixedInstancesPolicy == nil || g.MixedInstancesPolicy.InstancesDistribution == nil {
+		return false
+	}
+	above := g.MixedInstancesPolicy.InstancesDistribution.OnDemandPercentageAboveBaseCapacity
+	return above != nil && *above != 100
+}
+
+// weights are those of a group's policy by instance type, nil where it has none.
+func weights(g astypes.AutoScalingGroup) map[string]int {
 	p := g.MixedInstancesPolicy
-	return p != nil && p.LaunchTemplate != nil &&
-		slices.ContainsFunc(p.LaunchTemplate.Overrides, func(o astypes.LaunchTemplateOverrides) bool { return o.WeightedCapacity != nil })
+	if p == nil || p.LaunchTemplate == nil {
+		return nil
+	}
+	var out map[string]int
+	for _, o := range p.LaunchTemplate.Overrides {
+		if n, err := strconv.Atoi(aws.ToString(o.WeightedCapacity)); err == nil && n > 0 {
+			if out == nil {
+				out = map[string]int{}
+			}
+			out[aws.ToString(o.InstanceType)] = n
+		}
+	}
+	return out
+}
+
+// weighed is the unit by which AWS weighs the instance types of a group itself,
+// empty where it does not.
+func weighed(g astypes.AutoScalingGroup) string {
+	if unit := aws.ToString(g.DesiredCapacityType); unit != "units" {
+		return unit
+	}
+	return ""
 }
 
 // refusedPolicy names what of a policy cannot be rolled.

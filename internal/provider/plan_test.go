@@ -69,6 +69,7 @@ func largest() groupSeen {
 		Target: 50_000, Image: "ami-0123456789abcdef0", Same: pack(list), Latest: 50_000, Default: 50_000,
 		Points: 50_000, Desired: 10_000, Max: 10_000, Targets: true, From: "ami-0123456789abcdef0", Times: [3]int{9999, 9999, 9999},
 		Protected: [2]int{5000, 5000}, Standby: [2]int{5000, 5000}, Left: 10_000,
+		Spot: true, Weighed: "memory-mib", Weights: []int{100, 998, 999}, Units: [2]int{10_000, 10_000},
 	}
 	for range 6 {
 		s.Zones = append(s.Zones, zoneSeen{"ap-northeast-1-iah-1a", 5000, 5000})
@@ -345,5 +346,59 @@ func TestForecastLeavesOutAnUnfinishedRollsSurge(t *testing.T) {
 		if have := got.model.Forecast.Attributes()[name]; !have.Equal(types.Int64Value(want)) {
 			t.Errorf("%s: got %s, want %d", name, have, want)
 		}
+	}
+}
+
+// TestForecastOfWeights: a plan counts in units of capacity where the group does.
+func TestForecastOfWeights(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		change  func(*groupSeen)
+		want    map[string]int64 // of the forecast
+		problem string           // empty: none
+	}{
+		{
+			"of 4, in members of 4", func(s *groupSeen) { s.Weights = []int{4} },
+			map[string]int64{"stale": 3, "lowest_healthy": 12, "highest_launched": 16, "batches": 3},
+			"",
+		},
+		{
+			"of 4 and 2, in members of 2", func(s *groupSeen) { s.Weights, s.Zones[0].Stale, s.Zones[1].Stale = []int{2, 4}, 4, 2 },
+			map[string]int64{"stale": 6, "lowest_healthy": 12, "highest_launched": 16, "batches": 3},
+			"",
+		},
+		{
+			"with a roll's surge", func(s *groupSeen) { s.Weights, s.Zones[1].New, s.Units[1] = []int{4}, 1, 4 },
+			map[string]int64{"stale": 3, "lowest_healthy": 12, "highest_launched": 16, "batches": 3},
+			"",
+		},
+		{"no multiple", func(s *groupSeen) { s.Weights = []int{2, 5} }, nil, "5 is none of 2"},
+		{"spot", func(s *groupSeen) { s.Weights, s.Spot = []int{2, 4}, true }, nil, "Spot Instances of different weights"},
+		{"weighed by AWS", func(s *groupSeen) { s.Weighed = "vcpu" }, nil, `desired capacity type is "vcpu"`},
+		{"no room", func(s *groupSeen) { s.Weights, s.Max = []int{4}, 14 }, nil, "raise max_size of the group to at least 16"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			seen := seenRoll()
+			seen.Desired, seen.Max, seen.Converged = 12, 24, false
+			seen.Zones, seen.Units = []zoneSeen{{Zone: "a", Stale: 2}, {Zone: "b", Stale: 1}}, [2]int{12}
+			c.change(seen)
+			got := planRollingUpdate(t.Context(), priorRoll(), priorRoll(), seen, 5*time.Second)
+			if c.problem != "" {
+				if len(got.diags) != 1 || !strings.Contains(got.diags[0].Detail(), c.problem) {
+					t.Fatalf("got %v, want an error with %q", got.diags, c.problem)
+				}
+				return
+			}
+			if len(got.diags) != 0 || got.model.Forecast.IsUnknown() {
+				t.Fatalf("got %v, %s; want a forecast", got.diags, got.model.Forecast)
+			}
+			for name, want := range c.want {
+				if have := got.model.Forecast.Attributes()[name]; !have.Equal(types.Int64Value(want)) {
+					t.Errorf("%s: got %s, want %d", name, have, want)
+				}
+			}
+		})
 	}
 }

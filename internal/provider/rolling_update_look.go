@@ -73,6 +73,8 @@ func (s *groupSeen) count(spec rollout.Spec, snap rollout.Snapshot, target rollo
 		s.Zones = append(s.Zones, zoneSeen{Zone: z})
 		at[z] = i
 	}
+	s.Weights, s.Weighed = snap.Group.Telling(), snap.Group.Weighed
+	s.Spot = snap.Group.Spot && len(s.Weights) > 0
 	votes := map[string]int{}
 	for _, m := range snap.Members {
 		current := spec.Current(snap.Group, m, target)
@@ -90,12 +92,14 @@ func (s *groupSeen) count(spec rollout.Spec, snap rollout.Snapshot, target rollo
 				s.Protected[1]++
 			}
 			s.Zones[i].New++
+			s.Units[1] += m.Weight
 			continue
 		}
 		if m.Protected {
 			s.Protected[0]++
 		}
 		s.Zones[i].Stale++
+		s.Units[0] += m.Weight
 		if votes[m.Version.Image]++; votes[m.Version.Image] > votes[s.From] {
 			s.From = m.Version.Image
 		}

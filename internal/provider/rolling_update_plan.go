@@ -49,6 +49,13 @@ type groupSeen struct {
 	Protected [2]int `json:"protected,omitzero"`
 	// Standby are the members in standby that are stale, and all of them.
 	Standby [2]int `json:"standby,omitzero"`
+	// Weights are those of the group's instance types that matter, none where it has
+	// none. Desired and Max are units of capacity then, and Units are those of the
+	// stale and of the new members. Weighed is as in [rollout.Group].
+	Weights []int  `json:"weights,omitempty"`
+	Units   [2]int `json:"units,omitzero"`
+	Weighed string `json:"weighed,omitempty"`
+	Spot    bool   `json:"spot,omitempty"`    // asks for Spot Instances
 	Targets bool   `json:"targets,omitempty"` // behind a load balancer
 	From    string `json:"from,omitempty"`    // image that most members to replace run
 	// Times are the seconds that launch, health and termination took lately.
@@ -378,23 +385,23 @@ func (s *groupSeen) forecast(spec rollout.Spec, all bool) (rollout.Assessment, r
 	if s.Targets {
 		snap.Group.TargetGroups = []string{"targets"}
 	}
+	scale := s.weigh(&snap.Group)
 	protected := s.Protected
-	surplus := -s.Desired // launched by an unfinished roll, and no part of what others want
-	for _, z := range s.Zones {
-		surplus += z.Stale + z.New
-	}
+	surplus := scale.capacity() - s.Desired // launched by an unfinished roll, and no part of what others want
 	for _, z := range s.Zones {
 		snap.Group.Zones = append(snap.Group.Zones, z.Zone)
 		for n := range z.Stale + z.New {
-			if n >= z.Stale && surplus > 0 {
-				surplus--
+			fresh := n >= z.Stale
+			w := scale.next(fresh)
+			if units := max(w, 1); fresh && surplus >= units {
+				surplus -= units
 				continue
 			}
 			m := rollout.Member{
 				ID: fmt.Sprintf("%s-%04d", z.Zone, n), Zone: z.Zone, State: rollout.InService, StateText: "InService", Healthy: true, Version: other,
-				Protected: protects(&protected, n >= z.Stale),
+				Protected: protects(&protected, fresh), Weight: w,
 			}
-			if !all && n >= z.Stale {
+			if !all && fresh {
 				m.Version = target
 			}
 			for _, g := range snap.Group.TargetGroups {
@@ -415,6 +422,48 @@ func (s *groupSeen) forecast(spec rollout.Spec, all bool) (rollout.Assessment, r
 		return a, rollout.Forecast{}
 	}
 	return a, rollout.Predict(spec, snap, target)
+}
+
+// scale hands out units of capacity to made-up members, stale and new ones: 11
+// units of four members are 3, 3, 3 and 2.
+type scale struct{ units, members [2]int }
+
+// weigh gives a made-up group the weights that were seen, and its members their
+// scale.
+func (s *groupSeen) weigh(g *rollout.Group) *scale {
+	g.Weighed, g.Spot = s.Weighed, s.Spot
+	for i, w := range s.Weights {
+		if g.Weights == nil {
+			g.Weights = map[string]int{}
+		}
+		g.Weights[fmt.Sprintf("type-%d", i)] = w
+	}
+	out := &scale{units: s.Units}
+	for _, z := range s.Zones {
+		out.members[0] += z.Stale
+		out.members[1] += z.New
+	}
+	return out
+}
+
+// capacity is that of all members left.
+func (s *scale) capacity() int {
+	if units := s.units[0] + s.units[1]; units > 0 {
+		return units
+	}
+	return s.members[0] + s.members[1]
+}
+
+// next is what one more member weighs; 0: there are no weights.
+func (s *scale) next(fresh bool) int {
+	i := 0
+	if fresh {
+		i = 1
+	}
+	w := (s.units[i] + s.members[i] - 1) / s.members[i]
+	s.units[i] -= w
+	s.members[i]--
+	return w
 }
 
 // protects says whether one more made-up member of a kind is protected from

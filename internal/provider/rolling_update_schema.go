@@ -122,13 +122,14 @@ func percentageAttributes(d rollout.Spec) map[string]schema.Attribute {
 	return map[string]schema.Attribute{
 		"min_healthy_percentage": schema.Int64Attribute{
 			Optional: true, Computed: true, Default: int64default.StaticInt64(int64(d.MinHealthy)),
-			MarkdownDescription: "Least healthy members at any moment, in percent of what the group wants, 0 to 100, rounded up. Default: `100`. " +
-				"A change alone rolls nothing.",
+			MarkdownDescription: "Least healthy members at any moment, in percent of what the group wants, 0 to 100, rounded up. In a group with weights, this " +
+				"and the next two are of its units of capacity. Default: `100`. A change alone rolls nothing.",
 		},
 		"max_healthy_percentage": schema.Int64Attribute{
 			Optional: true, Computed: true, Default: int64default.StaticInt64(int64(d.MaxHealthy)),
 			MarkdownDescription: "Most launched members at any moment, in percent of what the group wants, 100 to 200, rounded down but at least one member more where it is " +
-				"above 100, and at most 100 above `min_healthy_percentage`. Above 100, new members are launched before old ones are ended. The group's max size is not exceeded, unless `raise_max_size` is true. " +
+				"above 100, and at most 100 above `min_healthy_percentage`. Above 100, new members are launched before old ones are ended. The group's max size is not exceeded, unless `raise_max_size` is true, " +
+				"and but for what EC2 Auto Scaling rounds up to whole members in a group with weights. " +
 				"Default: `110`. A change alone rolls nothing.",
 		},
 		"max_running_percentage": schema.Int64Attribute{
@@ -149,7 +150,7 @@ func percentageAttributes(d rollout.Spec) map[string]schema.Attribute {
 			NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 				"percentage": schema.Int64Attribute{
 					Required:            true,
-					MarkdownDescription: "Share of the group that is new when the roll waits, 1 to 99, at least one member.",
+					MarkdownDescription: "Share of the group that is new when the roll waits, 1 to 99, at least one member; by capacity in a group with weights.",
 				},
 				"bake": schema.StringAttribute{
 					Required: true, Validators: []validator.String{durationValidator{}}, PlanModifiers: []planmodifier.String{sameDuration{}},
@@ -192,8 +193,8 @@ func rollingUpdateComputed() map[string]schema.Attribute {
 				"to_image":         computed("Image of the version to roll to."),
 				"stale":            number("Members to replace."),
 				"batches":          number("Times that members are launched or ended together."),
-				"lowest_healthy":   number("Least healthy members at any moment."),
-				"highest_launched": number("Most launched members at any moment."),
+				"lowest_healthy":   number("Least healthy members at any moment; units of capacity in a group with weights."),
+				"highest_launched": number("Most launched members at any moment; units of capacity in a group with weights."),
 				"duration":         computed("Time until the end, bakes included."),
 			},
 		},

@@ -272,7 +272,10 @@ func chaos(t *testing.T, r *rand.Rand, image string) (*rolltest.Stage, roller.Re
 
 // odd is what is special about a world: HCL inside the newer and the older
 // image's block, inside the group's, and at the top.
-type odd struct{ image, first, group, extra string }
+type odd struct {
+	image, first, group, extra string
+	room                       int // max size above twice the members
+}
 
 // chaosWith is chaos with somebody else at work, too.
 func chaosWith(t *testing.T, r *rand.Rand, with odd, others func(*rolltest.Stage, *roller.Request)) (*rolltest.Stage, roller.Request, int) {
@@ -287,6 +290,9 @@ func chaosWith(t *testing.T, r *rand.Rand, with odd, others func(*rolltest.Stage
 alarm "web-5xx" {}
 function "smoke" {}
 ` + with.extra,
+	}
+	if with.room > 0 {
+		shape.Max = 2*shape.Members + with.room
 	}
 	s := rolltest.New(t, shape)
 	if !*wire {

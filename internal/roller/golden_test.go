@@ -88,6 +88,20 @@ func TestGolden(t *testing.T) {
 				s.World.FailLaunches(awssim.LaunchFault{Zone: s.Group().Zones[1], Code: "InsufficientInstanceCapacity"})
 			},
 		},
+		{
+			name: "weights", about: "Sixteen units at 100/150, in three members of 4 and four of 1: two of 4 are launched ahead, and then the light ones end first.",
+			shape: rolltest.Shape{Members: 12, Max: 24, Group: weighing(4, 1) + "launched_from = 1\n"}, low: 100, high: 150,
+			act: func(t *testing.T, s *rolltest.Stage, _ context.CancelFunc) {
+				t.Helper()
+				s.Lenient()
+				prefer(t, s)
+				resize(t, s, 16)
+				prefer(t, s)
+				s.Outside(16)
+				s.Log = nil
+				s.Strict()
+			},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -394,38 +394,3 @@ hook "save" {
 		t.Errorf("happened %q, next %q, want the members and the command", e.Happened, e.Next)
 	}
 }
-
-const weights = `
-override {
-  instance_type     = "c6i.large"
-  weighted_capacity = 2
-}
-override {
-  instance_type     = "c6i.2xlarge"
-  weighted_capacity = 5
-}
-`
-
-// TestShape_weighted: the managed engine refuses and names the other one, which
-// rolls the group.
-func TestShape_weighted(t *testing.T) {
-	t.Parallel()
-	s := rolltest.New(t, rolltest.Shape{Members: 8, Max: 20, Group: weights + "health_check = \"ELB\"\n"})
-	q := rolltest.Request(100, 150)
-	_, err := s.Roller.Roll(t.Context(), q)
-	if err == nil || !strings.Contains(err.Error(), `engine is "managed", which cannot roll a group whose mixed instances policy has weights yet; use "instance_refresh"`) {
-		t.Fatalf("roll = %v, want a refusal with the cure", err)
-	}
-	s.Referee(q)
-	s.Lenient()
-	q.Spec.Engine = rollout.EngineRefresh
-	report, err := s.Roller.Roll(t.Context(), q)
-	if err != nil || report.Outcome != rollout.Succeeded {
-		t.Fatalf("by an instance refresh: %s, %v\n%s", report.Outcome, err, s.Story())
-	}
-	for _, m := range s.Group().Members {
-		if m.Launched() && m.Version != 2 {
-			t.Errorf("%s runs version %d at the end", m.ID, m.Version)
-		}
-	}
-}

@@ -66,7 +66,7 @@ func (t *turn) resolveLost() {
 // which it is not known yet whether they happened.
 func (t *turn) openEnds(in Intent, seen map[string]Lifecycle) (open IDs) {
 	over := t.now.Sub(in.Since) >= settle
-	doubts := Intent{Kind: End, Dec: true}
+	doubts := Intent{Kind: End, Dec: true, Weight: in.Weight}
 	for _, id := range in.IDs {
 		state, here := seen[id]
 		switch {
@@ -77,7 +77,7 @@ func (t *turn) openEnds(in Intent, seen map[string]Lifecycle) (open IDs) {
 				t.out.Look.Activities = true
 				continue
 			}
-			t.ended(id, in.Dec && (lowered || !told))
+			t.ended(id, in.Dec && (lowered || !told), in.Weight)
 			if told && !lowered {
 				doubts.IDs = append(doubts.IDs, id) // ended by others; ours may have lowered desired in silence
 			}
@@ -131,16 +131,25 @@ func (t *turn) doubt(in Intent) {
 		return
 	}
 	t.rec.Doubts = slices.Clone(t.rec.Doubts)
-	i := slices.IndexFunc(t.rec.Doubts, func(d Intent) bool { return in.Kind == End && d.Kind == End })
-	if i < 0 {
+	i := slices.IndexFunc(t.rec.Doubts, func(d Intent) bool { return in.Kind == End && d.Kind == End && d.Weight == in.Weight })
+	if in.Kind == Raise || i < 0 && len(t.rec.Doubts) < fewWeights {
 		t.rec.Doubts = append(t.rec.Doubts, in)
 		return
 	}
 	for _, id := range in.IDs {
-		if ids := t.rec.Doubts[i].IDs; !slices.Contains(ids, id) && len(ids) < mostDoubts {
-			t.rec.Doubts[i].IDs = append(slices.Clone(ids), id)
+		if i >= 0 && !slices.Contains(t.rec.Doubts[i].IDs, id) && t.endsInDoubt() < mostDoubts {
+			t.rec.Doubts[i].IDs = append(slices.Clone(t.rec.Doubts[i].IDs), id)
 		}
 	}
+}
+
+// endsInDoubt is how many members have an end in doubt.
+func (t *turn) endsInDoubt() int {
+	n := 0
+	for _, d := range t.rec.Doubts {
+		n += len(d.IDs)
+	}
+	return n
 }
 
 // takeDoubt says whether the end of a member is in doubt, and takes it off.
@@ -170,8 +179,8 @@ func (t *turn) endedTwice(n int) int {
 	found := 0
 	for _, d := range t.rec.Doubts {
 		for _, id := range d.IDs {
-			if found < n && !serving[id] && t.takeDoubt(id) {
-				found++
+			if w := max(d.Weight, 1); found+w <= n && !serving[id] && t.takeDoubt(id) {
+				found += w
 			}
 		}
 	}
@@ -206,13 +215,13 @@ func (t *turn) adopt(in Intent) (open []string) {
 }
 
 // ended books a member as ended by us.
-func (t *turn) ended(id string, decrement bool) {
+func (t *turn) ended(id string, decrement bool, weight int) {
 	t.rec.Ended++
 	if t.mem.EndedAt[id].IsZero() {
 		t.mem.EndedAt[id] = t.now
 	}
 	if decrement {
-		t.rec.Surge--
+		t.rec.Surge -= max(weight, 1)
 	}
 }
 
@@ -227,7 +236,7 @@ func (t *turn) lostLaunches(surplus int) bool {
 		in := t.rec.Intents[i]
 		t.rec.Intents = slices.Delete(t.rec.Intents, i, i+1)
 		t.rec.Surge += in.adds()
-		t.rec.Launched += in.adds()
+		t.rec.Launched += t.about(in.adds())
 		if in.Kind == Launch {
 			t.coming -= in.Count
 		} else {

@@ -21,7 +21,7 @@ func Advise(spec Spec, s Snapshot, f Facts) (engine Engine, why string) {
 		if len(spec.Checks) > 0 {
 			blind = append(blind, "checks")
 		}
-		if len(blind) > 0 && !s.Group.WarmPool {
+		if len(blind) > 0 && !s.Group.WarmPool && len(weightProblems(spec, s.Group)) == 0 {
 			return EngineManaged, fmt.Sprintf("EC2 Auto Scaling does not wait for %s before it ends old members; Refit judges by it at every look and stops "+
 				"the instance refresh, which may be later than min_healthy_percentage asks for", strings.Join(blind, " and "))
 		}
@@ -39,6 +39,10 @@ func Advise(spec Spec, s Snapshot, f Facts) (engine Engine, why string) {
 	}
 	if f.Rebalance {
 		return EngineRefresh, "capacity rebalancing launches and ends members on its own; " + race
+	}
+	if heavy := s.Group.heaviest(); s.Group.lightest() != heavy && s.Group.Desired%heavy != 0 {
+		return EngineRefresh, fmt.Sprintf("its instance types differ in weight (%d to %d) and it wants %d units, which is no multiple of the heaviest, so that desired "+
+			"capacity may be higher after the roll; %s", s.Group.lightest(), heavy, s.Group.Desired, race)
 	}
 	return EngineManaged, ""
 }

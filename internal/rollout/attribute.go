@@ -242,7 +242,7 @@ func (t *turn) strayed(c Change) {
 	n := c.To - c.From
 	t.mem.Ours[c.Member] = true
 	t.rec.Surge += n
-	t.rec.Launched += n
+	t.rec.Launched += t.about(n)
 	if !t.answered(n) {
 		t.note("a call of a former owner has launched %d only now; what is more than the group wants is ended again", n)
 	}
@@ -256,7 +256,7 @@ func (t *turn) claim(c Change) {
 	}
 	if c.Member != "" && c.To < c.From && t.takeDoubt(c.Member) {
 		t.note("a call of a former owner has ended %s only now", c.Member)
-		t.ended(c.Member, true)
+		t.ended(c.Member, true, c.From-c.To)
 		return
 	}
 	i := slices.IndexFunc(t.rec.Intents, func(in Intent) bool {
@@ -268,7 +268,7 @@ func (t *turn) claim(c Change) {
 	n := t.rec.Intents[i].adds()
 	t.rec.Intents = slices.Delete(t.rec.Intents, i, i+1)
 	t.rec.Surge += n
-	t.rec.Launched += n
+	t.rec.Launched += t.about(n)
 	t.rec.raised(c.From, c.To)
 	t.mem.Claimed = append(t.mem.Claimed, c)
 }

@@ -243,7 +243,10 @@ func Assess(spec Spec, s Snapshot, target Version) Assessment {
 		}
 	}
 	var problem *Problem
-	a.Limits, problem = spec.Limits(g.Desired, g.Max)
+	a.Limits, problem = spec.LimitsBy(t.heavy, g.Desired, g.Max)
+	if problem != nil && spec.Engine == EngineRefresh {
+		_, problem = spec.Limits(g.Desired, g.Max) // AWS makes room for a heavy member itself
+	}
 	a.Alarms = AlarmProblems(spec, s)
 	// Nothing can be stale in a group without a launch template, which is not
 	// the same as converged: its problems say what it has instead.
@@ -307,21 +310,30 @@ func (t *turn) warnings(a Assessment) []string {
 		out = append(out, fmt.Sprintf("%d of %d members to replace are not healthy now; a failure of the new image cannot be told from that of the environment when more than one in ten is not", a.Sick, a.Stale))
 	}
 	out = append(append(out, t.setupWarnings()...), t.alarmWarnings()...)
-	if a.Limits.Tight && !a.Limits.First && a.Stale > 0 {
-		what := "one member is taken down at a time"
-		if a.Desired == 1 {
-			what = "this takes the only member down"
-		}
-		out = append(out, fmt.Sprintf("min_healthy_percentage = %d leaves no room for %d members; %s", t.spec.MinHealthy, a.Desired, what))
+	return append(out, t.tight(a)...)
+}
+
+// tight says what a roll does where the percentages leave no room for a member.
+func (t *turn) tight(a Assessment) []string {
+	l := a.Limits
+	group := counted(l, a.Desired, "member")
+	switch {
+	case !l.Tight || a.Stale == 0 || l.First && l.Rounding == 0: // see beyond
+		return nil
+	case l.First:
+		return []string{fmt.Sprintf("max_healthy_percentage = %d leaves no room for a member of %d units in a group of %s; one is launched beyond them",
+			t.spec.MaxHealthy, l.Rounding+1, group)}
+	case l.Floor == 0:
+		return []string{fmt.Sprintf("min_healthy_percentage = %d leaves no room for %s; this takes the only member down", t.spec.MinHealthy, group)}
 	}
-	return out
+	return []string{fmt.Sprintf("min_healthy_percentage = %d leaves no room for %s; one member is taken down at a time", t.spec.MinHealthy, group)}
 }
 
 // beyond remarks that rounding takes a roll beyond a maximum that somebody has
 // chosen. The default is not a choice: 110 % of few members is always one more
 // than them, and the forecast says how many are launched.
 func (t *turn) beyond(a Assessment) []string {
-	if !a.Limits.Tight || !a.Limits.First || a.Stale == 0 || t.spec.MaxHealthy == Defaults().MaxHealthy {
+	if !a.Limits.Tight || !a.Limits.First || a.Limits.Rounding > 0 || a.Stale == 0 || t.spec.MaxHealthy == Defaults().MaxHealthy {
 		return nil
 	}
 	return []string{fmt.Sprintf("max_healthy_percentage = %d leaves no room for %d members; one is launched beyond them", t.spec.MaxHealthy, a.Desired)}

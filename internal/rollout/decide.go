@@ -13,7 +13,13 @@ import (
 const settle = time.Minute
 
 // maxEnds bounds the ends of one decision, so that their ids fit one record.
-const maxEnds = 100
+// Members of different weights take more room each: fewEnds, where there are more
+// than fewWeights.
+const (
+	maxEnds    = 100
+	fewEnds    = 20
+	fewWeights = 8
+)
 
 // Input is everything a decision depends on.
 type Input struct {
@@ -107,19 +113,22 @@ type turn struct {
 	stale       []Member
 	fresh       []Member        // current and launched, announced ones included
 	doubted     map[string]bool // asked to end without an answer, when this turn began
-	terminating int
-	other       int      // running, and neither launched nor terminating
-	standby     int      // of those, in standby
-	kept        []Member // stale, launched, and not ours to end: protected from scale-in
-	aside       []Member // stale and in standby
-	retained    []Member // AWS keeps them for people, whatever they run
-	planned     int      // launches decided in this turn
-	coming      int      // launches whose answer was lost: they may or may not be there
-	healthy     int      // stale healthy now + graduated
-	well        int      // healthy now, graduated or not
-	ready       int      // graduated
-	lame        int      // old members that a rollback found sick and does not wait for
+	heavy       int             // weight of the heaviest member there is or may be
+	chunk       int             // of the heaviest that may be launched: launches ask for multiples of it
+	terminating int             // here and below, all that is not a list is capacity: members, or units in a weighted group
+	other       int             // running, and neither launched nor terminating
+	standby     int             // of those, in standby
+	kept        []Member        // stale, launched, and not ours to end: protected from scale-in
+	aside       []Member        // stale and in standby
+	retained    []Member        // AWS keeps them for people, whatever they run
+	planned     int             // launches decided in this turn
+	coming      int             // launches whose answer was lost: they may or may not be there
+	healthy     int             // stale healthy now + graduated
+	well        int             // healthy now, graduated or not
+	ready       int             // graduated
+	lame        int             // old members that a rollback found sick and does not wait for
 	failures    []failed
+	wide        bool             // launches may use what is for AWS to round up
 	bound       bool             // launches wait for members that are being ended to be gone
 	closing     Closing          // of the window
 	leaving     bool             // it has closed, and the roll ends when it can
@@ -139,6 +148,7 @@ func newTurn(in Input) *turn {
 	t.rec.Suspended = maps.Clone(in.Record.Suspended)
 	t.rec.Values = maps.Clone(in.Record.Values)
 	t.goal, t.mem.Halted = t.rec.goal(), false
+	t.heavy, t.chunk = t.snap.heaviest(), t.snap.Group.heaviest()
 	if t.mem.Progress.IsZero() { // the owner's first decision
 		t.mem.Progress = t.now
 		t.rememberBefore()
@@ -177,6 +187,7 @@ func (m Memory) clone() Memory {
 	m.Falls = cloneMap(m.Falls)
 	m.Ailing = cloneMap(m.Ailing)
 	m.Announced = cloneMap(m.Announced)
+	m.Weights = maps.Clone(m.Weights)
 	m.EndedAt = cloneMap(m.EndedAt)
 	m.Ours = cloneMap(m.Ours)
 	m.Missing = cloneMap(m.Missing)
@@ -237,6 +248,8 @@ func (t *turn) advance() {
 	t.launch()
 	if t.end() {
 		t.launch() // into the room that the ends make
+	} else {
+		t.widen()
 	}
 	t.surplus()
 	t.endAside()
@@ -293,7 +306,7 @@ func (t *turn) launched() int {
 func units(members []Member) int {
 	n := 0
 	for _, m := range members {
-		n += max(m.Weight, 1)
+		n += m.weight()
 	}
 	return n
 }
@@ -302,11 +315,16 @@ func units(members []Member) int {
 func (t *turn) old() []Member { return slices.Concat(t.stale, t.kept) }
 
 // committed is what the group will come to without us: AWS launches up to
-// desired by itself, and a launch of ours on top of that would be one too many.
-func (t *turn) committed() int { return max(t.launched(), t.desired()) }
+// desired by itself, in whole members, and a launch of ours on top of that would
+// be one too many.
+func (t *turn) committed() int {
+	n := t.launched()
+	return n + roundUp(max(t.desired()-n, 0), t.chunk)
+}
 
-// unready is how many new members are still to prove that they are healthy.
-func (t *turn) unready() int { return len(t.fresh) - t.ready - t.lame }
+// unready is the capacity of the new members that are still to prove that they
+// are healthy.
+func (t *turn) unready() int { return units(t.fresh) - t.ready - t.lame }
 
 // desired is what the group's desired capacity will be after the steps
 // decided so far.

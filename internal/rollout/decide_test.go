@@ -405,11 +405,36 @@ func anyWorld(t *rapid.T) rollout.Input {
 			{Kind: rollout.Suspend, Names: []string{"AZRebalance"}, Lost: true},
 		}
 	}
+	weigh(t, &s)
 	in := rollout.Input{Spec: anySpec(t), Snapshot: s, Record: rec, Memory: mem}
 	if rapid.IntRange(0, 4).Draw(t, "stop") == 0 {
 		in.Stop = "a signal"
 	}
 	return in
+}
+
+// weigh gives every second world weights.
+func weigh(t *rapid.T, s *rollout.Snapshot) {
+	weights := rapid.SampledFrom([][]int{nil, nil, nil, {2}, {4, 4}, {4, 1}, {4, 2, 1}}).Draw(t, "weights")
+	if len(weights) == 0 {
+		return
+	}
+	s.Group.Weights = map[string]int{}
+	for i, w := range weights {
+		s.Group.Weights[fmt.Sprint("type-", i)] = w
+	}
+	for i := range s.Members {
+		s.Members[i].Weight = rapid.SampledFrom(weights).Draw(t, "weight")
+	}
+}
+
+// heaviest is the largest weight in a world, 1 without weights.
+func heaviest(s rollout.Snapshot) int {
+	n := 1
+	for _, w := range s.Group.Weights {
+		n = max(n, w)
+	}
+	return n
 }
 
 // clone is a deep copy by way of text, which everything in an input survives.
@@ -449,17 +474,18 @@ func TestDecide_limits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in := anyWorld(t)
 		d := rollout.Decide(in)
-		lim, _ := in.Spec.Limits(d.Record.Base, in.Snapshot.Group.Max)
-		launched, ended, added := 0, 0, 0
+		lim, _ := in.Spec.LimitsBy(heaviest(in.Snapshot), d.Record.Base, in.Snapshot.Group.Max)
+		launched, ended, added, weights := 0, 0, 0, map[string]int{}
 		for _, m := range in.Snapshot.Members {
-			if (m.State == rollout.Pending || m.State == rollout.InService) && in.Memory.EndedAt[m.ID].IsZero() {
-				launched++
+			if (m.State == rollout.Pending || m.State == rollout.InService) && !going(in, m) {
+				launched += max(m.Weight, 1)
 			}
+			weights[m.ID] = max(m.Weight, 1)
 		}
 		for _, s := range d.Steps {
 			added += s.Count
 			if s.Kind == rollout.End && !s.Aside && in.Memory.Announced[s.Member] == (rollout.Version{}) {
-				ended++
+				ended += weights[s.Member]
 			}
 		}
 		if added > 0 && launched-ended+added > lim.Ceiling {
@@ -475,13 +501,22 @@ func TestDecide_limits(t *testing.T) {
 	})
 }
 
+// going says whether a member is on its way out although it is still seen: it was
+// ended lately, or perhaps.
+func going(in rollout.Input, m rollout.Member) bool {
+	at := in.Memory.EndedAt[m.ID]
+	return !at.IsZero() && in.Snapshot.At.Sub(at) <= 2*time.Minute || slices.ContainsFunc(in.Record.Intents, func(i rollout.Intent) bool {
+		return i.Kind == rollout.End && slices.Contains(i.IDs, m.ID)
+	})
+}
+
 // checkEnds holds the ends of a decision to who may be ended, and to the floor.
 func checkEnds(t *rapid.T, in rollout.Input, d rollout.Decision, floor int) {
 	byID, well := map[string]rollout.Member{}, 0
 	for _, m := range in.Snapshot.Members {
 		byID[m.ID] = m
-		if fit(in, m) && in.Memory.EndedAt[m.ID].IsZero() {
-			well++
+		if fit(in, m) && !going(in, m) {
+			well += max(m.Weight, 1)
 		}
 	}
 	seen := map[string]bool{}
@@ -502,7 +537,7 @@ func checkEnds(t *rapid.T, in rollout.Input, d rollout.Decision, floor int) {
 		if !here || !fit(in, m) {
 			continue
 		}
-		if well--; well < floor {
+		if well -= max(m.Weight, 1); well < floor {
 			t.Errorf("ending %s leaves %d healthy, the floor is %d", s.Member, well, floor)
 		}
 	}

@@ -19,7 +19,7 @@ func (t *turn) end() bool {
 	if t.torn() {
 		return false
 	}
-	most := maxEnds - t.inFlight() - t.deciding(End)
+	most := t.mostEnds() - t.inFlight() - t.deciding(End)
 	if !t.rec.Proven && t.rec.Direction != Back {
 		most = min(most, t.beforeProof())
 	}
@@ -54,10 +54,10 @@ func (t *turn) beforeProof() int {
 	if !t.lim.First {
 		return 1
 	}
-	if t.committed() < t.lim.Ceiling {
+	if t.space() > 0 {
 		return 0
 	}
-	return max(min(t.room(), t.rec.Surge-decrements(t.out.Steps)), 0)
+	return max(min(roundUp(t.room(), t.chunk), t.rec.Surge-decrements(t.out.Steps)), 0) / t.chunk
 }
 
 // inFlight is how many ends have no answer yet: their ids take room on record.
@@ -76,7 +76,7 @@ func (t *turn) inFlight() int {
 // group's any more, or was passed over by AWS where it picks the zones.
 func (t *turn) jammed() bool {
 	return t.lim.First && t.rec.Surge > 0 && t.unready() == 0 && t.planned+t.coming == 0 &&
-		t.terminating == 0 && (t.committed() >= t.lim.Ceiling || t.missing() <= 0)
+		t.terminating == 0 && (t.space() <= 0 || t.missing() <= 0)
 }
 
 // endStale ends at most so many stale members within floor and running limit,
@@ -86,35 +86,36 @@ func (t *turn) endStale(most int, byZone bool) {
 	healthy, surge, running, room := t.healthy, t.rec.Surge-decrements(t.out.Steps), t.soon(), t.room()
 	if !t.lim.First {
 		// Members on their way up already take a slot each.
-		room = min(room, t.rec.Base-len(t.kept)-len(t.fresh))
+		room = min(room, t.rec.Base-units(t.kept)-units(t.fresh))
 	}
 	zones := t.healthyByZone()
 	for _, m := range t.candidates() {
 		if most <= 0 {
 			return
 		}
-		ok := t.sick(m) == ""
-		if ok && (healthy-1 < t.lim.Floor || byZone && !t.zoneSpares(m.Zone, zones)) {
+		ok, w := t.sick(m) == "", m.weight()
+		if ok && (healthy-w < t.lim.Floor || byZone && !t.zoneSpares(m, zones)) {
 			continue
 		}
-		s := Step{Kind: End, Member: m.ID, Zone: m.Zone, Decrement: surge > 0 && !t.replacing(m)}
+		s := Step{Kind: End, Member: m.ID, Zone: m.Zone, Weight: m.Weight, Decrement: surge >= w && !t.replacing(m)}
 		if s.Decrement {
-			surge--
+			surge -= w
 			s.Why = "end " + m.ID + ", which has a healthy successor"
 		} else {
 			// AWS replaces it, which for a moment is one running member more.
-			if running+1 > t.lim.Running || room < 1 {
+			more := t.replacement(w)
+			if running+more > t.lim.Running || room < 1 || ok && healthy-w-t.trimmed() < t.lim.Floor {
 				t.bound = t.bound || room > 0
 				continue
 			}
-			running++
-			room--
+			running += more
+			room -= w
 			t.expose()
 			s.Why = fmt.Sprintf("end %s, so that version %d takes its place", m.ID, t.goal.Number)
 		}
 		if ok {
-			healthy--
-			zones[m.Zone]--
+			healthy -= w
+			zones[m.Zone] -= w
 		}
 		most--
 		t.step(s)
@@ -122,7 +123,9 @@ func (t *turn) endStale(most int, byZone bool) {
 }
 
 // candidates are the stale members in the order they should go: unhealthy
-// first, then from the fullest zone, there the oldest.
+// first, then the lightest, those from the fullest zone, there the oldest. While
+// there are light ones, AWS might end them for a heavy one that is more than was
+// asked for.
 func (t *turn) candidates() []Member {
 	left := slices.Clone(t.stale)
 	full := byZone(append(t.old(), t.fresh...))
@@ -138,18 +141,18 @@ func (t *turn) candidates() []Member {
 			return false
 		}
 		out = append(out, m)
-		full[m.Zone]--
+		full[m.Zone] -= m.weight()
 		return true
 	})
 	for len(left) > 0 {
 		best := 0
 		for i := range left {
-			if full[left[i].Zone] > full[left[best].Zone] {
+			if a, b := left[i], left[best]; a.weight() < b.weight() || a.weight() == b.weight() && full[a.Zone] > full[b.Zone] {
 				best = i
 			}
 		}
 		out = append(out, left[best])
-		full[left[best].Zone]--
+		full[left[best].Zone] -= left[best].weight()
 		left = slices.Delete(left, best, best+1)
 	}
 	return out
@@ -159,12 +162,12 @@ func (t *turn) healthyByZone() map[string]int {
 	n := map[string]int{}
 	for _, m := range t.old() {
 		if t.sick(m) == "" {
-			n[m.Zone]++
+			n[m.Zone] += m.weight()
 		}
 	}
 	for _, m := range t.fresh {
 		if t.mem.Graduated[m.ID] {
-			n[m.Zone]++
+			n[m.Zone] += m.weight()
 		}
 	}
 	return n
@@ -172,11 +175,12 @@ func (t *turn) healthyByZone() map[string]int {
 
 // zoneSpares says whether a zone can lose a healthy member: never the last one
 // while its successor there is still to come. Ending first has no successors.
-func (t *turn) zoneSpares(zone string, healthy map[string]int) bool {
-	if least := t.zoneLeast(zone); least > 0 && healthy[zone] <= least {
+func (t *turn) zoneSpares(gone Member, healthy map[string]int) bool {
+	zone, left := gone.Zone, healthy[gone.Zone]-gone.weight()
+	if least := t.zoneLeast(zone); least > 0 && left < least {
 		return false
 	}
-	if !t.lim.First || healthy[zone] > 1 {
+	if !t.lim.First || left > 0 {
 		return true
 	}
 	if slices.ContainsFunc(t.fresh, func(m Member) bool { return m.Zone == zone && !t.mem.Graduated[m.ID] }) {
@@ -184,7 +188,7 @@ func (t *turn) zoneSpares(zone string, healthy map[string]int) bool {
 	}
 	// With every successor launched, none is due in this zone: it held more
 	// than its share, or has no capacity.
-	return len(t.fresh)+len(t.kept) >= t.rec.Base
+	return units(t.fresh)+units(t.kept) >= t.rec.Base
 }
 
 // markEnding takes members that this decision ends out of the counts that
@@ -198,7 +202,7 @@ func (t *turn) markEnding() bool {
 	}
 	t.stale = slices.DeleteFunc(t.stale, func(m Member) bool {
 		if going[m.ID] {
-			t.terminating++
+			t.terminating += m.weight()
 		}
 		return going[m.ID]
 	})
@@ -211,22 +215,22 @@ func (t *turn) surplus() {
 	if !t.known || len(t.stale) > 0 || t.rec.Surge <= 0 || t.deciding(End) > 0 {
 		return // what this turn ends already is not taken off the counts
 	}
-	extra := min(len(t.fresh)+len(t.kept)-t.rec.Base, t.rec.Surge)
+	extra := t.extra()
 	for i := len(t.fresh) - 1; i >= 0 && extra > 0; i-- {
-		m := t.fresh[i]
-		if t.replacing(m) {
+		m, w := t.fresh[i], t.fresh[i].weight()
+		if t.replacing(m) || w > extra {
 			continue
 		}
 		if t.sick(m) == "" {
-			if t.well-1 < t.lim.Floor || t.mem.Graduated[m.ID] && t.healthy-1 < t.lim.Floor {
+			if t.well-w < t.lim.Floor || t.mem.Graduated[m.ID] && t.healthy-w < t.lim.Floor {
 				continue
 			}
-			t.well--
+			t.well -= w
 		}
 		if t.mem.Graduated[m.ID] {
-			t.healthy--
+			t.healthy -= w
 		}
-		extra--
-		t.step(Step{Kind: End, Member: m.ID, Zone: m.Zone, Decrement: true, Why: "end " + m.ID + ", which is more than the group wants now"})
+		extra -= w
+		t.step(Step{Kind: End, Member: m.ID, Zone: m.Zone, Weight: m.Weight, Decrement: true, Why: "end " + m.ID + ", which is more than the group wants now"})
 	}
 }

@@ -225,10 +225,13 @@ func (t *turn) whyIdle() string {
 	if t.mem.LaunchError != "" {
 		return t.mem.LaunchError
 	}
-	if _, p := t.spec.Limits(t.rec.Base, t.maxSize()); p != nil && t.mem.MaxSizeTheirs {
+	if _, p := t.spec.LimitsBy(t.heavy, t.rec.Base, t.maxSize()); p != nil && t.mem.MaxSizeTheirs {
 		return "max size leaves no headroom"
 	} else if p != nil {
 		return p.Field + " " + p.Text
+	}
+	if t.uneven() && t.missing() > 0 && t.snap.Group.Max-t.desired() < t.chunk {
+		return fmt.Sprintf("max size %d of the group leaves no room for a member of %d units of capacity beside the %d that it wants now", t.snap.Group.Max, t.chunk, t.desired())
 	}
 	if w := t.waiting(); len(w) > 0 && len(t.stale) == 0 {
 		return "the roll waits for members that are kept from it: " + named(w)
@@ -237,7 +240,7 @@ func (t *turn) whyIdle() string {
 		return "EC2 Auto Scaling keeps members whose termination hook was abandoned, and they count as running: " + named(t.retained)
 	}
 	if t.terminating > 0 {
-		return fmt.Sprintf("%d members that were ended are not gone yet", t.terminating)
+		return fmt.Sprintf("%s that were ended are not gone yet", counted(t.lim, t.terminating, "member"))
 	}
 	for _, m := range t.stale {
 		if why := t.sick(m); why != "" {
@@ -325,7 +328,7 @@ func (t *turn) safePoint(e Ending) {
 		left = t.endSurge()
 	}
 	if left > 0 {
-		e.Left = append(e.Left, fmt.Sprintf("%d members more than the group wants are still there", left))
+		e.Left = append(e.Left, fmt.Sprintf("%s more than the group wants are still there", counted(t.lim, left, "member")))
 	}
 	t.lowerMaxSize()
 	t.conclude(e)
@@ -345,45 +348,56 @@ func (t *turn) pointBack() {
 	}
 }
 
+// parting is what an early end of a roll may still take of the group.
+type parting struct {
+	todo          int // ends
+	left          int // surge, in capacity
+	healthy, well int // without what is ended already
+}
+
 // endSurge ends as much of our surge as can go now, new members that are not
 // healthy yet before old ones that have a successor, and says how much is left.
 func (t *turn) endSurge() int {
-	healthy, well := t.healthy, t.well
-	zones := t.healthyByZone()
-	todo := min(t.rec.Surge, maxEnds)
+	p := parting{todo: t.mostEnds(), left: t.rec.Surge, healthy: t.healthy, well: t.well}
 	if t.hurry {
-		todo = min(todo, hurriedEnds)
-	}
-	left := t.rec.Surge
-	end := func(m Member, why string) {
-		todo--
-		left--
-		t.step(Step{Kind: End, Member: m.ID, Zone: m.Zone, Decrement: true, Why: why})
+		p.todo = hurriedEnds
 	}
 	for _, m := range t.fresh {
-		if todo <= 0 || t.rec.Direction == Back || t.mem.Graduated[m.ID] || !t.mem.Ours[m.ID] || t.replacing(m) {
+		if t.rec.Direction == Back || t.mem.Graduated[m.ID] || !t.mem.Ours[m.ID] {
 			continue
 		}
-		if ok := t.known && t.sick(m) == ""; ok && well-1 < t.lim.Floor {
-			continue
-		} else if ok {
-			well--
+		if ok := t.known && t.sick(m) == ""; p.fits(t, m) && (!ok || p.well-m.weight() >= t.lim.Floor) {
+			p.end(t, m, ok, "end "+m.ID+", which is not healthy yet")
 		}
-		end(m, "end "+m.ID+", which is not healthy yet")
 	}
+	zones := t.healthyByZone()
 	for _, m := range t.candidates() {
-		ok := t.sick(m) == ""
-		if todo <= 0 || !t.known || t.replacing(m) || ok && (min(healthy, well)-1 < t.lim.Floor || !t.zoneSpares(m.Zone, zones)) {
+		ok, w := t.sick(m) == "", m.weight()
+		if !t.known || !p.fits(t, m) || ok && (min(p.healthy, p.well)-w < t.lim.Floor || !t.zoneSpares(m, zones)) {
 			continue
 		}
 		if ok {
-			healthy--
-			well--
-			zones[m.Zone]--
+			p.healthy -= w
+			zones[m.Zone] -= w
 		}
-		end(m, "end "+m.ID+", which has a healthy successor")
+		p.end(t, m, ok, "end "+m.ID+", which has a healthy successor")
 	}
-	return left
+	return p.left
+}
+
+// fits says whether a member may be ended for what is left of the surge.
+func (p *parting) fits(t *turn, m Member) bool {
+	return p.todo > 0 && p.left >= m.weight() && !t.replacing(m)
+}
+
+// end ends a member; ok: it is healthy.
+func (p *parting) end(t *turn, m Member, ok bool, why string) {
+	p.todo--
+	p.left -= m.weight()
+	if ok {
+		p.well -= m.weight()
+	}
+	t.step(Step{Kind: End, Member: m.ID, Zone: m.Zone, Weight: m.Weight, Decrement: true, Why: why})
 }
 
 // conclude ends the roll and words the state things are in and what to do.
@@ -426,7 +440,7 @@ func decrements(steps []Step) int {
 	n := 0
 	for _, s := range steps {
 		if s.Kind == End && s.Decrement {
-			n++
+			n += max(s.Weight, 1)
 		}
 	}
 	return n

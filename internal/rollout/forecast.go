@@ -72,7 +72,9 @@ func newModel(spec Spec, s Snapshot, target Version) *model {
 		x.State, x.StateText, x.Healthy = InService, "InService", true
 		m.members = append(m.members, modelMember{Member: x})
 	}
-	m.group.Desired = len(m.members)
+	if units := m.launched(); s.Group.heaviest() == 1 || units < s.Group.Desired {
+		m.group.Desired = units
+	}
 	// Suspending and resuming cost no time.
 	m.group.Suspended = map[string]string{"AZRebalance": "", "InstanceRefresh": ""}
 	return m
@@ -150,7 +152,11 @@ func (m *model) observe(s Snapshot) Snapshot {
 func (m *model) launch(zone string, v Version) string {
 	m.made++
 	id := fmt.Sprintf("new-%04d", m.made)
-	m.members = append(m.members, modelMember{Member: Member{ID: id, Zone: zone, Version: v, Healthy: true}, at: m.now})
+	x := Member{ID: id, Zone: zone, Version: v, Healthy: true}
+	if w := m.group.heaviest(); w > 1 {
+		x.Weight = w // AWS may choose lighter ones: more of them
+	}
+	m.members = append(m.members, modelMember{Member: x, at: m.now})
 	return id
 }
 
@@ -158,8 +164,14 @@ func (m *model) do(s Step) Result {
 	switch s.Kind {
 	case Launch:
 		var r Result
-		for range s.Count {
+		heavy := m.group.heaviest()
+		for n := 0; n < s.Count; n += heavy {
 			r.IDs = append(r.IDs, m.launch(s.Zone, m.group.Points))
+			for kind, w := range s.Weights {
+				if w == heavy && len(r.Types) < len(r.IDs) {
+					r.Types = append(r.Types, kind)
+				}
+			}
 		}
 		m.group.Desired += s.Count
 		return r
@@ -167,8 +179,8 @@ func (m *model) do(s Step) Result {
 		i := slices.IndexFunc(m.members, func(x modelMember) bool { return x.ID == s.Member })
 		m.members[i].ended = m.now
 		if s.Decrement {
-			m.group.Desired--
-		} else {
+			m.group.Desired -= m.members[i].weight()
+		} else if m.group.heaviest() == 1 || m.launched() < m.group.Desired {
 			m.launch("", m.group.Points) // AWS replaces it at once, not when next looked at
 		}
 	case Point:
@@ -191,7 +203,7 @@ func (m *model) launched() int {
 	n := 0
 	for _, x := range m.members {
 		if x.ended.IsZero() {
-			n++
+			n += x.weight()
 		}
 	}
 	return n
@@ -201,7 +213,7 @@ func (m *model) healthy() int {
 	n := 0
 	for _, x := range m.members {
 		if _, ok := m.state(x); ok {
-			n++
+			n += x.weight()
 		}
 	}
 	return n

@@ -18,13 +18,13 @@ type Headroom struct {
 }
 
 // raisable is how far a roll may raise max size: to the ceiling of a group that
-// wants as many members as it allows. What a policy wants beyond that, because
+// wants as many members as it allows, the heaviest of which weigh weight. What a policy wants beyond that, because
 // it sees a larger bound, raises it no further.
-func (s Spec) raisable(maxSize int) int {
+func (s Spec) raisable(weight, maxSize int) int {
 	if !s.RaiseMaxSize || s.MaxHealthy <= 100 {
 		return maxSize
 	}
-	return max(maxSize*s.MaxHealthy/100, maxSize+1)
+	return max(maxSize*s.MaxHealthy/100, maxSize+weight)
 }
 
 // maxSize is the group's bound as others have set it.
@@ -65,8 +65,8 @@ func (t *turn) meetMaxSize() {
 // raiseMaxSize makes room for n launches where max size leaves none, and says
 // whether they have to wait for it.
 func (t *turn) raiseMaxSize(n int) bool {
-	seen, most := t.snap.Group.Max, min(t.lim.Ceiling, t.spec.raisable(t.maxSize()))
-	if t.committed()+n <= seen || most <= seen {
+	seen, most := t.snap.Group.Max, min(t.most(), t.spec.raisable(t.heavy, t.maxSize()))
+	if t.bounded()+n <= seen || most <= seen {
 		return false
 	}
 	if h := t.rec.Headroom; h != nil && seen != h.Set {
@@ -124,10 +124,11 @@ func (t *turn) waitMaxSize() bool {
 
 // tellMaxSize says before a roll what becomes of max size.
 func (t *turn) tellMaxSize(a Assessment) []string {
-	if a.Limits.Ceiling <= t.maxSize() || a.Stale == 0 {
+	most := a.Limits.Ceiling - a.Limits.Rounding
+	if most <= t.maxSize() || a.Stale == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("max size is raised from %d to %d for the time of the roll, because raise_max_size = true", t.maxSize(), a.Limits.Ceiling)}
+	return []string{fmt.Sprintf("max size is raised from %d to %d for the time of the roll, because raise_max_size = true", t.maxSize(), most)}
 }
 
 // sized notes that max size was written at an instant, or may have been.

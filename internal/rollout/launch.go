@@ -15,8 +15,8 @@ func (t *turn) launch() {
 	// What AWS is about to launch by itself (committed beyond launched) will be
 	// current only once the pointer is there; while it is not, it is not asked
 	// for again.
-	want := min(t.missing(), t.lim.Ceiling-t.committed(), t.room())
-	n := min(want, t.lim.Running-t.soon())
+	want := min(roundUp(t.missing(), t.chunk), t.space(), roundUp(t.room(), t.chunk))
+	n := min(want, roundDown(t.lim.Running-t.soon(), t.chunk))
 	t.bound = n < want
 	if n <= 0 || n < want && t.together(want) {
 		return
@@ -26,14 +26,15 @@ func (t *turn) launch() {
 	}
 	exposed := t.expose()
 	desired := t.desired()
+	n = t.exact(n)
 	t.planned += n
 	if t.rec.Fallback {
-		t.step(Step{Kind: Raise, From: desired, To: desired + n, Why: fmt.Sprintf("launch %d of version %d", n, t.goal.Number)})
+		t.step(Step{Kind: Raise, From: desired, To: desired + n, Weight: t.chunk, Why: fmt.Sprintf("launch %d of version %d", n, t.goal.Number)})
 		return // the pointer goes back when AWS has launched them
 	}
 	for _, z := range t.zones(n) {
 		t.step(Step{
-			Kind: Launch, Zone: z.name, Count: z.count, Token: t.token(),
+			Kind: Launch, Zone: z.name, Count: z.count, Token: t.token(), Weights: t.snap.Group.Weights,
 			Why: fmt.Sprintf("launch %d of version %d in %s", z.count, t.goal.Number, z.name),
 		})
 	}
@@ -65,7 +66,7 @@ func (t *turn) room() int {
 	if t.rec.Direction == Back || t.rec.Checkpoints >= len(t.spec.Checkpoints) {
 		return t.lim.Running
 	}
-	return t.checkpointSize() - len(t.fresh) - t.coming - t.planned
+	return t.checkpointSize() - units(t.fresh) - t.coming - t.planned
 }
 
 // expose puts the pointer on the goal for a launch that is about to be made.
@@ -79,13 +80,13 @@ func (t *turn) expose() bool {
 	return !t.rec.Proven && t.rec.Direction != Back && t.rec.Pinned != 0
 }
 
-// share is a number of launches in one zone.
+// share is the capacity to launch in one zone.
 type share struct {
 	name  string
 	count int
 }
 
-// zones spreads n launches so that new members end up as an even group would,
+// zones spreads launches of n so that new members end up as an even group would,
 // preferring the zones that hold the most stale members now.
 func (t *turn) zones(n int) []share {
 	names := slices.DeleteFunc(slices.Clone(t.snap.Group.Zones), func(z string) bool { return t.now.Before(t.mem.BadZones[z]) })
@@ -98,14 +99,15 @@ func (t *turn) zones(n int) []share {
 	slices.Sort(names)
 	fresh, stale := byZone(slices.Concat(t.fresh, t.kept)), byZone(t.stale) // those kept stay as new ones do
 	got := map[string]int{}
-	for range n {
+	for n > 0 {
 		best := slices.MinFunc(names, func(a, b string) int {
 			if d := (fresh[a] + got[a]) - (fresh[b] + got[b]); d != 0 {
 				return d
 			}
 			return (stale[b] - got[b]) - (stale[a] - got[a])
 		})
-		got[best]++
+		got[best] += min(t.chunk, n)
+		n -= t.chunk
 	}
 	var out []share
 	for _, z := range names {
@@ -116,10 +118,11 @@ func (t *turn) zones(n int) []share {
 	return out
 }
 
+// byZone is the capacity of members in each zone.
 func byZone(members []Member) map[string]int {
 	n := map[string]int{}
 	for _, m := range members {
-		n[m.Zone]++
+		n[m.Zone] += m.weight()
 	}
 	return n
 }

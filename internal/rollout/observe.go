@@ -41,7 +41,7 @@ func (t *turn) overlay() {
 			delete(t.mem.Announced, id) // judged as departed
 			continue
 		}
-		m := Member{ID: id, State: Pending, Version: v}
+		m := Member{ID: id, State: Pending, Version: v, Weight: t.mem.Weights[id]}
 		if t.spec.same(v, t.goal) {
 			t.fresh = append(t.fresh, m)
 		} else {
@@ -63,18 +63,18 @@ func (t *turn) sort(m Member) {
 	current := t.current(m)
 	switch m.State {
 	case Terminating:
-		t.terminating++
+		t.terminating += m.weight()
 	case Retained:
-		t.other++
+		t.other += m.weight()
 		t.retained = append(t.retained, m)
 	case Standby:
-		t.other++
-		t.standby++
+		t.other += m.weight()
+		t.standby += m.weight()
 		if !current {
 			t.aside = append(t.aside, m)
 		}
 	case Other:
-		t.other++
+		t.other += m.weight()
 	case Pending, InService:
 		switch {
 		case current:
@@ -168,7 +168,7 @@ func (t *turn) judgeSick(m Member, first time.Time, why string) {
 		// An old member that was sick when the rollback began is not its failure.
 		// What it launches itself has the copy's number, or was seen to come.
 		t.mem.Ailing[m.ID] = true
-		t.lame++
+		t.lame += m.weight()
 		return
 	}
 	switch {
@@ -273,35 +273,37 @@ func (t *turn) forget(id string) {
 // count takes stock after judging, and notices progress.
 func (t *turn) count() {
 	t.judgeYoung()
+	serving := 0
 	for _, m := range t.old() {
 		if t.known && t.sick(m) == "" {
-			t.healthy++
+			t.healthy += m.weight()
+			serving++
 		}
 	}
 	for _, m := range t.fresh {
 		if t.mem.Graduated[m.ID] {
-			t.ready++
+			t.ready += m.weight()
 		}
 	}
 	t.well = t.healthy
 	t.healthy += t.ready
 	for _, m := range t.fresh {
 		if t.known && t.sick(m) == "" {
-			t.well++
+			t.well += m.weight()
 		}
 	}
-	t.lim, _ = t.spec.Limits(t.rec.Base, t.maxSize())
+	t.lim, _ = t.spec.LimitsBy(t.heavy, t.rec.Base, t.maxSize())
 	if t.spec.MaxRunning == 0 {
 		t.lim.Running += t.standby // they were there before, and stay
 	}
 	waiting := len(t.waiting())
 	was := t.rec.Counts
 	c := Counts{
-		Stale: len(t.stale) + waiting, Left: len(t.leftOut()), Current: len(t.fresh), Ready: t.ready, Healthy: min(was.Healthy, inService(t.snap)), Running: t.running(),
+		Stale: len(t.stale) + waiting, Left: len(t.leftOut()), Current: len(t.fresh), Ready: t.graduates(), Healthy: min(was.Healthy, inService(t.snap)), Running: t.running(),
 		Lowest: was.Lowest, Highest: max(was.Highest, t.launched()),
 	}
 	if t.known {
-		c.Healthy = t.healthy
+		c.Healthy = serving + t.graduates()
 		c.Lowest = min(was.Lowest, t.healthy)
 	}
 	if c.Ready > was.Ready || c.Stale < was.Stale {

@@ -176,49 +176,66 @@ func (p *preflight) hooks() {
 	}
 }
 
-// more is how many members a roll has running at once beyond those that run now.
+// more is the capacity that a roll has running at once beyond what runs now, at
+// most: members, or units in a weighted group.
 func (p *preflight) more() int {
 	n := 0
 	for _, m := range p.snap.Members {
 		if m.State != Terminating {
-			n++
+			n += m.weight()
 		}
 	}
-	return max(min(p.a.Limits.Running-n, p.a.Stale), 0)
+	return max(min(p.a.Limits.Running-n, p.a.Stale*(p.a.Limits.Rounding+1)), 0)
 }
 
-// room compares the members that a roll adds with max size, quota and addresses.
+// room compares what a roll adds with max size, quota and addresses.
 func (p *preflight) room() {
 	l := p.a.Limits
 	asked := p.a.Desired * p.spec.MaxHealthy / 100
-	if l.Ceiling < asked && p.a.Max < asked {
-		p.warn("max_healthy_percentage = %d would allow %d launched members, and the group's max size allows %d; the roll is slower by that",
-			p.spec.MaxHealthy, asked, l.Ceiling)
+	if most := l.Ceiling - l.Rounding; most < asked && p.a.Max < asked {
+		p.warn("max_healthy_percentage = %d would allow %s, and the group's max size allows %d; the roll is slower by that",
+			p.spec.MaxHealthy, counted(l, asked, "launched member"), most)
 	}
 	more := p.more()
-	if l.Ceiling > p.a.Max && len(p.facts.Policies) > 0 {
-		p.warn("max size is raised from %d to %d for the time of the roll, and until it is put back these policies may use the room: %s", p.a.Max, l.Ceiling, few(p.facts.Policies))
+	if most := l.Ceiling - l.Rounding; most > p.a.Max && len(p.facts.Policies) > 0 {
+		p.warn("max size is raised from %d to %d for the time of the roll, and until it is put back these policies may use the room: %s", p.a.Max, most, few(p.facts.Policies))
 	}
-	size := 0
-	for _, t := range p.facts.Types {
-		size = max(size, t.VCPUs)
-	}
-	if q := p.facts.Quota; q.Limit > 0 && size > 0 {
-		switch left := max(q.Limit-q.Used, 0) / size; {
-		case left == 0 && l.First:
+	if q := p.facts.Quota; q.Limit > 0 && len(p.facts.Types) > 0 {
+		least, most := p.fitting(max(q.Limit-q.Used, 0))
+		switch {
+		case most == 0 && l.First:
 			p.fail("max_healthy_percentage", "is %d, which launches before it ends, and the quota %q of %d vCPUs has %d in use, so that no member can be added; "+
 				"raise the quota, or lower min_healthy_percentage and set max_healthy_percentage = 100 so that members are ended first", p.spec.MaxHealthy, q.Name, q.Limit, q.Used)
-		case left < more && l.First:
-			p.warn("the quota %q of %d vCPUs has %d in use and room for %d more members, where the roll would add up to %d; it is slower by that", q.Name, q.Limit, q.Used, left, more)
+		case least < more && l.First:
+			p.warn("the quota %q of %d vCPUs has %d in use and room for %s, where the roll would add up to %d; it is slower by that",
+				q.Name, q.Limit, q.Used, counted(l, least, "more member"), more)
 		}
 	}
 	p.addresses(more)
 }
 
+// fitting is the capacity that so many vCPUs are enough for, if all of it is of
+// the instance type that needs the most of them for it, and if it is of the one
+// that needs the least.
+func (p *preflight) fitting(vcpus int) (least, most int) {
+	for i, t := range p.facts.Types {
+		n := vcpus / max(t.VCPUs, 1) * max(p.snap.Group.Weights[t.Name], 1)
+		if i == 0 || n < least {
+			least = n
+		}
+		most = max(most, n)
+	}
+	return least, most
+}
+
+// addresses compares the members that a roll adds with the subnets' free
+// addresses: each needs one, whatever it weighs.
 func (p *preflight) addresses(more int) {
 	if p.facts.Free == nil {
 		return
 	}
+	light := p.snap.Group.lightest()
+	more = (more + light - 1) / light
 	all := 0
 	var empty []string
 	for _, z := range slices.Sorted(maps.Keys(p.facts.Free)) {

@@ -25,15 +25,15 @@ func (t *turn) checkpoints() {
 		}
 		t.mem.BakeSince = time.Time{}
 		t.rec.Checkpoints++
-		t.note("checkpoint %d %% passed with %d new members healthy", c.Percentage, t.ready)
+		t.note("checkpoint %d %% passed with %d new members healthy", c.Percentage, t.graduates())
 	}
 }
 
-// checkpointSize is how many new members the next checkpoint asks for: never
+// checkpointSize is how much new capacity the next checkpoint asks for: never
 // more than can be new, when others have scaled in since the start or members
 // are kept.
 func (t *turn) checkpointSize() int {
-	return min(t.spec.checkpointSize(t.rec.Checkpoints, t.rec.Size), max(t.rec.Base-len(t.kept), 1))
+	return min(t.spec.checkpointSize(t.rec.Checkpoints, t.rec.Size), max(t.rec.Base-units(t.kept), 1))
 }
 
 // baked waits until every new member has been good for d. The bake begins
@@ -153,7 +153,7 @@ func (t *turn) exposing() bool {
 func (t *turn) arrived() bool {
 	return (t.known || t.justKnown(t.now)) && len(t.stale)+len(t.waiting()) == 0 && t.unready() <= 0 && t.missing() <= 0 &&
 		len(t.treated(Terminate)) == 0 && t.coming+t.planned <= 0 && len(t.rec.Intents) == 0 &&
-		t.rec.Surge <= decrements(t.out.Steps) && t.rec.Proven
+		(t.rec.Surge <= decrements(t.out.Steps) || t.remainder()) && t.rec.Proven
 }
 
 // finish bakes once more, puts back what the roll changed, looks at the result
@@ -172,6 +172,7 @@ func (t *turn) finish() {
 	if t.unseenVersions() {
 		return
 	}
+	t.leaveRemainder()
 	t.rec.Restoring, t.mem.BakeSince = true, time.Time{}
 	t.restore()
 	if len(t.out.Steps) > 0 {

@@ -1,6 +1,9 @@
 package rollout
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // predictRefresh is [Predict] for a roll that an instance refresh makes. What
 // AWS does inside of one is not ours to simulate: this is arithmetic. Each
@@ -11,15 +14,16 @@ func predictRefresh(spec Spec, s Snapshot, target Version) Forecast {
 	t := newTurn(Input{Spec: spec, Snapshot: m.observe(s), Record: Record{Target: target}})
 	t.overlay()
 	t.learnSetup()
-	base, stale := m.group.Desired, t.toReplace()
+	base, stale := m.group.Desired, units(slices.Concat(t.stale, t.treated(Terminate), t.waiting()))
 	f := Forecast{Lowest: base, Highest: base, Basis: m.basis}
 	if stale == 0 {
 		return f
 	}
-	lim, _ := spec.Limits(base, s.Group.Max)
+	lim, _ := spec.LimitsBy(t.heavy, base, s.Group.Max)
+	lim.Ceiling -= lim.Rounding
 	if lim.Tight && !lim.First {
 		// Where nothing could be replaced within both bounds, AWS launches first.
-		lim.Floor, lim.Ceiling = base, base+1
+		lim.Floor, lim.Ceiling = base, base+t.heavy
 	}
 	slots := max(lim.Ceiling-lim.Floor, 1)
 	cycle := m.typical.Launch + m.typical.Healthy + t.minHealthy()

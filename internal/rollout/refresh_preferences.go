@@ -165,9 +165,7 @@ func engineProblems(spec Spec, s Snapshot, target Version) []Problem {
 		if g.WarmPool {
 			add("engine", "is \"managed\", and the group has a warm pool, whose members no call of EC2 Auto Scaling replaces but an instance refresh; use \"instance_refresh\"")
 		}
-		if g.Weighted {
-			add("engine", "is \"managed\", which cannot roll a group whose mixed instances policy has weights yet; use \"instance_refresh\", or take weighted_capacity out of the policy")
-		}
+		p = append(p, weightProblems(spec, g)...)
 		return p
 	}
 	if reason, ok := g.Suspended["InstanceRefresh"]; ok {

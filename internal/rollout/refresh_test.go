@@ -180,6 +180,18 @@ func TestAdvise(t *testing.T) {
 		{name: "probe", engine: rollout.EngineRefresh, high: 150, change: func(sp *rollout.Spec, _ *rollout.Snapshot) { sp.Probe = &probe }, want: rollout.EngineManaged},
 		{name: "checks", engine: rollout.EngineRefresh, high: 150, change: func(sp *rollout.Spec, _ *rollout.Snapshot) { sp.Checks = make([]rollout.Check, 1) }, want: rollout.EngineManaged},
 		{name: "probe, warm pool", engine: rollout.EngineRefresh, high: 150, change: func(sp *rollout.Spec, s *rollout.Snapshot) { sp.Probe, s.Group.WarmPool = &probe, true }},
+		{name: "different weights", engine: rollout.EngineManaged, high: 150, change: func(_ *rollout.Spec, s *rollout.Snapshot) {
+			s.Group.Weights, s.Group.Desired = map[string]int{"a": 4, "b": 1}, 10
+		}, want: rollout.EngineRefresh},
+		{name: "different weights, in whole members", engine: rollout.EngineManaged, high: 150, change: func(_ *rollout.Spec, s *rollout.Snapshot) {
+			s.Group.Weights, s.Group.Desired = map[string]int{"a": 4, "b": 1}, 12
+		}},
+		{name: "the same weights", engine: rollout.EngineManaged, high: 150, change: func(_ *rollout.Spec, s *rollout.Snapshot) {
+			s.Group.Weights, s.Group.Desired = map[string]int{"a": 4, "b": 4}, 10
+		}},
+		{name: "probe, weights for one engine only", engine: rollout.EngineRefresh, high: 150, change: func(sp *rollout.Spec, s *rollout.Snapshot) {
+			sp.Probe, s.Group.Weights = &probe, map[string]int{"a": 5, "b": 2}
+		}},
 		{name: "probe, managed", engine: rollout.EngineManaged, high: 150, change: func(sp *rollout.Spec, _ *rollout.Snapshot) { sp.Probe = &probe }},
 	} {
 		sp, s := spec(50, c.high), group(4)

@@ -111,9 +111,14 @@ type Group struct {
 	Deleting bool
 	// Policy: the group's pointer is in a mixed instances policy.
 	Policy bool
-	// Weighted: the policy has weights, so that desired and limits are units of
-	// capacity and not members.
-	Weighted bool
+	// Weights are the policy's, by instance type; then desired and limits are units
+	// of capacity and not members. Empty: it has none.
+	Weights map[string]int
+	// Weighed is AWS's word for how it weighs members itself ("vcpu",
+	// "memory-mib"); empty: it does not.
+	Weighed string
+	// Spot: the policy asks for Spot Instances.
+	Spot bool
 	// Mixes: the policy combines on-demand and spot, for which there is no
 	// LaunchInstances.
 	Mixes bool
@@ -235,14 +240,16 @@ const (
 // Intent is a change that was journalled and whose answer is not in yet. Ends
 // of one batch are packed into one intent, so that 100 ids fit a small record.
 type Intent struct {
-	Kind  StepKind `json:"k"`
-	IDs   IDs      `json:"id,omitempty"`  // End: the members
-	Dec   bool     `json:"dec,omitempty"` // End: with decrement
-	Count int      `json:"n,omitempty"`   // Launch: how many
-	Token string   `json:"tok,omitempty"` // Launch
-	From  int      `json:"from,omitempty"`
-	To    int      `json:"to,omitempty"` // Raise
-	Names []string `json:"p,omitempty"`  // Suspend, Resume: processes
+	Kind StepKind `json:"k"`
+	IDs  IDs      `json:"id,omitempty"`  // End: the members
+	Dec  bool     `json:"dec,omitempty"` // End: with decrement
+	// Weight is what each of the members takes off desired; 0: 1.
+	Weight int      `json:"w,omitempty"`
+	Count  int      `json:"n,omitempty"`   // Launch: how many
+	Token  string   `json:"tok,omitempty"` // Launch
+	From   int      `json:"from,omitempty"`
+	To     int      `json:"to,omitempty"` // Raise
+	Names  []string `json:"p,omitempty"`  // Suspend, Resume: processes
 	// Lost: the answer did not arrive, or its owner died; only looking can
 	// tell what happened. Since then it has been looked for.
 	Lost  bool      `json:"lost,omitempty"`
@@ -348,6 +355,7 @@ type Memory struct {
 	Falls        map[string]int     // how often it had graduated and was sick again
 	Ailing       map[string]bool    // old members that have been sick since a rollback began
 	Announced    map[string]Version // launched by us and not seen yet
+	Weights      map[string]int     // what those weigh; 0: 1
 	EndedAt      map[string]time.Time
 	Ours         map[string]bool      // launched by us, by id
 	Asked        time.Time            // when AWS was last asked to launch by itself
@@ -473,8 +481,12 @@ type Step struct {
 	Policy    bool   // Point: the pointer is in a mixed instances policy
 	Template  string // Point, Copy, SetDefault, StepRefresh: the launch template's id
 	Refresh   *RefreshCall
-	Aside     bool   // End: the member is in standby, so nothing takes its place
-	Why       string // for people
+	Aside     bool // End: the member is in standby, so nothing takes its place
+	// Weight is the capacity of the member to end, or of a member that a raise
+	// brings at most; 0: 1.
+	Weight  int
+	Weights map[string]int // Launch: what members weigh, by instance type; empty: 1
+	Why     string         // for people
 }
 
 // RefreshCall is what a step asks of an instance refresh.
@@ -489,6 +501,7 @@ type RefreshCall struct {
 // Result is what came of a step.
 type Result struct {
 	IDs     []string // Launch: the members
+	Types   []string // Launch: their instance types, in the same order; empty: not known
 	Version int64    // Copy: the number made
 	Refresh string   // StepRefresh: the id of the refresh
 	Was     *int     // End that lowers desired: what it was before, as AWS says; nil: AWS does not
@@ -525,7 +538,8 @@ type Failure struct {
 	Refreshing bool
 }
 
-// Counts are a group's members at one moment, for people and the journal.
+// Counts are a group's members at one moment, for people and the journal. Where
+// it has weights, Running, Lowest and Highest are units of capacity.
 type Counts struct {
 	Stale   int `json:"stale"`
 	Current int `json:"new"`

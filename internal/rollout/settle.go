@@ -17,12 +17,12 @@ func Intend(rec Record, steps []Step) Record {
 		switch s.Kind {
 		case End:
 			if i := slices.IndexFunc(rec.Intents, func(in Intent) bool {
-				return in.Kind == End && in.Dec == s.Decrement && !in.Lost
+				return in.Kind == End && in.Dec == s.Decrement && in.Weight == s.booked() && !in.Lost
 			}); i >= 0 {
 				rec.Intents[i].IDs = append(slices.Clone(rec.Intents[i].IDs), s.Member)
 				continue
 			}
-			in.IDs, in.Dec = []string{s.Member}, s.Decrement
+			in.IDs, in.Dec, in.Weight = []string{s.Member}, s.Decrement, s.booked()
 		case Suspend, Resume:
 			in.Names = slices.Sorted(maps.Keys(s.Processes))
 		case Point:
@@ -131,12 +131,12 @@ func Settle(rec Record, mem Memory, s Step, r Result, now time.Time) (Record, Me
 		mem.PointedAt, mem.PointDoubt = now, time.Time{}
 	case Launch:
 		mem.LaunchFails, mem.LaunchError = 0, ""
-		rec, mem = launched(rec, mem, r.IDs, now)
+		rec, mem = launched(rec, mem, s, r, now)
 		note.Text = fmt.Sprintf("launched %d in %s from version %d", len(r.IDs), s.Zone, rec.goal().Number)
 	case Raise:
 		mem.remember(rec.Base+rec.Surge, now)
 		rec.Surge += s.To - s.From
-		rec.Launched += s.To - s.From
+		rec.Launched += (s.To - s.From + max(s.Weight, 1) - 1) / max(s.Weight, 1)
 		rec.raised(s.From, s.To)
 		mem.Verify = append(mem.Verify, Intent{Kind: Raise, From: s.From, To: s.To, Since: now})
 		mem.Asked = now
@@ -172,7 +172,7 @@ func settledEnd(rec Record, mem Memory, s Step, r Result, now time.Time) (Record
 			note.Text += fmt.Sprintf("; others have changed the desired capacity meanwhile: it was %d and not %d", *r.Was, was)
 		}
 		mem.remember(was, now)
-		rec.Surge--
+		rec.Surge -= max(s.Weight, 1)
 	} else if !s.Aside {
 		mem.Asked = now
 	}
@@ -184,19 +184,36 @@ func (r *Record) raised(from, to int) {
 	r.Raised = append(slices.Clone(r.Raised[max(len(r.Raised)-mostRaised+1, 0):]), [2]int{from, to})
 }
 
-func launched(rec Record, mem Memory, ids []string, now time.Time) (Record, Memory) {
+// launched books members that a step has launched. AWS raises desired by their
+// capacity, and by no more than was asked for.
+func launched(rec Record, mem Memory, s Step, r Result, now time.Time) (Record, Memory) {
+	ids, capacity := r.IDs, 0
 	if len(ids) == 0 {
 		return rec, mem
 	}
 	mem.remember(rec.Base+rec.Surge, now)
-	rec.Surge += len(ids)
 	rec.Launched += len(ids)
 	rec.Counts.Current += len(ids)
-	for _, id := range ids {
+	for i, id := range ids {
 		mem.Announced[id] = rec.goal()
 		mem.FirstSeen[id] = now
 		mem.Ours[id] = true
+		w := 0
+		if i < len(r.Types) {
+			w = s.Weights[r.Types[i]]
+		}
+		if w > 0 {
+			if mem.Weights == nil {
+				mem.Weights = map[string]int{}
+			}
+			mem.Weights[id] = w
+		}
+		capacity += max(w, 1)
 	}
+	if len(s.Weights) > 0 {
+		capacity = min(capacity, s.Count)
+	}
+	rec.Surge += capacity
 	return rec, mem
 }
 
@@ -240,13 +257,13 @@ func settleIntent(intents []Intent, s Step, lost bool, now time.Time) []Intent {
 // intent each would be too large for a record.
 func loseEnd(intents []Intent, s Step, now time.Time) []Intent {
 	for i, in := range intents {
-		if in.Kind == End && in.Lost && in.Dec == s.Decrement {
+		if in.Kind == End && in.Lost && in.Dec == s.Decrement && in.Weight == s.booked() {
 			intents[i].IDs = append(slices.Clone(in.IDs), s.Member)
 			intents[i].Since = now // the latest counts
 			return intents
 		}
 	}
-	return append(intents, Intent{Kind: End, IDs: []string{s.Member}, Dec: s.Decrement, Lost: true, Since: now})
+	return append(intents, Intent{Kind: End, IDs: []string{s.Member}, Dec: s.Decrement, Weight: s.booked(), Lost: true, Since: now})
 }
 
 // settleFailure books a step that did not work, or not wholly.
@@ -262,7 +279,7 @@ func settleFailure(rec Record, mem Memory, s Step, r Result, now time.Time) (Rec
 	}
 	rec, mem = unsized(rec, mem, s, f.Kind, now)
 	if s.Kind == Launch || s.Kind == Raise {
-		rec, mem = launched(rec, mem, r.IDs, now)
+		rec, mem = launched(rec, mem, s, r, now)
 	}
 	if s.Kind.paced() {
 		mem.LaunchError = f.Text

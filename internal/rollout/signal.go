@@ -356,7 +356,7 @@ func (t *turn) zoneLeast(zone string) int {
 	}
 	least := t.lim.Floor / zones
 	if !t.lim.First {
-		least = min(least, byZone(t.old())[zone]+byZone(t.fresh)[zone]-1)
+		least = min(least, byZone(t.old())[zone]+byZone(t.fresh)[zone]-t.heavy)
 	}
 	return least
 }

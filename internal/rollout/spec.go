@@ -193,11 +193,15 @@ func (s Spec) checkpointProblems() []Problem {
 	return p
 }
 
-// Limits are a spec's percentages turned into numbers of members.
+// Limits are a spec's percentages turned into numbers of members, or of units of
+// capacity in a weighted group.
 type Limits struct {
 	Floor   int // least healthy at any moment
 	Ceiling int // most launched (Pending or in service)
 	Running int // most launched, terminating and standing by together
+	// Rounding is how much of Ceiling and Running is for AWS to round up to whole
+	// members; 0 where there are no weights.
+	Rounding int
 	// Slots is how many members a roll of this group moves at once.
 	Slots int
 	// First is true when it launches before it ends.
@@ -210,18 +214,25 @@ type Limits struct {
 // Limits turns the percentages into counts for a group that others want at
 // base and bound at maxSize, as it is without what the roll makes of it. The second result is not nil when the group
 // cannot move at all; it names both cures.
-func (s Spec) Limits(base, maxSize int) (Limits, *Problem) {
+func (s Spec) Limits(base, maxSize int) (Limits, *Problem) { return s.LimitsBy(1, base, maxSize) }
+
+// LimitsBy is [Spec.Limits] of a group whose heaviest member counts for weight
+// units of capacity, in which all is counted then. Fewer units than that move
+// nothing, and AWS rounds up to whole members.
+func (s Spec) LimitsBy(weight, base, maxSize int) (Limits, *Problem) {
+	w := max(weight, 1)
 	l := Limits{
-		Floor:   (base*s.MinHealthy + 99) / 100,
-		Ceiling: base * s.MaxHealthy / 100,
+		Floor:    (base*s.MinHealthy + 99) / 100,
+		Ceiling:  base * s.MaxHealthy / 100,
+		Rounding: w - 1,
 	}
-	if l.Ceiling == base && l.Floor == base && base > 0 {
+	if l.Ceiling-base < w && base-l.Floor < w && base > 0 {
 		// 4 members at 100/110: 4.4 rounds down to 4, which cannot move.
 		l.Tight = true
 		if s.MaxHealthy > 100 {
-			l.Ceiling = base + 1
+			l.Ceiling = base + w
 		} else {
-			l.Floor = base - 1
+			l.Floor = max(base-w, 0)
 		}
 	}
 	running := s.MaxRunning
@@ -229,31 +240,39 @@ func (s Spec) Limits(base, maxSize int) (Limits, *Problem) {
 		running = s.MaxHealthy + 25
 	}
 	var problem *Problem
-	maxSize = s.raisable(maxSize)
+	maxSize = s.raisable(w, maxSize)
 	if l.Ceiling > maxSize && base <= maxSize {
-		if maxSize == base && l.Floor == base && base > 0 {
-			problem = &Problem{"max_healthy_percentage", fmt.Sprintf("leaves no headroom: the group wants %d members, its max size is %d and "+
+		if maxSize-base < w && base-l.Floor < w && base > 0 {
+			what := "members"
+			if w > 1 {
+				what = "units of capacity"
+			}
+			problem = &Problem{"max_healthy_percentage", fmt.Sprintf("leaves no headroom: the group wants %d %s, its max size is %d and "+
 				"min_healthy_percentage is %d; raise max_size of the group to at least %d, or set raise_max_size = true, or lower min_healthy_percentage "+
-				"to %s so that a member may be ended first", base, maxSize, s.MinHealthy, base+1, endFirst(base))}
+				"to %s so that a member may be ended first", base, what, maxSize, s.MinHealthy, base+w, endFirst(w, base))}
 		}
 		l.Ceiling = max(maxSize, base)
 	}
-	l.Running = max(base*running/100, l.Ceiling+1)
+	if l.Ceiling-base < w {
+		l.Ceiling = min(l.Ceiling, base) // less than a member
+	}
+	l.Running = max(base*running/100, l.Ceiling+l.Rounding+w) + l.Rounding
 	l.First = l.Ceiling > base
 	l.Slots = max(l.Ceiling-base, 0)
 	if !l.First {
 		l.Slots = base - l.Floor
 	}
+	l.Ceiling += l.Rounding
 	return l, problem
 }
 
-// endFirst words the min_healthy_percentage with which one of base members may
-// be ended first. 0 only goes with a max_healthy_percentage of 100.
-func endFirst(base int) string {
-	if base == 1 {
+// endFirst words the min_healthy_percentage with which a member of a weight may
+// be ended first of what base is. 0 only goes with a max_healthy_percentage of 100.
+func endFirst(w, base int) string {
+	if base <= w {
 		return "0 with max_healthy_percentage = 100"
 	}
-	return fmt.Sprintf("%d or less", (base-1)*100/base)
+	return fmt.Sprintf("%d or less", (base-w)*100/base)
 }
 
 // checkpointSize is how many new members checkpoint i asks for, at least one

@@ -58,17 +58,17 @@ func (t *turn) replaceFailed() {
 	running := t.soon()
 	for _, f := range t.failures {
 		i := slices.IndexFunc(t.fresh, func(m Member) bool { return m.ID == f.id })
-		if i < 0 || t.inFlight()+t.deciding(End) >= maxEnds || running+1 > t.lim.Running {
+		if i < 0 || t.inFlight()+t.deciding(End) >= t.mostEnds() || running+t.replacement(t.fresh[i].weight()) > t.lim.Running {
 			continue // gone already, or once others have gone
 		}
-		running++
+		running += t.replacement(t.fresh[i].weight())
 		t.expose()
 		t.step(Step{
 			Kind: End, Member: f.id, Zone: t.fresh[i].Zone,
 			Why: fmt.Sprintf("end %s, which failed, so that another one of version %d takes its place", f.id, t.goal.Number),
 		})
+		t.terminating += t.fresh[i].weight()
 		t.fresh = slices.Delete(t.fresh, i, i+1)
-		t.terminating++
 	}
 }
 

@@ -18,8 +18,10 @@ import (
 type referee struct {
 	s      *Stage
 	q      roller.Request
-	base   int // what others want; moved by Outside
-	most   int // max size as others want it; moved by OutsideMax
+	base   int  // what others want; moved by Outside
+	most   int  // max size as others want it; moved by OutsideMax
+	heavy  int  // weight of the heaviest member there may be; 1 without weights
+	uneven bool // there are several weights
 	broken []string
 	ended  map[string]bool          // members that Refit has ended
 	aside  map[string]bool          // of those, the ones that were in standby
@@ -47,6 +49,7 @@ func (s *Stage) Referee(q roller.Request) {
 		s.World.OnTick(func() { s.referee.tick() })
 	}
 	s.referee.q, s.referee.urls, s.referee.good = q, map[string]*url.URL{}, map[answer]bool{}
+	s.referee.heavy, s.referee.uneven = s.heavy, s.uneven
 }
 
 // Excuse says that in this story members fail by themselves.
@@ -121,12 +124,12 @@ func (r *referee) say(format string, a ...any) {
 // before a call cannot be known to it.
 const lag = time.Minute
 
-// healthy counts the members that are healthy by the chosen signals.
+// healthy is the capacity of the members that are healthy by the chosen signals.
 func (r *referee) healthy(g Truth) int {
 	n := 0
 	for _, m := range g.Members {
 		if r.passes(m) {
-			n++
+			n += m.Weight
 		}
 	}
 	return n
@@ -181,19 +184,22 @@ func (r *referee) tick() {
 	if r.quiet {
 		return
 	}
-	lim, _ := r.q.Spec.Limits(r.base, r.most)
+	lim, _ := r.q.Spec.LimitsBy(r.heavy, r.base, r.most)
 	healthy := r.healthy(g)
 	launched, running, spared := r.present(g)
 	lim.Running += spared
 	r.hurt = r.hurt && (healthy < lim.Floor || r.s.Elapsed() < r.blind)
 	if healthy < lim.Floor && !r.excused && !r.hurt {
-		r.say("%d members are healthy, the floor is %d", healthy, lim.Floor)
+		r.say("%d are healthy, the floor is %d", healthy, lim.Floor)
 	}
 	if launched > lim.Ceiling {
-		r.say("%d members are launched, the ceiling is %d", launched, lim.Ceiling)
+		r.say("%d are launched, the ceiling is %d", launched, lim.Ceiling)
+	}
+	if asked := lim.Ceiling - lim.Rounding; r.heavy > 1 && !r.uneven && g.Desired > asked {
+		r.say("%d are asked for, the ceiling is %d", g.Desired, asked)
 	}
 	if running > lim.Running && !r.excused {
-		r.say("%d members are running, the limit is %d", running, lim.Running)
+		r.say("%d are running, the limit is %d", running, lim.Running)
 	}
 }
 
@@ -201,27 +207,27 @@ func (r *referee) tick() {
 func (r *referee) checkMax(g Truth) {
 	highest := r.most
 	if r.q.Spec.RaiseMaxSize {
-		highest = max(r.most*r.q.Spec.MaxHealthy/100, r.most+1)
+		highest = max(r.most*r.q.Spec.MaxHealthy/100, r.most+r.heavy)
 	}
 	if g.Max < r.most || g.Max > highest {
 		r.say("max size is %d, others want %d, and the roll may raise it to %d", g.Max, r.most, highest)
 	}
 }
 
-// present counts the members launched and running, but for those that EC2 takes,
-// and those running ones that do not take the room of others, also while they go.
+// present is the capacity launched and running, but for members that EC2 takes,
+// and that of running ones that do not take the room of others, also while they go.
 func (r *referee) present(g Truth) (launched, running, spared int) {
-	launched = g.Launched()
+	launched = g.LaunchedCapacity()
 	for _, m := range g.Members {
 		switch {
 		case r.gone[m.ID] && m.Launched():
-			launched--
+			launched -= m.Weight
 		case r.gone[m.ID]:
 		case m.Lifecycle != "Terminated":
-			running++
+			running += m.Weight
 		}
 		if r.q.Spec.MaxRunning == 0 && (strings.HasSuffix(m.Lifecycle, "Standby") || r.aside[m.ID]) {
-			spared++
+			spared += m.Weight
 		}
 	}
 	return launched, running, spared
@@ -257,13 +263,13 @@ func (g *guard) Do(ctx context.Context, group string, step rollout.Step) rollout
 // checkEnd holds an end to invariants 1 and 2.
 func (r *referee) checkEnd(group string, step rollout.Step) {
 	g, _ := r.s.World.Group(group)
-	lim, _ := r.q.Spec.Limits(r.base, r.most)
+	lim, _ := r.q.Spec.LimitsBy(r.heavy, r.base, r.most)
 	for _, m := range g.Members {
 		if m.ID != step.Member {
 			continue
 		}
-		if n := r.healthy(g); r.passes(m) && n-1 < lim.Floor && r.s.Elapsed() >= r.blind {
-			r.say("ending %s leaves %d healthy members, the floor is %d", m.ID, n-1, lim.Floor)
+		if n := r.healthy(g); r.passes(m) && n-m.Weight < lim.Floor && r.s.Elapsed() >= r.blind {
+			r.say("ending %s leaves %d healthy, the floor is %d", m.ID, n-m.Weight, lim.Floor)
 		}
 		if since, ok := r.kept[m.ID]; ok && r.s.Elapsed()-since > lag && r.q.Spec.Protected != rollout.Refresh && strconv.FormatInt(m.Version, 10) != r.q.Version {
 			r.say("%s is ended, which is protected from scale-in", m.ID)
@@ -330,8 +336,8 @@ func (s *Stage) SettledBut(version int64, left int) {
 	if g.Max != s.referee.most {
 		s.tb.Errorf("max size is %d at the end, want %d", g.Max, s.referee.most)
 	}
-	if n := On(g, version); n != s.referee.base-left {
-		s.tb.Errorf("%d members run version %d at the end, want %d", n, version, s.referee.base-left)
+	if n := CapacityOn(g, version); n < s.referee.base-left || n-s.referee.base+left >= s.referee.heavy {
+		s.tb.Errorf("members of %d run version %d at the end, want %d", n, version, s.referee.base-left)
 	}
 	for p, reason := range g.Suspended {
 		if s.referee.found[p] != reason {

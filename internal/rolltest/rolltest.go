@@ -12,7 +12,9 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -105,6 +107,9 @@ group "web" {
 `, s.First, s.Image, s.Drain, s.Targets, s.Pointer, s.Max, s.Members, targets, s.Group, s.Extra)
 }
 
+// weighs finds the weights in a scenario.
+var weighs = regexp.MustCompile(`weighted_capacity\s*=\s*(\d+)`)
+
 // Stage is one world with a roller in it.
 type Stage struct {
 	tb     testing.TB
@@ -119,6 +124,8 @@ type Stage struct {
 	inS3    bool
 	silent  bool
 	direct  bool
+	heavy   int  // the largest weight in the scenario; 1: there are none
+	uneven  bool // there are several
 }
 
 // New stages a shape in a virtual world.
@@ -151,7 +158,13 @@ func atSpeed(tb testing.TB, text string, inS3 bool, speed float64) *Stage {
 	if speed > 0 { // others have nothing to close, and tests keep what they clean up to their end
 		tb.Cleanup(world.Close)
 	}
-	s := &Stage{tb: tb, World: world, start: world.Clock().Now(), inS3: inS3}
+	s := &Stage{tb: tb, World: world, start: world.Clock().Now(), inS3: inS3, heavy: 1}
+	for i, found := range weighs.FindAllStringSubmatch(text, -1) {
+		if n, err := strconv.Atoi(found[1]); err == nil {
+			s.uneven = s.uneven || i > 0 && n != s.heavy
+			s.heavy = max(s.heavy, n)
+		}
+	}
 	if inS3 {
 		world.CreateBucket("journal")
 	}
@@ -256,6 +269,18 @@ func On(g awssim.Group, version int64) int {
 	for _, m := range g.Members {
 		if m.Launched() && m.Version == version {
 			n++
+		}
+	}
+	return n
+}
+
+// CapacityOn is the capacity of the launched members of a version: how many they
+// are where there are no weights.
+func CapacityOn(g awssim.Group, version int64) int {
+	n := 0
+	for _, m := range g.Members {
+		if m.Launched() && m.Version == version {
+			n += m.Weight
 		}
 	}
 	return n

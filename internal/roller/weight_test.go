@@ -1,0 +1,223 @@
+package roller_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	astypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/awssim"
+	"github.com/fleetrefit/terraform-provider-refit/internal/roller"
+	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
+	"github.com/fleetrefit/terraform-provider-refit/internal/rolltest"
+)
+
+// weighing is a mixed instances policy with weights, in its order of preference.
+func weighing(weights ...int) string {
+	types := []string{"c6i.large", "c5.large", "m6i.xlarge"}
+	text := ""
+	for i, w := range weights {
+		text += fmt.Sprintf("override {\n  instance_type     = %q\n  weighted_capacity = %d\n}\n", types[i], w)
+	}
+	return text
+}
+
+const partlySpot = `
+distribution {
+  on_demand_base_capacity                  = 2
+  on_demand_percentage_above_base_capacity = 50
+}
+`
+
+// prefer turns the order of the policy's types round, so that members to come
+// are of another weight than those that are there.
+func prefer(t *testing.T, s *rolltest.Stage) {
+	t.Helper()
+	client := s.AutoScaling()
+	out, err := client.DescribeAutoScalingGroups(t.Context(), &autoscaling.DescribeAutoScalingGroupsInput{AutoScalingGroupNames: []string{"web"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := out.AutoScalingGroups[0].MixedInstancesPolicy
+	var turned []astypes.LaunchTemplateOverrides
+	for _, o := range p.LaunchTemplate.Overrides {
+		turned = append([]astypes.LaunchTemplateOverrides{o}, turned...)
+	}
+	spec := p.LaunchTemplate.LaunchTemplateSpecification
+	p.LaunchTemplate.LaunchTemplateSpecification = &astypes.LaunchTemplateSpecification{LaunchTemplateId: spec.LaunchTemplateId, Version: spec.Version}
+	p.LaunchTemplate.Overrides = turned
+	if _, err := client.UpdateAutoScalingGroup(t.Context(), &autoscaling.UpdateAutoScalingGroupInput{
+		AutoScalingGroupName: aws.String("web"), MixedInstancesPolicy: p,
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// resize is a person who wants another capacity before the roll.
+func resize(t *testing.T, s *rolltest.Stage, n int) {
+	t.Helper()
+	if err := s.World.Act(awssim.Action{Do: "set_desired", Group: "web", Value: n}); err != nil {
+		t.Fatal(err)
+	}
+	s.World.Advance(5 * time.Minute)
+}
+
+// TestWeights_refused: what the managed engine cannot count is refused by name,
+// with the cure, and the other engine rolls it.
+func TestWeights_refused(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, group string
+		high        int
+		want        string
+	}{
+		{"no multiple", weighing(2, 5), 150, "engine is \"managed\", which rolls groups with different weights only where the largest is a multiple of all others, and 5 is none of 2"},
+		{"spot", weighing(4, 2) + partlySpot, 150, "engine is \"managed\", and the group's mixed instances policy asks for Spot Instances of different weights (2 to 4)"},
+		{"ends first", weighing(4, 2), 100, "max_healthy_percentage is 100, which ends members first, and the group's members differ in weight (2 to 4)"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := rolltest.New(t, rolltest.Shape{Members: 8, Max: 20, Group: c.group + "health_check = \"ELB\"\n"})
+			q := rolltest.Request(75, c.high)
+			_, err := s.Roller.Roll(t.Context(), q)
+			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "instance_refresh") {
+				t.Fatalf("roll = %v, want a refusal that begins with %q and names the cure", err, c.want)
+			}
+			s.Referee(q)
+			s.Lenient()
+			q.Spec.Engine = rollout.EngineRefresh
+			report, err := s.Roller.Roll(t.Context(), q)
+			if err != nil || report.Outcome != rollout.Succeeded {
+				t.Fatalf("by an instance refresh: %s, %v\n%s", report.Outcome, err, s.Story())
+			}
+			if g := s.Group(); rolltest.CapacityOn(g, 2) != g.LaunchedCapacity() || g.LaunchedCapacity() < 8 {
+				t.Errorf("%d of %d units run version 2 at the end, want all of at least 8\n%s", rolltest.CapacityOn(g, 2), g.LaunchedCapacity(), s.Story())
+			}
+		})
+	}
+}
+
+// TestWeights_interrupted stops a roll of members of several weights at every
+// moment; the next one goes on, and the limits hold all the time.
+func TestWeights_interrupted(t *testing.T) {
+	t.Parallel()
+	for _, group := range []string{weighing(4, 4), weighing(1, 4), weighing(4, 2, 1)} {
+		for at := 5 * time.Second; at < 6*time.Minute; at += 45 * time.Second {
+			s := rolltest.New(t, rolltest.Shape{Members: 12, Max: 24, Group: group})
+			q := rolltest.Request(100, 150)
+			s.Referee(q)
+			ctx, cancel := context.WithCancel(t.Context())
+			s.World.At(at, cancel)
+			if _, err := s.Roll(ctx, q); err != nil {
+				_ = ended(t, s, err, rollout.Paused)
+				if g := s.Group(); len(g.Suspended) > 0 || g.Desired != 12 && g.HealthyCapacity() > 12 {
+					t.Fatalf("after %s the safe point left %+v\n%s", at, g, s.Story())
+				}
+				s.Roller = s.NewRoller("second", 2)
+				if _, err := s.Roll(t.Context(), q); err != nil {
+					t.Fatalf("resume after %s: %v\n%s", at, err, s.Story())
+				}
+			}
+			s.Settled(2)
+			cancel()
+		}
+	}
+}
+
+// TestWeights_killed lets the owner die at every call of such a roll.
+func TestWeights_killed(t *testing.T) {
+	t.Parallel()
+	for _, after := range []bool{false, true} {
+		for n := 0; ; n++ {
+			s := rolltest.New(t, rolltest.Shape{Members: 8, Max: 16, Group: weighing(4, 2)})
+			q := rolltest.Request(100, 150)
+			q.LockTimeout = 10 * time.Minute
+			s.Referee(q)
+			if !s.Crash(t.Context(), q, n, after) {
+				t.Logf("%d points of crash", n)
+				s.Settled(2)
+				break
+			}
+			s.Roller = s.NewRoller("second", 2)
+			if _, err := s.Roll(t.Context(), q); err != nil {
+				t.Fatalf("crash at %d, resume: %v\n%s", n, err, s.Story())
+			}
+			s.Settled(2)
+			if t.Failed() {
+				t.Fatalf("crash at %d (after: %t)", n, after)
+			}
+		}
+	}
+}
+
+// TestWeights_large rolls a group of a hundred units: as many members as it
+// wants at the end, and no launch is for more than AWS takes.
+func TestWeights_large(t *testing.T) {
+	t.Parallel()
+	for name, group := range map[string]string{"of the same": weighing(8, 8), "different": weighing(1, 2, 8)} {
+		s := rolltest.New(t, rolltest.Shape{Members: 120, Max: 240, Group: group})
+		q := rolltest.Request(100, 150)
+		s.Referee(q)
+		report, err := s.Roll(t.Context(), q)
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", name, err, s.Story())
+		}
+		s.Settled(2)
+		t.Logf("%s: launched %d, ended %d in %s", name, report.Launched, report.Ended, s.Elapsed())
+	}
+}
+
+// TestChaos_weights is the same with weights: every type of the same, with Spot
+// Instances too, or of different ones, with members of several.
+func TestChaos_weights(t *testing.T) {
+	t.Parallel()
+	chaotic(t, 18, func(t *testing.T, r *rand.Rand) {
+		weights := pick(r, []int{2, 2}, []int{4, 4}, []int{3}, []int{4, 1}, []int{1, 4}, []int{4, 2, 1}, []int{2, 4})
+		shape := odd{group: "\n" + weighing(weights...), room: 12}
+		uneven := len(weights) > 1 && weights[0] != weights[1]
+		if !uneven && r.IntN(2) == 0 {
+			shape.group += partlySpot
+		}
+		broken := r.IntN(4) == 0
+		if broken {
+			shape.image = "never_healthy = true"
+		}
+		turned := uneven && r.IntN(2) == 0
+		s, q, _ := chaosWith(t, r, shape, func(s *rolltest.Stage, q *roller.Request) {
+			if uneven && q.Spec.MaxHealthy <= 100 {
+				q.Spec.MaxHealthy = 150
+			}
+			if turned && (!broken || s.Group().Version != "2") {
+				s.Lenient()
+				defer s.Strict()
+				prefer(t, s)
+				resize(t, s, min(s.Group().Desired+weights[0], s.Group().Max))
+			}
+			s.Referee(*q)
+			s.Outside(s.Group().Desired)
+		})
+		_, err := s.Roll(t.Context(), q)
+		if (err == nil) == broken {
+			t.Fatalf("roll, broken %t: %v\n%s", broken, err, s.Story())
+		}
+		s.World.Advance(3 * time.Minute)
+		if g := s.Group(); strings.Contains(s.Story(), "no scaling activity explains it") && g.Desired > s.Wanted() ||
+			strings.Contains(s.Story(), fmt.Sprintf("desired capacity stays %d above %d,", g.Desired-s.Wanted(), s.Wanted())) {
+			s.Outside(g.Desired) // what cannot be told from others' wish, or weighs less than a member, stays and is reported
+		}
+		if broken {
+			g := s.Group()
+			if n := rolltest.CapacityOn(g, 2); n > 0 || g.HealthyCapacity() < g.Desired || g.Desired != s.Wanted() {
+				t.Errorf("%d run the broken image at the end, %d are healthy, desired %d, want %d\n%s", n, g.HealthyCapacity(), g.Desired, s.Wanted(), s.Story())
+			}
+			return
+		}
+		s.Settled(2)
+	})
+}
