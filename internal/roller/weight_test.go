@@ -156,6 +156,27 @@ func TestWeights_killed(t *testing.T) {
 	}
 }
 
+// TestWeights_full: the max size of a full group is raised by whole members where
+// told to, and put back.
+func TestWeights_full(t *testing.T) {
+	t.Parallel()
+	for _, group := range []string{weighing(4), weighing(4) + partlySpot, weighing(4, 1)} {
+		for _, high := range []int{110, 150} {
+			s := rolltest.New(t, rolltest.Shape{Members: 12, Max: 12, Group: group})
+			q := rolltest.Request(100, high)
+			if _, err := s.Roller.Roll(t.Context(), q); err == nil || !strings.Contains(err.Error(), "raise max_size of the group to at least 16, or set raise_max_size = true") {
+				t.Fatalf("roll = %v, want a refusal with the cure", err)
+			}
+			q.Spec.RaiseMaxSize = true
+			s.Referee(q)
+			if _, err := s.Roll(t.Context(), q); err != nil {
+				t.Fatalf("at %d: %v\n%s", high, err, s.Story())
+			}
+			s.Settled(2)
+		}
+	}
+}
+
 // TestWeights_large rolls a group of a hundred units: as many members as it
 // wants at the end, and no launch is for more than AWS takes.
 func TestWeights_large(t *testing.T) {

@@ -41,7 +41,7 @@ func TestSpec_LimitsBy(t *testing.T) {
 		{"10 % is less than a member", 4, 100, 110, 12, 24, rollout.Limits{Floor: 12, Ceiling: 19, Running: 26, Rounding: 3, Slots: 4, First: true, Tight: true}, ""},
 		{"ending first, less than a member", 4, 90, 100, 12, 24, rollout.Limits{Floor: 8, Ceiling: 15, Running: 22, Rounding: 3, Slots: 4, Tight: true}, ""},
 		{"max size leaves less than a member: ends first", 4, 50, 150, 12, 14, rollout.Limits{Floor: 6, Ceiling: 15, Running: 24, Rounding: 3, Slots: 6}, ""},
-		{"max size leaves less than a member", 4, 100, 150, 12, 14, rollout.Limits{Floor: 12, Ceiling: 15, Running: 24, Rounding: 3}, "raise max_size of the group to at least 16, or lower min_healthy_percentage to 66 or less"},
+		{"max size leaves less than a member", 4, 100, 150, 12, 14, rollout.Limits{Floor: 12, Ceiling: 15, Running: 24, Rounding: 3}, "raise max_size of the group to at least 16, or set raise_max_size = true, or lower min_healthy_percentage to 66 or less"},
 		{"one member, no room", 8, 100, 150, 8, 8, rollout.Limits{Floor: 8, Ceiling: 15, Running: 30, Rounding: 7, Tight: true}, "lower min_healthy_percentage to 0 with max_healthy_percentage = 100"},
 		{"weights of 1", 1, 100, 150, 4, 8, rollout.Limits{Floor: 4, Ceiling: 6, Running: 7, Slots: 2, First: true}, ""},
 	} {
