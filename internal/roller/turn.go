@@ -12,8 +12,8 @@ import (
 // begin makes the record of the roll, or goes on with an inherited one.
 func (o *owner) begin(snap rollout.Snapshot, inherited *rollout.Record) {
 	open := rollout.Opening{Spec: o.q.Spec, Snapshot: snap, Target: o.target, Inherited: inherited, Epoch: o.lease.Epoch, TookOver: o.tookOver()}
-	if inherited != nil {
-		open.Written = o.lease.Inherited.Updated
+	if in := o.lease.Inherited; inherited != nil && inherited.Epoch == in.Epoch {
+		open.Written = in.Updated // else its last owner never got to writing one of its own
 	}
 	if last := o.lease.Last; last != nil {
 		var rec rollout.Record

@@ -8,8 +8,9 @@ import (
 // Drift is what others' changes of desired since [Record.Changed] have added: to
 // base, and to desired.
 type Drift struct {
-	Base    int `json:"b,omitempty"`
-	Desired int `json:"d,omitempty"`
+	Base    int       `json:"b,omitempty"`
+	Desired int       `json:"d,omitempty"`
+	Since   time.Time `json:"s,omitzero"` // AWS's time of the first of them; zero: there is none
 }
 
 // account explains the desired capacity that is seen. Refit's own changes are
@@ -25,30 +26,42 @@ func (t *turn) account() {
 		t.unclear = true // an observation from before our last change
 		return
 	}
-	if !t.snap.ActivitiesSeen && got == want {
-		t.mem.Unexplained = time.Time{}
+	old := got == want && t.now.Sub(t.mem.PuzzledAt) < older // this look may be older than that one
+	if t.snap.ActivitiesSeen && t.explain(got) && !old || !t.snap.ActivitiesSeen && got == want && !old {
+		t.mem.Unexplained, t.mem.PuzzledAt = time.Time{}, time.Time{}
 		return
-	}
-	if t.snap.ActivitiesSeen {
-		t.learnChanges()
-		if t.attribute(got) {
-			t.mem.Unexplained = time.Time{}
-			t.settleChanges()
-			return
-		}
-		if t.mem.Unexplained.IsZero() {
-			t.mem.Unexplained = t.now
-		}
-		// Others' changes show in the activities, which may be late. Taking theirs
-		// for ours would scale them in.
-		if t.now.Sub(t.mem.Unexplained) >= settle {
-			t.guess(got)
-			t.mem.Unexplained = time.Time{}
-			return
-		}
 	}
 	t.out.Look.Activities = true
 	t.unclear, t.puzzled = true, true
+	if got != want {
+		t.mem.PuzzledAt = t.now
+	}
+}
+
+// older is how long after one look another may still show what was before.
+const older = settle / 2
+
+// explain books what the activities tell of the desired capacity that is seen, or
+// what is left to believe where they have told nothing for long enough. It reports
+// whether it is accounted for.
+func (t *turn) explain(got int) bool {
+	t.learnChanges()
+	switch found, sure := t.attribute(got); {
+	case found && sure:
+		t.settleChanges()
+		return true
+	case found:
+		return false
+	case t.mem.Unexplained.IsZero():
+		t.mem.Unexplained = t.now
+	}
+	// Others' changes show in the activities, which may be late. Taking theirs for
+	// ours would scale them in.
+	if t.now.Sub(t.mem.Unexplained) < settle {
+		return false
+	}
+	t.guess(got)
+	return true
 }
 
 // learnChanges adds what this look tells of changes since those that are settled.
@@ -78,13 +91,19 @@ func among(changes []Change, c Change) bool {
 // record, which lead to the desired capacity that is seen, and books them. Those
 // booked before stay. Of the others, as many of the newest count as fit: the
 // oldest may have been in what the roll found, and show only now. It reports
-// whether any fit.
-func (t *turn) attribute(got int) bool {
+// whether any fit, and books none yet where one that does not is so new that it may
+// be the desired capacity which is old.
+func (t *turn) attribute(got int) (found, sure bool) {
 	var strays, news []Change
+	former := len(t.mem.Applied) == 0 && !t.rec.Drift.Since.IsZero() // booked by a former owner
 	for _, c := range t.mem.Changes {
-		if t.claim(c); t.stray(c) {
+		switch t.claim(c); {
+		case t.stray(c):
 			strays = append(strays, c)
-		} else if !t.ours(c) && !among(t.mem.Applied, c) {
+		case t.ours(c), among(t.mem.Applied, c):
+		case former && !c.At.Before(t.rec.Drift.Since):
+			t.mem.Applied = append(t.mem.Applied, c)
+		default:
 			news = append(news, c)
 		}
 	}
@@ -92,15 +111,21 @@ func (t *turn) attribute(got int) bool {
 		with := t.with(news[from:])
 		base, added := t.replay(with)
 		surplus := got - (t.rec.Base + t.rec.Surge - t.rec.Drift.Desired + added)
-		if found := fitting(len(strays), func(i int) int { return strays[i].To - strays[i].From }, 0, surplus); surplus == 0 || found != nil {
-			t.apply(with, base, added)
-			for _, i := range found {
-				t.strayed(strays[i])
-			}
-			return true
+		ours := fitting(len(strays), func(i int) int { return strays[i].To - strays[i].From }, 0, surplus)
+		if surplus != 0 && ours == nil {
+			continue
 		}
+		if slices.ContainsFunc(news[:from], func(c Change) bool { return t.now.Sub(c.At) < settle }) {
+			return true, false
+		}
+		t.apply(with, base, added)
+		for _, i := range ours {
+			t.strayed(strays[i])
+		}
+		return true, true
 	}
-	return got == t.rec.Base+t.rec.Surge
+	fits := got == t.rec.Base+t.rec.Surge
+	return fits, fits
 }
 
 // with are the changes by others that are booked and those of news, in order.
@@ -153,8 +178,8 @@ func unknown(base, surge, d int) int {
 
 // apply books changes by others.
 func (t *turn) apply(changes []Change, base, added int) {
-	drift := Drift{Base: base - (t.rec.Base - t.rec.Drift.Base), Desired: added}
-	if drift != t.rec.Drift {
+	drift := Drift{Base: base - (t.rec.Base - t.rec.Drift.Base), Desired: added, Since: first(changes)}
+	if drift.Base != t.rec.Drift.Base || drift.Desired != t.rec.Drift.Desired {
 		for _, c := range changes {
 			if among(t.mem.Applied, c) {
 				continue
@@ -169,6 +194,14 @@ func (t *turn) apply(changes []Change, base, added int) {
 	t.mem.Applied = changes
 	t.book(base, want)
 	t.rec.Drift = drift
+}
+
+// first is when the first of changes was; zero: there is none.
+func first(changes []Change) time.Time {
+	if len(changes) == 0 {
+		return time.Time{}
+	}
+	return changes[0].At
 }
 
 // book takes base as what others want, and the rest of desired as our surge.
@@ -205,10 +238,10 @@ func (t *turn) settledUntil(until time.Time) {
 		}
 	}
 	base, added := t.replay(past)
-	t.rec.Drift = Drift{Base: t.rec.Base - base, Desired: t.rec.Drift.Desired - added}
 	t.rec.Changed = until
 	t.mem.Changes = slices.DeleteFunc(slices.Clone(t.mem.Changes), over)
 	t.mem.Applied = slices.DeleteFunc(slices.Clone(t.mem.Applied), over)
+	t.rec.Drift = Drift{Base: t.rec.Base - base, Desired: t.rec.Drift.Desired - added, Since: first(t.mem.Applied)}
 }
 
 // ours says whether a change of desired is the effect of a call of this roll.

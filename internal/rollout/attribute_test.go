@@ -121,6 +121,8 @@ func TestDecide_foundAlready(t *testing.T) {
 	wantCapacity(t, "nothing new", d, 6, 0)
 	s.Group.Desired, s.Changes = 7, append(s.Changes, change(40, 6, 7, false))
 	d = decide(spec(100, 150), later(s, 20*time.Second), d.Record, d.Memory)
+	wantCapacity(t, "one more, when it may be the desired capacity that is old", d, 6, 0)
+	d = decide(spec(100, 150), later(s, 40*time.Second), d.Record, d.Memory)
 	wantCapacity(t, "one more", d, 7, 0)
 }
 
@@ -247,4 +249,45 @@ func TestSettle_halts(t *testing.T) {
 			t.Errorf("desired was %d: still halted after the next look", was)
 		}
 	}
+}
+
+// TestDecide_olderLook: a look that shows the desired capacity as expected may be
+// older than one that did not, or than the activities.
+func TestDecide_olderLook(t *testing.T) {
+	t.Parallel()
+	rec, s := sized(4, 1, 5)
+	s.Members[4].Version, s.ActivitiesSeen = target, false
+	fresh := s
+	fresh.Group.Desired = 4
+	d := decide(spec(100, 125), fresh, rec, rollout.Memory{})
+	told := later(s, 5*time.Second)
+	told.ActivitiesSeen, told.Changes = true, []rollout.Change{change(29, 5, 4, false)}
+	for name, look := range map[string]rollout.Snapshot{"without activities": later(s, 5*time.Second), "with activities": told} {
+		next := decide(spec(100, 125), look, d.Record, d.Memory)
+		if len(next.Steps) > 0 || !next.Look.Activities {
+			t.Errorf("an older look %s: steps %q, look %+v, want that it waits", name, kinds(next), next.Look)
+		}
+		told := later(told, time.Minute)
+		told.Group.Desired = 4
+		wantCapacity(t, "then", decide(spec(100, 125), told, next.Record, next.Memory), 4, 0)
+	}
+	if next := decide(spec(100, 125), later(s, 40*time.Second), d.Record, d.Memory); next.Look.Activities {
+		t.Errorf("half a minute later it still waits: %+v", next.Look)
+	}
+}
+
+// TestDecide_olderRecord: a record from before a launch that its owner did not
+// live to book keeps what others had changed before.
+func TestDecide_olderRecord(t *testing.T) {
+	t.Parallel()
+	launched := by(change(20, 3, 4, false), "i-new")
+	launched.Launched = true
+	_, s := sized(4, 0, 4, change(10, 4, 3, true), launched)
+	in := rolling(&s)
+	in.Base, in.Surge, in.Changed = 3, 0, began
+	in.Drift = rollout.Drift{Base: -1, Desired: -1, Since: began.Add(10 * time.Second)}
+	in.Intents = []rollout.Intent{{Kind: rollout.Launch, Count: 1, Token: "t"}}
+	s = later(s, 5*time.Minute)
+	rec := rollout.Begin(rollout.Opening{Spec: spec(100, 150), Snapshot: s, Target: target, Inherited: &in, Epoch: 3, TookOver: true})
+	wantCapacity(t, "3 and a launch of ours", decide(spec(100, 150), s, rec, rollout.Memory{}), 3, 1)
 }

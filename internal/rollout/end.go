@@ -97,6 +97,9 @@ func (t *turn) endStale(most int, byZone bool) {
 		if ok && (healthy-w < t.lim.Floor || byZone && !t.zoneSpares(m, zones)) {
 			continue
 		}
+		if !ok && healthy < t.lim.Floor && t.soonWell(m) {
+			continue // it brings the floor back
+		}
 		s := Step{Kind: End, Member: m.ID, Zone: m.Zone, Weight: m.Weight, Decrement: surge >= w && !t.replacing(m)}
 		if s.Decrement {
 			surge -= w
@@ -120,6 +123,13 @@ func (t *turn) endStale(most int, byZone bool) {
 		most--
 		t.step(s)
 	}
+}
+
+// soonWell says whether a stale member that AWS or others launched during the roll
+// is still to become healthy.
+func (t *turn) soonWell(m Member) bool {
+	since, young := t.mem.Young[m.ID]
+	return young && t.starting(m) && t.now.Sub(since) < t.spec.InstanceTimeout/2
 }
 
 // candidates are the stale members in the order they should go: unhealthy

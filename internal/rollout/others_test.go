@@ -120,3 +120,37 @@ func TestDecide_halfRestored(t *testing.T) {
 		}
 	}
 }
+
+// TestDecide_soonWell: EC2 took a member, and AWS has launched another of the old
+// version in its place, which brings the floor back. It is not ended before, but
+// for one that takes too long.
+func TestDecide_soonWell(t *testing.T) {
+	t.Parallel()
+	for after, want := range map[time.Duration]int{10 * time.Second: 0, 6 * time.Minute: 1} {
+		s := group(5)
+		s.Group.Desired = 4
+		rec := rolling(&s)
+		s.Group.Desired, rec.Surge = 5, 1
+		s.Members[4].Version = target
+		d := decide(spec(100, 125), s, rec, rollout.Memory{})
+		s.Members[0].ID = "i-new"
+		for _, i := range []int{0, 1} {
+			s.Members[i].Targets = []rollout.Target{{Group: "tg", State: "initial"}}
+		}
+		s.Members[1].Targets[0].State = "unhealthy"
+		d = decide(spec(100, 125), later(s, time.Minute), d.Record, d.Memory)
+		mem := d.Memory
+		mem.Graduated = map[string]bool{s.Members[4].ID: true}
+		mem.Progress = began.Add(time.Minute + after)
+		d = decide(spec(100, 125), later(s, time.Minute+after), d.Record, mem)
+		ended := 0
+		for _, step := range d.Steps {
+			if step.Kind == rollout.End && step.Member == "i-new" {
+				ended++
+			}
+		}
+		if ended != want {
+			t.Errorf("%s later: steps %q, the new one is ended %d times, want %d", after, kinds(d), ended, want)
+		}
+	}
+}

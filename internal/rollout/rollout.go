@@ -311,7 +311,7 @@ type Record struct {
 	// it does not know; zero: the roll has had one owner only.
 	Taken time.Time `json:"tk,omitzero"`
 	// Written is when the former owner's record was written: a launch since then
-	// is not in it. Zero: there was no former owner.
+	// is not in it. Zero: there was no former owner, or it is not known.
 	Written time.Time `json:"-"`
 
 	// Started0 is AWS's time of the newest activity when the roll began; older
@@ -387,6 +387,7 @@ type Memory struct {
 
 	KnownAt     time.Time // the last look that told everybody's health
 	Unexplained time.Time // since when desired is not what is expected
+	PuzzledAt   time.Time // when it last was not, and not just by an old look
 	Changes     []Change  // of desired, since those that are accounted for for good
 	Applied     []Change  // of those, by others and booked
 	Claimed     []Change  // raises of ours whose answer was lost

@@ -228,7 +228,7 @@ func (t *turn) judgeYoung() {
 	if t.mem.Present == nil { // the owner's first look
 		t.mem.Present = map[string]bool{}
 		for _, m := range t.old() {
-			t.mem.Present[m.ID] = true
+			t.mem.Present[m.ID] = !t.starting(m) // else it has come just now
 		}
 	}
 	for _, m := range t.old() {
