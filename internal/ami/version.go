@@ -199,20 +199,38 @@ type Made struct {
 // Ensure gives a version whose data is the source's with only the image
 // replaced, and makes one if need be. It is safe to repeat: an answer that was
 // lost leaves a version that the next call finds.
+func (c *Client) Ensure(ctx context.Context, w Want) (Made, error) {
+	t, found, err := c.FindVersion(ctx, w)
+	if err != nil || found.Version.Number != 0 {
+		return found, err
+	}
+	if err := c.announce(ctx, w, t, found.Source); err != nil {
+		return Made{}, err
+	}
+	v, err := c.makeVersion(ctx, t, found.Source, w.Image)
+	if err != nil {
+		return Made{}, err
+	}
+	c.announced(t.ID, v)
+	return Made{Version: v, Source: found.Source, New: true}, nil
+}
+
+// FindVersion is [Client.Ensure] without making a version: where there is none
+// to give, the number of the answer's Version is 0.
 //
 // A version further back than the latest is not used again even if its data
 // is equal: stacks that follow the latest version would be led away from it.
-func (c *Client) Ensure(ctx context.Context, w Want) (Made, error) {
+func (c *Client) FindVersion(ctx context.Context, w Want) (Template, Made, error) {
 	t, err := c.Template(ctx, w.Template)
 	if err != nil {
-		return Made{}, err
+		return t, Made{}, err
 	}
 	latest := t.Latest()
 	source := latest
 	if w.Source != 0 {
 		var ok bool
 		if source, ok = t.Version(w.Source); !ok {
-			return Made{}, &VersionError{Template: w.Template, Number: w.Source, Oldest: t.Versions[0].Number, Latest: latest.Number}
+			return t, Made{}, &VersionError{Template: w.Template, Number: w.Source, Oldest: t.Versions[0].Number, Latest: latest.Number}
 		}
 	}
 	if source.Bare == latest.Bare {
@@ -223,18 +241,10 @@ func (c *Client) Ensure(ctx context.Context, w Want) (Made, error) {
 	data := t.With(source, w.Image)
 	for _, v := range []Version{source, latest} {
 		if v.Data == data {
-			return Made{Version: v, Source: source}, nil
+			return t, Made{Version: v, Source: source}, nil
 		}
 	}
-	if err := c.announce(ctx, w, t, source); err != nil {
-		return Made{}, err
-	}
-	v, err := c.makeVersion(ctx, t, source, w.Image)
-	if err != nil {
-		return Made{}, err
-	}
-	c.announced(t.ID, v)
-	return Made{Version: v, Source: source, New: true}, nil
+	return t, Made{Source: source}, nil
 }
 
 func (c *Client) makeVersion(ctx context.Context, t Template, source Version, imageID string) (Version, error) {

@@ -46,6 +46,8 @@ func (c *Client) Do(ctx context.Context, group string, s rollout.Step) rollout.R
 		r.Was, err = c.end(ctx, s)
 	case rollout.Copy:
 		r.Version, err = c.copyVersion(ctx, s)
+	case rollout.Make:
+		r.Version, err = c.copyVersion(ctx, s)
 	case rollout.SetDefault:
 		_, err = c.o.EC2.ModifyLaunchTemplate(ctx, &ec2.ModifyLaunchTemplateInput{
 			LaunchTemplateId: aws.String(s.Template), DefaultVersion: aws.String(s.Version),
@@ -211,6 +213,9 @@ func (c *Client) copyVersion(ctx context.Context, s rollout.Step) (int64, error)
 	made, err := ltversion.Client{
 		EC2: c.o.EC2, Clock: c.o.Clock, Reads: c.readsEC2(), Writes: []func(*ec2.Options){onceEC2},
 	}.Publish(ctx, ltversion.Copy{Template: s.Template, Source: s.Source, Description: found[0].description, Data: data, Token: s.Token})
+	if errors.As(err, new(*ltversion.LimitError)) {
+		err = &knownError{rollout.Fatal, Plain(err)} // with its cure
+	}
 	if err != nil {
 		return 0, err
 	}

@@ -9,8 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -190,24 +188,6 @@ func (c *Client) allGroups(ctx context.Context) map[string]astypes.AutoScalingGr
 		}
 	}
 	return nil
-}
-
-// Followers are the groups other than except that launch from whatever the
-// newest or the default version of a template is, by name. It reads the shared
-// look at all groups; where that is not to be had, it knows none.
-func (c *Client) Followers(ctx context.Context, templateID, except string) []rollout.Follower {
-	var out []rollout.Follower
-	for name, g := range c.groups.everyone(ctx, c) {
-		spec := template(g)
-		if spec == nil || name == except || aws.ToString(spec.LaunchTemplateId) != templateID {
-			continue
-		}
-		if text := pointerText(spec); strings.HasPrefix(text, "$") {
-			out = append(out, rollout.Follower{Group: name, Pointer: text})
-		}
-	}
-	slices.SortFunc(out, func(a, b rollout.Follower) int { return strings.Compare(a.Group, b.Group) })
-	return out
 }
 
 // Tags are the tags of a group. Errors: [ErrNotFound], what the call gave.

@@ -54,6 +54,10 @@ func (c *Client) Observe(ctx context.Context, name string, look rollout.Look) (r
 		s.Refreshes, err = c.refreshes(ctx, name)
 		s.RefreshesSeen = err == nil
 	}
+	if spec := template(g); err == nil && look.Followers && spec != nil {
+		s.Followers, err = c.FollowersNow(ctx, aws.ToString(spec.LaunchTemplateId), name)
+		s.FollowersSeen = err == nil
+	}
 	return s, err
 }
 
@@ -146,16 +150,22 @@ func (c *Client) pointer(ctx context.Context, g astypes.AutoScalingGroup, look r
 			return fmt.Errorf("observe group %s: %w", s.Group.Name, err)
 		}
 		for _, v := range found {
-			s.Group.Latest = max(s.Group.Latest, v.Number)
-			if v.isDefault {
-				s.Group.Default, s.Group.DefaultIs = v.Number, v.Version
-				if v.Alias != "" {
-					image, err := c.meaning(ctx, v.Version)
-					if err != nil {
-						return fmt.Errorf("observe group %s: %w", s.Group.Name, err)
-					}
-					s.Group.DefaultIs = c.versions.naming(v.Version, image)
+			if !v.isDefault && v.Number < s.Group.Latest {
+				continue
+			}
+			is := v.Version
+			if v.Alias != "" {
+				image, err := c.meaning(ctx, v.Version)
+				if err != nil {
+					return fmt.Errorf("observe group %s: %w", s.Group.Name, err)
 				}
+				is = c.versions.naming(v.Version, image)
+			}
+			if v.isDefault {
+				s.Group.Default, s.Group.DefaultIs = v.Number, is
+			}
+			if v.Number > s.Group.Latest {
+				s.Group.Latest, s.Group.LatestIs = v.Number, is
 			}
 		}
 	}

@@ -5,11 +5,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+
 	"github.com/fleetrefit/terraform-provider-refit/internal/tftest"
 )
 
-// TestAccFollowers: a plan that makes a version names the groups that would
-// launch from it without a roll, at create and later; other plans do not.
+// TestAccFollowers: a plan that wants a version names the groups that would launch
+// from it without a roll, at create and later. None is made without one, so that
+// the next plan names them again.
 func TestAccFollowers(t *testing.T) {
 	t.Parallel()
 	s := newProjectOn(t, strings.Replace(scenario, `version       = "1"`, `version       = "$Latest"`, 1)+`
@@ -34,12 +38,20 @@ resource "refit_ami_refresh" "web" {
   source             = { owners = ["self"], name = "golden-*" }
 }`, s.template()))
 	const want = "these groups float over it: usual ($Default), web ($Latest)."
+	const versions = 2
+	count := func() {
+		t.Helper()
+		out, err := ec2.NewFromConfig(s.world.Config()).DescribeLaunchTemplateVersions(t.Context(), &ec2.DescribeLaunchTemplateVersionsInput{LaunchTemplateId: aws.String(s.template())})
+		if err != nil || len(out.LaunchTemplateVersions) != versions {
+			t.Errorf("got %d versions, %v; want the %d of before", len(out.LaunchTemplateVersions), err, versions)
+		}
+	}
 	for n := range 2 {
 		s.publish(fmt.Sprintf("golden-web-%d", n+3))
 		for _, step := range []struct {
 			command string
 			warns   bool
-		}{{"plan", true}, {"apply", true}, {"plan", false}} {
+		}{{"plan", true}, {"apply", true}, {"plan", true}} {
 			args := []string{step.command}
 			if step.command == "apply" {
 				args = append(args, "-auto-approve")
@@ -50,5 +62,6 @@ resource "refit_ami_refresh" "web" {
 				t.Fatalf("image %d, %s: got code %d and\n%s\nwant it to say %q: %v", n, step.command, r.Code, r.Output, want, step.warns)
 			}
 		}
+		count()
 	}
 }

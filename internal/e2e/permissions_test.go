@@ -44,7 +44,7 @@ const (
 	planRoll, planImage = "planning `refit_asg_rolling_update`", "planning `refit_ami_refresh`, reading `refit_ami`"
 	beforeRoll          = "looking at what surrounds a group before a roll"
 	zonalShifts         = "looking at groups that allow zonal shifts before a roll"
-	newVersion          = "planning a new version: the groups that follow the template"
+	newVersion          = "planning or making a new version: the groups that follow the template"
 	makeVersion         = "applying `refit_ami_refresh`"
 	withdrawVersion     = "withdrawing a launch template version that came out other than its source"
 	imageParameter      = "`source.ssm_parameter`"
@@ -64,7 +64,7 @@ const (
 	launchFirst         = "launching first"
 	memberImages        = "members whose launch template does not tell their image, and Spot Instances that end"
 	raiseDesired        = "launching where `LaunchInstances` is refused"
-	rollBack            = "rolling back"
+	rollBack            = "rolling back, and making the version of a group on `$Latest` in its roll"
 	onDefault           = "groups on `$Default`, and `set_default`"
 	rollRefresh         = "rolling with `engine = \"instance_refresh\"`"
 	pointRefresh        = "moving the pointer of its group: on `$Latest` or `$Default`, on the new version already, rolling back"
@@ -182,6 +182,7 @@ func TestPermissions_roll(t *testing.T) {
 		name      string
 		shape     rolltest.Shape
 		set       bool // set_default
+		latest    bool // to $Latest with an image that no version has
 		low, high int
 		before    func(*testing.T, *rolltest.Stage)
 		base      []string
@@ -195,6 +196,10 @@ func TestPermissions_roll(t *testing.T) {
 			before: func(_ *testing.T, s *rolltest.Stage) { s.World.SetLaunchInstances(false) },
 		},
 		{name: "$Default", shape: rolltest.Shape{Pointer: "$Default"}, low: 100, high: 150, base: ssm, rows: []string{targetGroups, launchFirst, onDefault}},
+		{
+			name: "$Latest, with a version of its own", shape: rolltest.Shape{Pointer: "$Latest"}, latest: true,
+			low: 100, high: 150, base: ssm, rows: []string{targetGroups, launchFirst, rollBack},
+		},
 		{name: "set_default", set: true, low: 100, high: 150, base: ssm, rows: []string{targetGroups, launchFirst, onDefault}},
 		{name: "rolling back", shape: rolltest.Shape{Image: "never_healthy = true"}, low: 100, high: 150, base: ssm, rows: []string{targetGroups, launchFirst, rollBack}},
 		{name: "rolling back $Default", shape: rolltest.Shape{Pointer: "$Default", Image: "never_healthy = true"}, low: 100, high: 150, base: ssm, rows: []string{targetGroups, launchFirst, rollBack}}, // its default has not moved yet
@@ -212,6 +217,9 @@ func TestPermissions_roll(t *testing.T) {
 			}
 			q := rolltest.Request(c.low, c.high)
 			q.Spec.SetDefault = c.set
+			if c.latest {
+				q.Version, q.Image = "$Latest", s.World.AddImage(awssim.Image{Name: "golden-web-3"})
+			}
 			_, _ = s.Roller.Roll(t.Context(), q) // how it ends is tested elsewhere
 			got := used(s.World)
 			// S3 asks for ListBucket where it answers; only plans list.

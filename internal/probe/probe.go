@@ -22,6 +22,7 @@ import (
 // implements it.
 type Groups interface {
 	Resolve(ctx context.Context, group, version string) (rollout.Version, error)
+	WithImage(ctx context.Context, source rollout.Version, imageID string) (rollout.Version, error)
 	Observe(ctx context.Context, group string, look rollout.Look) (rollout.Snapshot, error)
 	Do(ctx context.Context, group string, step rollout.Step) rollout.Result
 }

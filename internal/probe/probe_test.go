@@ -19,6 +19,10 @@ import (
 // still is a group that looks the same each time.
 type still rollout.Snapshot
 
+func (s still) WithImage(context.Context, rollout.Version, string) (rollout.Version, error) {
+	return rollout.Version{}, nil
+}
+
 func (s still) Resolve(context.Context, string, string) (rollout.Version, error) {
 	return rollout.Version{}, nil
 }

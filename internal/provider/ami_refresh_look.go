@@ -175,8 +175,8 @@ func (b *backend) observe(ctx context.Context, c *clients, m amiRefreshModel, w 
 	if err != nil {
 		return m, nil, err
 	}
-	number, _ := strconv.ParseInt(m.LaunchTemplateVersion.ValueString(), 10, 64)
-	current, there := t.Version(number)
+	current := m.adopt(t, w)
+	there := current.Number != 0
 	if there {
 		m, err = b.mend(ctx, c, m, current)
 	}
@@ -190,7 +190,7 @@ func (b *backend) observe(ctx context.Context, c *clients, m amiRefreshModel, w 
 			from = t.Latest()
 		}
 	}
-	l, err := b.lookAt(ctx, c, t, from, current.Image, w)
+	l, err := b.lookAt(ctx, c, t, from, m.inState(there), w)
 	if err != nil {
 		return m, nil, err
 	}

@@ -74,5 +74,7 @@ func (m *amiRefreshModel) set(i image.Image, version int64) {
 	m.ImageID = types.StringValue(i.ID)
 	m.ImageName = types.StringValue(i.Name)
 	m.ImageCreatedAt = types.StringValue(i.CreatedAt.UTC().Format(time.RFC3339))
-	m.LaunchTemplateVersion = types.StringValue(strconv.FormatInt(version, 10))
+	m.LaunchTemplateVersion = versionText(version)
 }
+
+func versionText(number int64) types.String { return types.StringValue(strconv.FormatInt(number, 10)) }

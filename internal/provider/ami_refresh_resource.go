@@ -143,7 +143,7 @@ func (r *amiRefresh) apply(ctx context.Context, m, prior *amiRefreshModel, p pri
 		var version *ami.VersionError
 		d := unable(what, err, unchanged)
 		switch {
-		case errors.As(err, &version):
+		case errors.As(err, &version), errors.As(err, new(*sourceError)):
 			d = diag.WithPath(path.Root("source_version"), d)
 		case errors.As(err, new(*ami.NoImageError)), errors.As(err, new(*ami.TooManyError)), errors.As(err, new(*ami.ParameterError)):
 			d = diag.WithPath(path.Root("source"), d)
@@ -178,11 +178,14 @@ func (r *amiRefresh) apply(ctx context.Context, m, prior *amiRefreshModel, p pri
 	if diags.Append(more...); diags.HasError() {
 		return diags
 	}
-	made, err := c.images.Ensure(ctx, ami.Want{Template: w.template, Source: w.version, Image: chosen.ID, Tell: to.told()})
+	made, held, err := r.backend.ensure(ctx, c, ami.Want{Template: w.template, Source: w.version, Image: chosen.ID, Tell: to.told()})
 	if err != nil {
 		return fail(err)
 	}
 	m.set(chosen, made.Version.Number)
+	if len(held) > 0 {
+		diags.Append(warnHeld(w.template, chosen.ID, made.Version.Number, held)...)
+	}
 	if keep := m.KeepVersions; made.New && !keep.IsNull() {
 		diags.Append(r.backend.prune(ctx, c, w.template, int(keep.ValueInt64()))...)
 	}

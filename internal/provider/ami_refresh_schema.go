@@ -16,6 +16,8 @@ func amiRefreshSchema() schema.Schema {
 		MarkdownDescription: "Finds the newest acceptable machine image and keeps a launch template version of it: a copy of a source version in " +
 			"which only the image differs. Each new version is read back and compared with its source, field by field; one that differs in " +
 			"anything else is withdrawn. Nothing of the template's other versions, its default or any group is changed.\n\n" +
+			"Where a group follows the template by `$Latest`, no version is made: the group would launch from it before a roll has tested it. The roll of the group " +
+			"makes it then, and the next refresh takes it up; see the guide \"Stacks\".\n\n" +
 			"An image that was rolled back on this template is passed over until a newer one appears or its quarantine ends, and so is one " +
 			"that a `refit_image_quarantine` bans. A ban of the image in use leads back to the newest acceptable one that the template has a version of.",
 		Attributes: map[string]schema.Attribute{
@@ -79,8 +81,8 @@ func amiRefreshSchema() schema.Schema {
 			"image_id":         computed("Id of the image. Known at plan, once the resource exists."),
 			"image_name":       computed("Name of the image."),
 			"image_created_at": computed("When the image was made, in RFC 3339."),
-			"launch_template_version": computed("Number of the launch template version with the image. Unknown at plan when a version has to be " +
-				"made."),
+			"launch_template_version": computed("Number of the launch template version with the image; of the newest version while one is left to the roll of a group on `$Latest`. " +
+				"Unknown at plan when a version has to be made."),
 		},
 	}
 }

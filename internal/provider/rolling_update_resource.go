@@ -395,11 +395,11 @@ func (r *rollingUpdate) foresee(ctx context.Context, plan rollingUpdateModel) di
 	if a.Stale > 0 {
 		diags.AddWarning(fmt.Sprintf("The first apply rolls Auto Scaling group %q", q.Group), outlook(change{
 			fromImage: r.backend.label(ctx, c, s.seen.From), toImage: r.backend.label(ctx, c, to),
-			fromVersion: strconv.FormatInt(s.seen.Points, 10), toVersion: cmp.Or(s.seen.number(plan.LaunchTemplateVersion), "(known after apply)"),
+			fromVersion: strconv.FormatInt(s.seen.Points, 10), toVersion: cmp.Or(s.toVersion(plan.LaunchTemplateVersion), "(known after apply)"),
 		}, a, f))
 	}
 	a.Forecast = f
-	roll := planned(q.Spec, a, s.seen.number(plan.LaunchTemplateVersion), to)
+	roll := planned(q.Spec, a, s.toVersion(plan.LaunchTemplateVersion), to)
 	roll.notes = slices.Concat(s.seen.Warnings, a.Warnings, a.Special)
 	return append(diags, r.preflight(ctx, q.Group, *roll)...)
 }

@@ -34,14 +34,15 @@ func rollingUpdateSchema(ctx context.Context) schema.Schema {
 		},
 		"launch_template_version": schema.StringAttribute{
 			Optional: true,
-			MarkdownDescription: "Version of the group's launch template that its members shall run: a number, `$Latest` or `$Default`. Default: what the " +
+			MarkdownDescription: "Version of the group's launch template that its members shall run: a number, `$Latest` or `$Default`. `$Latest` with an " +
+				"`image_id` that the newest version does not have makes a version with it in the roll, once the group is on a number. Default: what the " +
 				"group points at. A change rolls the group, unless the new version's data equals the old one's and no member is stale.",
 			Validators: []validator.String{stringvalidator.RegexMatches(
 				regexp.MustCompile(`^([1-9][0-9]*|\$Latest|\$Default)$`), `must be the number of a version, "$Latest" or "$Default"`)},
 		},
 		"image_id": schema.StringAttribute{
 			Optional: true,
-			MarkdownDescription: "Image that the version must have, usually `refit_ami_refresh.….image_id`. It is known at plan when the version is not " +
+			MarkdownDescription: "Image that the version must have, or of `$Latest` shall have, usually `refit_ami_refresh.….image_id`. It is known at plan when the version is not " +
 				"yet, so that the plan shows the image from → to. Default: not checked.",
 			Validators: []validator.String{stringvalidator.RegexMatches(regexp.MustCompile(`^ami-[0-9a-f]+$`), `must be the id of an image, such as "ami-0123456789abcdef0"`)},
 		},

@@ -17,7 +17,7 @@ func (r *Roller) Assess(ctx context.Context, q Request) (rollout.Assessment, err
 	if err != nil {
 		return rollout.Assessment{}, err
 	}
-	target, err := r.Groups.Resolve(ctx, q.Group, q.Version)
+	target, err := r.resolve(ctx, q)
 	if err != nil {
 		return rollout.Assessment{}, err
 	}

@@ -147,7 +147,7 @@ func (o *owner) open() (rollout.Snapshot, error) {
 		snap, err := o.look(look)
 		passing := false // a look has waited already
 		if err == nil {
-			o.target, err = o.Groups.Resolve(o.ctx, o.q.Group, o.q.Version)
+			o.target, err = o.resolve(o.ctx, o.q)
 			passing = asg.Passing(err)
 		}
 		switch {

@@ -18,8 +18,10 @@ import (
 type Request struct {
 	Group   string // Auto Scaling group name
 	Version string // a number, "$Latest", "$Default", or empty: what the group points at
-	Image   string // optional: the image that version must have
-	Spec    rollout.Spec
+	// Image is the image that version must have; optional. Of "$Latest", a version
+	// with it is made in the roll where the newest one has another.
+	Image string
+	Spec  rollout.Spec
 	// Timeout bounds the roll from its first step on; zero: no bound. At its end
 	// the roll comes to a safe point.
 	Timeout time.Duration
@@ -39,6 +41,8 @@ type Request struct {
 type Groups interface {
 	// Resolve finds the target version of a request. version is as in Request.
 	Resolve(ctx context.Context, group, version string) (rollout.Version, error)
+	// WithImage is the version that a copy of source with another image would be.
+	WithImage(ctx context.Context, source rollout.Version, imageID string) (rollout.Version, error)
 	// Observe looks at the group once; [asg.ErrNotFound] when there is none.
 	Observe(ctx context.Context, group string, look rollout.Look) (rollout.Snapshot, error)
 	// Do makes one step once.

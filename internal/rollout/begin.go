@@ -113,8 +113,12 @@ func resumed(o Opening) Record {
 	}
 	rec.Suspended = maps.Clone(rec.Suspended)
 	rec.Refresh = rec.Refresh.resumed(o.Inherited.Outcome)
+	if !rec.Target.Made() && o.Target.Made() {
+		rec.Target, rec.Unproven = o.Target, false // it has been made since, by this roll or another
+	}
 	rec.Intents = slices.Clone(rec.Intents)
 	for i := range rec.Intents {
+		rec.Unproven = rec.Unproven || rec.Intents[i].Kind == Make && !rec.Target.Made()
 		rec.Intents[i].Lost, rec.Intents[i].Since = true, o.sent()
 	}
 	if rec.Direction != Back && o.Snapshot.runs(rec.Previous) {
@@ -153,6 +157,7 @@ func (r *Record) inherit(in Record, o Opening) {
 	if g.Pointer != in.Pointer && (g.Pointer == in.Pointed || g.Pointer == number(in.Pinned)) {
 		r.Pointer = in.Pointer // what the first roll found is what is put back
 		r.Pointed = g.Pointer  // and what it wrote is ours
+		r.Unproven = true      // it may have made a version
 	}
 	if in.Defaulted != 0 && in.Defaulted == g.Default {
 		r.Default, r.Defaulted = in.Default, in.Defaulted // likewise

@@ -237,6 +237,9 @@ func (t *turn) advance() {
 	}
 	t.replaceFailed()
 	t.hold()
+	if t.making() {
+		return // its number is needed for everything after it
+	}
 	if t.rec.Direction == Back && t.rec.Copy == 0 {
 		t.publish()
 		return // the copy's number is needed for everything after it

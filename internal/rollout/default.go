@@ -75,7 +75,7 @@ func (t *turn) givePointer() {
 	if !floating(text) || t.pointer() == text {
 		return
 	}
-	means := g.Latest == t.goal.Number
+	means := g.Latest != 0 && (g.Latest == t.goal.Number || t.spec.same(g.LatestIs, t.goal) && g.LatestIs.TemplateID == t.goal.TemplateID)
 	if t.onDefault() {
 		means = g.DefaultIs.Number != 0 && t.spec.same(g.DefaultIs, t.goal) || t.defaultNow() == t.goal.Number || t.deciding(SetDefault) > 0
 	}

@@ -343,8 +343,15 @@ func (t *turn) pointBack() {
 	if t.rec.Pointer == "$Default" && t.snap.Group.Default == t.rec.Pinned {
 		back = "$Default"
 	}
+	if t.rec.Pointer == "$Latest" && t.unmade() {
+		back = "$Latest"
+	}
 	if t.pointer() != back {
-		t.step(Step{Kind: Point, Version: back, Why: fmt.Sprintf("back to version %d, the new one is not proven", t.rec.Pinned)})
+		why := fmt.Sprintf("back to version %d, the new one is not proven", t.rec.Pinned)
+		if floating(back) {
+			why = "point the group at " + back + " again"
+		}
+		t.step(Step{Kind: Point, Version: back, Why: why})
 	}
 }
 
@@ -406,7 +413,7 @@ func (t *turn) conclude(e Ending) {
 		e.Reason = strings.TrimPrefix(e.Reason+"; "+t.mem.MaxSizeLeft, "; ")
 	}
 	c := t.rec.Counts
-	parts := []string{fmt.Sprintf("%d of %d members run version %d", len(t.fresh), len(t.fresh)+len(t.stale)+len(t.kept), t.goal.Number)}
+	parts := []string{fmt.Sprintf("%d of %d members run %s", len(t.fresh), len(t.fresh)+len(t.stale)+len(t.kept), t.goalText())}
 	if t.goal.Image != "" {
 		parts[0] += " (" + t.goal.Image + ")"
 	}

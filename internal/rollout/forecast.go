@@ -13,6 +13,9 @@ func Predict(spec Spec, s Snapshot, target Version) Forecast {
 	if spec.Match == "" || len(spec.Validate()) > 0 {
 		return Forecast{}
 	}
+	if !target.Made() { // making it takes no time to speak of
+		target.Number, target.Source = max(s.Group.Latest, s.Group.Points.Number)+1, 0
+	}
 	if spec.Engine == EngineRefresh {
 		return predictRefresh(spec, s, target)
 	}
@@ -194,7 +197,7 @@ func (m *model) do(s Step) Result {
 		m.group.Default = m.target.Number
 	case RaiseMaxSize, LowerMaxSize:
 		m.group.Max = s.To
-	case Suspend, Resume, Raise, Copy, StepRefresh:
+	case Suspend, Resume, Raise, Copy, Make, StepRefresh:
 	}
 	return Result{}
 }

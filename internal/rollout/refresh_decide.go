@@ -391,7 +391,7 @@ func (t *turn) beginRefresh() {
 		t.wake(t.now.Add(t.spec.Poll))
 		return
 	}
-	if t.leftovers() || t.rec.Direction != Back && (t.failing() || !t.opened()) {
+	if t.leftovers() || t.rec.Direction != Back && (t.failing() || !t.opened()) || t.makingFirst() {
 		return
 	}
 	if t.known && t.toReplace() == 0 && t.terminating == 0 {
@@ -527,7 +527,7 @@ func (t *turn) unpin() {
 	g, found := t.snap.Group, t.rec.Pointer
 	at := t.pointer()
 	if t.rec.Pointed == "" || at == found || t.rec.Proven || at == number(t.rec.Target.Number) ||
-		found == "$Default" && g.Default != t.rec.Pinned || found == "$Latest" && g.Latest != t.rec.Pinned {
+		found == "$Default" && g.Default != t.rec.Pinned || found == "$Latest" && (g.Latest != t.rec.Pinned || t.rec.Unproven) && !t.unmade() {
 		return
 	}
 	t.step(Step{Kind: Point, Version: found, Why: "point the group at " + found + " again"})

@@ -26,6 +26,9 @@ type Version struct {
 	// an image; empty: it names Image. Data is then what it would be if the
 	// version named Image, so that another image makes another version of it.
 	Alias string `json:"a,omitempty"`
+	// Source is the number of the version that this one is to be a copy of, with
+	// Image in it: it does not exist yet, and Number is 0. 0: it exists.
+	Source int64 `json:"src,omitempty"`
 }
 
 // Lifecycle is a member's lifecycle state, coarser than AWS's: the rule needs
@@ -92,8 +95,9 @@ type Group struct {
 	// Default is the number of the template's default version, Latest that of
 	// the newest.
 	Default, Latest int64
-	// DefaultIs is the default version itself; zero where Default is.
-	DefaultIs Version
+	// DefaultIs and LatestIs are those versions themselves; zero where the
+	// numbers are.
+	DefaultIs, LatestIs Version
 	// Suspended are the suspended processes with AWS's reason.
 	Suspended    map[string]string
 	TargetGroups []string // names; empty: no target group attached
@@ -173,6 +177,7 @@ type Look struct {
 	Versions   bool // the template's latest and default version, where the pointer alone does not need them
 	Refreshes  bool // the newest instance refreshes
 	Images     bool // whether the members' images could be launched now
+	Followers  bool // other groups that follow the newest or the default version of the template
 }
 
 // Snapshot is one observation of a group. It may lie: AWS's services are
@@ -211,6 +216,10 @@ type Snapshot struct {
 	// image, why it cannot be launched any more; others can.
 	ImagesSeen bool
 	Unusable   map[string]string
+	// FollowersSeen: Followers, other groups that float over the template, were
+	// looked up among all groups, as they are now.
+	FollowersSeen bool
+	Followers     []Follower
 	// RefreshesSeen: Refreshes were looked up: the group's newest, newest first.
 	RefreshesSeen bool
 	Refreshes     []InstanceRefresh
@@ -295,10 +304,13 @@ type Record struct {
 	// was seen, but may yet, or have without AWS's telling: ends, and raises.
 	Doubts []Intent `json:"db,omitempty"`
 
-	Proven      bool  `json:"proven,omitempty"` // a new member graduated and the first checkpoint passed
-	Checkpoints int   `json:"cp,omitempty"`     // passed
-	Copy        int64 `json:"copy,omitempty"`   // the version a rollback published
-	Fallback    bool  `json:"fb,omitempty"`     // LaunchInstances cannot be used here
+	Proven      bool `json:"proven,omitempty"` // a new member graduated and the first checkpoint passed
+	Checkpoints int  `json:"cp,omitempty"`     // passed
+	// Unproven: the newest version may be one that nothing has proven: the making
+	// of the target's had no answer, or another roll has made one.
+	Unproven bool  `json:"unp,omitempty"`
+	Copy     int64 `json:"copy,omitempty"` // the version a rollback published
+	Fallback bool  `json:"fb,omitempty"`   // LaunchInstances cannot be used here
 
 	// Headroom is what the roll has made of max size; nil: nothing, or it is put back.
 	Headroom *Headroom `json:"mx,omitempty"`
@@ -373,7 +385,10 @@ type Memory struct {
 	Refused      *Failure  // a step AWS refuses for good
 	PointedAt    time.Time
 	DefaultedAt  time.Time // when we moved the default version
-	HeldAt       time.Time // when processes were suspended
+	// FollowedSince: since when the target's version is not made because other
+	// groups follow the newest one.
+	FollowedSince time.Time
+	HeldAt        time.Time // when processes were suspended
 	// PointDoubt: since when a write of the pointer that did not work leaves
 	// open which of our texts it holds; zero: it is known.
 	PointDoubt time.Time
@@ -460,6 +475,7 @@ const (
 	LowerMaxSize StepKind = "lower-max-size"
 	End          StepKind = "end"         // end Member, with or without decrement
 	Copy         StepKind = "copy"        // publish a copy of version Source
+	Make         StepKind = "make"        // make the target's version: Source with Image
 	SetDefault   StepKind = "set-default" // move the template's default version
 	// StepRefresh is about an instance refresh: start, cancel, roll back.
 	StepRefresh StepKind = "refresh"
@@ -473,14 +489,14 @@ type Step struct {
 	Decrement bool
 	Zone      string
 	Count     int
-	Token     string // Launch, Copy: makes the call idempotent
+	Token     string // Launch, Copy, Make: makes the call idempotent
 	Version   string // Point: the text to set; SetDefault: the number
-	Source    int64  // Copy
-	Image     string // Copy: takes the place of a parameter in the source; empty: an exact copy
+	Source    int64  // Copy, Make
+	Image     string // Make: the new image. Copy: takes the place of a parameter in the source; empty: an exact copy
 	From, To  int    // Raise, RaiseMaxSize, LowerMaxSize
 	Processes map[string]string
 	Policy    bool   // Point: the pointer is in a mixed instances policy
-	Template  string // Point, Copy, SetDefault, StepRefresh: the launch template's id
+	Template  string // Point, Copy, Make, SetDefault, StepRefresh: the launch template's id
 	Refresh   *RefreshCall
 	Aside     bool // End: the member is in standby, so nothing takes its place
 	// Weight is the capacity of the member to end, or of a member that a raise
@@ -503,7 +519,7 @@ type RefreshCall struct {
 type Result struct {
 	IDs     []string // Launch: the members
 	Types   []string // Launch: their instance types, in the same order; empty: not known
-	Version int64    // Copy: the number made
+	Version int64    // Copy, Make: the number made
 	Refresh string   // StepRefresh: the id of the refresh
 	Was     *int     // End that lowers desired: what it was before, as AWS says; nil: AWS does not
 	Failure *Failure // nil: done

@@ -179,7 +179,7 @@ func (t *turn) wakeForSteps(typical Typical) {
 		switch s.Kind {
 		case Launch:
 			t.wake(t.now.Add(typical.Launch + t.toHealthy(typical)))
-		case Copy, Resume, SetDefault:
+		case Copy, Make, Resume, SetDefault:
 			t.wake(t.now)
 		case Point:
 			if t.rec.Restoring {

@@ -35,7 +35,7 @@ func Intend(rec Record, steps []Step) Record {
 				h.Found = rec.Headroom.Found
 			}
 			rec.Headroom = &h // a successor must know it for ours
-		case Launch, Raise, LowerMaxSize, Copy, StepRefresh:
+		case Launch, Raise, LowerMaxSize, Copy, Make, StepRefresh:
 		}
 		rec.Intents = append(rec.Intents, in)
 	}
@@ -63,7 +63,7 @@ func Standing(rec Record, steps []Step) bool {
 			if rec.Headroom == nil {
 				return false
 			}
-		case Suspend, Launch, Raise, RaiseMaxSize, End, Copy, SetDefault, StepRefresh:
+		case Suspend, Launch, Raise, RaiseMaxSize, End, Copy, Make, SetDefault, StepRefresh:
 			return false
 		}
 	}
@@ -87,6 +87,8 @@ func Skip(step, failed Step) bool {
 		return !step.Decrement
 	case Point:
 		return failed.Kind == SetDefault
+	case Make:
+		return failed.Kind == Point
 	case Suspend, Resume, RaiseMaxSize, LowerMaxSize, Copy, SetDefault, StepRefresh:
 	}
 	return false
@@ -148,6 +150,8 @@ func Settle(rec Record, mem Memory, s Step, r Result, now time.Time) (Record, Me
 	case Copy:
 		rec.Copy = r.Version
 		note.Text = fmt.Sprintf("published version %d, a copy of version %d", r.Version, s.Source)
+	case Make:
+		rec, note = made(rec, s, r)
 	case SetDefault:
 		mem.DefaultedAt = now
 		note.Text = "version " + s.Version + " is the template's default now"
@@ -182,6 +186,12 @@ func settledEnd(rec Record, mem Memory, s Step, r Result, now time.Time) (Record
 // raised keeps an absolute write of ours on record.
 func (r *Record) raised(from, to int) {
 	r.Raised = append(slices.Clone(r.Raised[max(len(r.Raised)-mostRaised+1, 0):]), [2]int{from, to})
+}
+
+// made books the version that a roll has made.
+func made(rec Record, s Step, r Result) (Record, Note) {
+	rec.Target.Number, rec.Target.Source, rec.Unproven = r.Version, 0, false
+	return rec, Note{Text: fmt.Sprintf("made version %d with image %s, a copy of version %d", r.Version, s.Image, s.Source)}
 }
 
 // launched books members that a step has launched. AWS raises desired by their
@@ -242,7 +252,7 @@ func settleIntent(intents []Intent, s Step, lost bool, now time.Time) []Intent {
 			if in.Token != s.Token {
 				continue
 			}
-		case Suspend, Resume, Point, Raise, RaiseMaxSize, LowerMaxSize, Copy, SetDefault, StepRefresh:
+		case Suspend, Resume, Point, Raise, RaiseMaxSize, LowerMaxSize, Copy, Make, SetDefault, StepRefresh:
 		}
 		if lost && (s.Kind == Launch || s.Kind == Raise || s.Kind == Suspend) {
 			out[i].Lost, out[i].Since = true, now
@@ -309,10 +319,11 @@ func settleFailure(rec Record, mem Memory, s Step, r Result, now time.Time) (Rec
 			mem.Refused = f
 		}
 	case Lost:
-		note.Warn = s.Kind != Resume && s.Kind != Copy
-		if s.Kind == Copy {
+		note.Warn = s.Kind != Resume && s.Kind != Copy && s.Kind != Make
+		if s.Kind == Copy || s.Kind == Make {
 			mem = mem.backOff(now)
 		}
+		rec.Unproven = rec.Unproven || s.Kind == Make
 	}
 	return rec, mem, note
 }
@@ -347,7 +358,9 @@ func unsized(rec Record, mem Memory, s Step, kind FailureKind, now time.Time) (R
 }
 
 // paced says whether steps of a kind wait ever longer after failures.
-func (k StepKind) paced() bool { return k == Launch || k == Raise || k == RaiseMaxSize || k == Copy }
+func (k StepKind) paced() bool {
+	return k == Launch || k == Raise || k == RaiseMaxSize || k == Copy || k == Make
+}
 
 // backOff waits ever longer between failed launches: 5 s, 10 s, … 2 min.
 func (m Memory) backOff(now time.Time) Memory {

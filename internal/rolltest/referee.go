@@ -303,6 +303,8 @@ func describe(s rollout.Step) string {
 		return fmt.Sprintf("raise desired from %d to %d", s.From, s.To)
 	case rollout.Copy:
 		return fmt.Sprintf("copy version %d", s.Source)
+	case rollout.Make:
+		return fmt.Sprintf("make a version from %d with %s", s.Source, s.Image)
 	case rollout.SetDefault:
 		return "set default version " + s.Version
 	case rollout.StepRefresh:

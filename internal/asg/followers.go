@@ -1,0 +1,73 @@
+package asg
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	astypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
+)
+
+// Followers are the groups other than except that launch from whatever the
+// newest or the default version of a template is, by name. It reads the shared
+// look at all groups; where that is not to be had, it knows none.
+func (c *Client) Followers(ctx context.Context, templateID, except string) []rollout.Follower {
+	var out []rollout.Follower
+	for _, g := range c.groups.everyone(ctx, c) {
+		out = append(out, follows(g, templateID, except)...)
+	}
+	sortFollowers(out)
+	return out
+}
+
+// FollowersNow is [Client.Followers] as it is at this moment: it looks at all
+// groups of the region, and where one call fails, so does the whole look.
+func (c *Client) FollowersNow(ctx context.Context, templateID, except string) ([]rollout.Follower, error) {
+	var out []rollout.Follower
+	in := &autoscaling.DescribeAutoScalingGroupsInput{MaxRecords: aws.Int32(100)}
+	for {
+		page, err := c.o.AutoScaling.DescribeAutoScalingGroups(ctx, in)
+		if err != nil {
+			return nil, fmt.Errorf("find the groups that follow launch template %s: %w", templateID, err)
+		}
+		for _, g := range page.AutoScalingGroups {
+			out = append(out, follows(g, templateID, except)...)
+		}
+		if in.NextToken = page.NextToken; aws.ToString(in.NextToken) == "" {
+			sortFollowers(out)
+			return out, nil
+		}
+	}
+}
+
+// follows tells by which floating texts a group follows a template: its pointer,
+// unless it is the group to except, and its overrides, which no roll can pin.
+func follows(g astypes.AutoScalingGroup, templateID, except string) []rollout.Follower {
+	name := aws.ToString(g.AutoScalingGroupName)
+	floats := func(spec *astypes.LaunchTemplateSpecification) bool {
+		return spec != nil && aws.ToString(spec.LaunchTemplateId) == templateID && strings.HasPrefix(pointerText(spec), "$")
+	}
+	var out []rollout.Follower
+	if spec := template(g); floats(spec) && name != except {
+		out = append(out, rollout.Follower{Group: name, Pointer: pointerText(spec)})
+	}
+	if p := g.MixedInstancesPolicy; p != nil && p.LaunchTemplate != nil {
+		for _, o := range p.LaunchTemplate.Overrides {
+			if floats(o.LaunchTemplateSpecification) {
+				out = append(out, rollout.Follower{Group: name, Pointer: pointerText(o.LaunchTemplateSpecification) + " for " + aws.ToString(o.InstanceType)})
+			}
+		}
+	}
+	return out
+}
+
+func sortFollowers(all []rollout.Follower) {
+	slices.SortFunc(all, func(a, b rollout.Follower) int {
+		return strings.Compare(a.Group+" "+a.Pointer, b.Group+" "+b.Pointer)
+	})
+}
