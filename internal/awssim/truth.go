@@ -20,6 +20,7 @@ type Group struct {
 	Desired   int               `json:"desired"`
 	Template  string            `json:"template"` // name of the launch template pointed at
 	Version   string            `json:"version"`  // the pointer's text: a number, $Latest or $Default
+	Points    int64             `json:"points"`   // the version that it means now; 0: none that is there
 	Zones     []string          `json:"zones"`
 	Suspended map[string]string `json:"suspended"` // process → reason
 	Tags      map[string]string `json:"tags"`
@@ -42,6 +43,7 @@ type Member struct {
 	Health       string    `json:"health"`    // Healthy or Unhealthy, as Auto Scaling sees it
 	State        string    `json:"state"`     // of the instance: pending, running, shutting-down, terminated
 	Impaired     bool      `json:"impaired"`  // fails its status checks
+	Checked      bool      `json:"checked"`   // has been there for long enough to have passed them
 	Serves       bool      `json:"serves"`    // answers HTTP requests as its image says
 	PrivateIP    string    `json:"private_ip"`
 	PublicIP     string    `json:"public_ip,omitempty"`
@@ -160,6 +162,9 @@ func (w *World) truth(g *group, out *Group) {
 	for _, t := range g.tags {
 		out.Tags[*t.Key] = *t.Value
 	}
+	if v, err := w.resolveTemplate(aws.ToString(g.pointer().LaunchTemplateId), out.Version); err == nil {
+		out.Points = v.number
+	}
 	traffic := g.traffic()
 	names := make([]string, len(traffic))
 	for i, arn := range traffic {
@@ -181,6 +186,7 @@ func (w *World) truth(g *group, out *Group) {
 		}
 		if i := w.ec2.instances[m.id]; i != nil {
 			t.State, t.Impaired = i.state, i.impaired || w.fails(i, "instance") || w.fails(i, "system") || w.fails(i, "ebs")
+			t.Checked = w.checksPassed(i)
 			t.PrivateIP, t.PublicIP = i.privateIP, i.publicIP
 			_, t.Serves = w.servingSince(i)
 		}

@@ -98,6 +98,9 @@ func TestChaos_brokenImage(t *testing.T) {
 			t.Errorf("%d members run the broken image at the end", n)
 		}
 		g := s.Group()
+		if g.Points == 2 {
+			t.Errorf("the group points at %s, the broken image, at the end", g.Version)
+		}
 		if g.Healthy() != members || g.Launched() != members || g.Desired != members {
 			t.Errorf("%d of %d launched members are healthy, desired %d, want %d", g.Healthy(), g.Launched(), g.Desired, members)
 		}
@@ -237,10 +240,6 @@ func TestChaos_shapes(t *testing.T) {
 				for _, m := range s.Group().Members {
 					if m.Launched() && m.Market == "spot" {
 						s.Taken(m.ID)
-						// Its end; and until its successor is seen, what is surplus may be
-						// ended on a look that shows it sick, which it is no longer.
-						s.World.At(time.Minute, s.Hurt)
-						s.World.At(2*time.Minute, s.Hurt)
 						if err := s.World.Act(awssim.Action{Do: "interrupt", Group: "web", Instance: m.ID}); err != nil {
 							t.Error(err)
 						}
@@ -312,12 +311,7 @@ function "smoke" {}
 		q.Spec.InstanceTimeout = 3 * time.Minute
 	}
 	if r.IntN(2) == 0 {
-		stale := time.Duration(1+r.IntN(25)) * time.Second
-		for _, service := range []string{"autoscaling", "elasticloadbalancing"} {
-			if err := s.World.SetStaleness(service, stale); err != nil {
-				t.Fatal(err)
-			}
-		}
+		s.Stale(time.Duration(1+r.IntN(25))*time.Second, "autoscaling", "elasticloadbalancing")
 	}
 	others(s, &q)
 	trouble(t, s, r)

@@ -41,9 +41,7 @@ func TestChaos_refresh(t *testing.T) {
 			s.Excuse()
 			s.Lenient()
 			if r.IntN(2) == 0 {
-				if err := s.World.SetStaleness("autoscaling", time.Duration(1+r.IntN(25))*time.Second); err != nil {
-					t.Fatal(err)
-				}
+				s.Stale(time.Duration(1+r.IntN(25))*time.Second, "autoscaling")
 			}
 			refreshTrouble(t, s, r)
 			for owner := range 1 + r.IntN(3) {
@@ -71,8 +69,8 @@ func TestChaos_refresh(t *testing.T) {
 			_, err := s.Roll(t.Context(), q)
 			s.World.Advance(5 * time.Minute)
 			g, good := s.Group(), rolltest.On(s.Group(), 2)
-			if image == "" && (err != nil || good != shape.Members) || image != "" && (err == nil || good > 0) {
-				t.Errorf("%+v at %v: %v, %d on version 2", shape, p, err, good)
+			if image == "" && (err != nil || good != shape.Members) || image != "" && (err == nil || good > 0) || (g.Points == 2) != (image == "") {
+				t.Errorf("%+v at %v: %v, %d on version 2, the group points at %s", shape, p, err, good, g.Version)
 			}
 			if g.Desired != shape.Members || g.Healthy() != shape.Members || g.Launched() != shape.Members || len(g.Suspended) > 0 {
 				t.Errorf("desired %d, launched %d, healthy %d, suspended %v, want %d", g.Desired, g.Launched(), g.Healthy(), g.Suspended, shape.Members)

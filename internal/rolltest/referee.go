@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,13 +32,16 @@ type referee struct {
 	// Refit's doing. Its own ends are still checked.
 	excused bool
 	hurt    bool              // members were lost: healthy may be below the floor until it is back
-	gone    map[string]bool   // members that EC2 takes: AWS may launch their successors at once
+	gone    map[string]bool   // members that EC2 takes, for which AWS may launch successors at once → healthy at the last tick
 	blind   time.Duration     // until when a loss of members cannot be known to a roll
 	found   map[string]string // processes suspended at the start → reason
 	quiet   bool
-	truth   Truth               // as of the last tick
-	urls    map[string]*url.URL // where members are probed
-	good    map[answer]bool     // whether answers are the expected one
+	truth   Truth                    // as of the last tick
+	stale   time.Duration            // how old a look may be, as the world is
+	since   map[string]time.Duration // members that are healthy → since when they have been
+	back    time.Duration            // since when healthy has been at the floor or above
+	urls    map[string]*url.URL      // where members are probed
+	good    map[answer]bool          // whether answers are the expected one
 }
 
 // Referee starts watching a roll. Excuse and Outside adjust it.
@@ -45,11 +49,22 @@ func (s *Stage) Referee(q roller.Request) {
 	g := s.Group()
 	first := s.referee == nil
 	if first {
-		s.referee = &referee{s: s, base: g.Desired, most: g.Max, truth: s.Group(), found: g.Suspended, ended: map[string]bool{}, aside: map[string]bool{}, kept: map[string]time.Duration{}, gone: map[string]bool{}}
+		s.referee = &referee{s: s, base: g.Desired, most: g.Max, truth: s.Group(), found: g.Suspended, ended: map[string]bool{}, aside: map[string]bool{}, kept: map[string]time.Duration{}, gone: map[string]bool{}, since: map[string]time.Duration{}}
 		s.World.OnTick(func() { s.referee.tick() })
 	}
 	s.referee.q, s.referee.urls, s.referee.good = q, map[string]*url.URL{}, map[answer]bool{}
 	s.referee.heavy, s.referee.uneven = s.heavy, s.uneven
+}
+
+// Stale makes reads of services as old as that at most.
+func (s *Stage) Stale(d time.Duration, services ...string) {
+	s.tb.Helper()
+	for _, service := range services {
+		if err := s.World.SetStaleness(service, d); err != nil {
+			s.tb.Fatal(err)
+		}
+	}
+	s.referee.stale = d
 }
 
 // Excuse says that in this story members fail by themselves.
@@ -59,12 +74,12 @@ func (s *Stage) Excuse() { s.referee.excused = true }
 // while.
 func (s *Stage) Surprise() { s.referee.blind = s.Elapsed() + lag }
 
-// Taken says that EC2 or others take a member from now on. It counts for nobody
-// any more, because AWS may launch its successor beside it, and healthy may be
-// below the floor until it has been back there since.
+// Taken says that EC2 will take a member. It counts among nobody's members any
+// more, because AWS may launch its successor beside it. Once it is not healthy any
+// more, healthy may be below the floor until it has been back there since.
 func (s *Stage) Taken(id string) {
-	s.referee.gone[id] = true
-	s.Hurt()
+	s.referee.gone[id] = false
+	s.referee.mourn(s.Group())
 }
 
 // Hurt says that others keep healthy below the floor until it is back.
@@ -135,12 +150,15 @@ func (r *referee) healthy(g Truth) int {
 	return n
 }
 
-// passes says whether a member is healthy, and answers its probe where there is
-// one.
+// passes says whether a member is healthy, has passed its status checks where they
+// are chosen, and answers its probe where there is one.
 func (r *referee) passes(m awssim.Member) bool {
 	p := r.q.Spec.Probe
-	if !m.Healthy() || p == nil {
-		return m.Healthy()
+	if !m.Healthy() || r.q.Spec.EC2Status && !m.Checked {
+		return false
+	}
+	if p == nil {
+		return true
 	}
 	u, ok := r.urls[m.ID]
 	if !ok {
@@ -181,14 +199,19 @@ func (r *referee) tick() {
 		}
 	}
 	r.checkMax(g)
+	r.mourn(g)
+	healthy := r.follow(g)
 	if r.quiet {
 		return
 	}
 	lim, _ := r.q.Spec.LimitsBy(r.heavy, r.base, r.most)
-	healthy := r.healthy(g)
 	launched, running, spared := r.present(g)
 	lim.Running += spared
-	r.hurt = r.hurt && (healthy < lim.Floor || r.s.Elapsed() < r.blind)
+	now := r.s.Elapsed()
+	if healthy < lim.Floor {
+		r.back = now
+	}
+	r.hurt = r.hurt && (now-r.back <= r.stale || now < r.blind) // as far as a look can tell
 	if healthy < lim.Floor && !r.excused && !r.hurt {
 		r.say("%d are healthy, the floor is %d", healthy, lim.Floor)
 	}
@@ -214,15 +237,49 @@ func (r *referee) checkMax(g Truth) {
 	}
 }
 
+// follow counts the capacity of healthy members, and notes since when each is.
+func (r *referee) follow(g Truth) int {
+	n, now := 0, r.s.Elapsed()
+	for _, m := range g.Members {
+		if !r.passes(m) {
+			delete(r.since, m.ID)
+			continue
+		}
+		n += m.Weight
+		if _, known := r.since[m.ID]; !known {
+			r.since[m.ID] = now
+		}
+	}
+	return n
+}
+
+// shown says whether a member is healthy, and a look must have shown it.
+func (r *referee) shown(m awssim.Member) bool {
+	since, known := r.since[m.ID]
+	return known && r.passes(m) && r.s.Elapsed()-since > r.stale
+}
+
+// mourn notices the moment from which on a member that EC2 takes is not healthy.
+func (r *referee) mourn(g Truth) {
+	for id, was := range r.gone {
+		i := slices.IndexFunc(g.Members, func(m awssim.Member) bool { return m.ID == id })
+		is := i >= 0 && r.passes(g.Members[i])
+		if r.gone[id] = is; was && !is {
+			r.s.Hurt()
+		}
+	}
+}
+
 // present is the capacity launched and running, but for members that EC2 takes,
 // and that of running ones that do not take the room of others, also while they go.
 func (r *referee) present(g Truth) (launched, running, spared int) {
 	launched = g.LaunchedCapacity()
 	for _, m := range g.Members {
+		_, gone := r.gone[m.ID]
 		switch {
-		case r.gone[m.ID] && m.Launched():
+		case gone && m.Launched():
 			launched -= m.Weight
-		case r.gone[m.ID]:
+		case gone:
 		case m.Lifecycle != "Terminated":
 			running += m.Weight
 		}
@@ -268,7 +325,7 @@ func (r *referee) checkEnd(group string, step rollout.Step) {
 		if m.ID != step.Member {
 			continue
 		}
-		if n := r.healthy(g); r.passes(m) && n-m.Weight < lim.Floor && r.s.Elapsed() >= r.blind {
+		if n := r.healthy(g); r.shown(m) && n-m.Weight < lim.Floor && r.s.Elapsed() >= r.blind {
 			r.say("ending %s leaves %d healthy, the floor is %d", m.ID, n-m.Weight, lim.Floor)
 		}
 		if since, ok := r.kept[m.ID]; ok && r.s.Elapsed()-since > lag && r.q.Spec.Protected != rollout.Refresh && strconv.FormatInt(m.Version, 10) != r.q.Version {
@@ -322,7 +379,7 @@ func outcome(r rollout.Result) string {
 }
 
 // Settled checks invariant 4 at the end of a roll: no surge, nothing suspended
-// but what was found, everybody healthy on the version wanted.
+// but what was found, everybody on the version wanted, and the pointer, too.
 func (s *Stage) Settled(version int64) {
 	s.tb.Helper()
 	s.SettledBut(version, 0)
@@ -340,6 +397,9 @@ func (s *Stage) SettledBut(version int64, left int) {
 	}
 	if n := CapacityOn(g, version); n < s.referee.base-left || n-s.referee.base+left >= s.referee.heavy {
 		s.tb.Errorf("members of %d run version %d at the end, want %d", n, version, s.referee.base-left)
+	}
+	if g.Points != version {
+		s.tb.Errorf("the group points at %s, which is version %d, at the end, want %d", g.Version, g.Points, version)
 	}
 	for p, reason := range g.Suspended {
 		if s.referee.found[p] != reason {
