@@ -730,3 +730,104 @@ func TestDecide_jammed(t *testing.T) {
 		t.Errorf("steps %q end %q, want the last old member", kinds(d), got)
 	}
 }
+
+// TestDecide_surplusNotProven: a new member that answers its probe, but not often
+// enough yet, may be healthy. It is not ended as surplus while the others do not
+// hold the floor, such as after EC2 has taken one.
+func TestDecide_surplusNotProven(t *testing.T) {
+	t.Parallel()
+	probe := rollout.DefaultProbe("http://{private_ip}/")
+	sp := spec(100, 150)
+	sp.Probe = &probe
+	for _, c := range []struct {
+		graduated int
+		want      string
+	}{{2, ""}, {3, "end-"}} {
+		s := group(3)
+		rec := rolling(&s)
+		rec.Surge, s.Group.Desired, s.ProbesSeen, s.Members = 1, 4, true, nil
+		mem := rollout.Memory{Graduated: map[string]bool{}, HealthySince: map[string]time.Time{}, FirstSeen: map[string]time.Time{}, Ours: map[string]bool{}, Passes: map[string]int{}, Progress: began}
+		for i := range 4 {
+			m := healthy(i, target)
+			m.Probed = true
+			s.Members = append(s.Members, m)
+			mem.FirstSeen[m.ID], mem.Ours[m.ID] = began, true
+			if i < c.graduated {
+				mem.Graduated[m.ID], mem.HealthySince[m.ID], mem.Passes[m.ID] = true, began, 3
+			}
+		}
+		if d := rollout.Decide(rollout.Input{Spec: sp, Snapshot: s, Record: rec, Memory: mem}); kinds(d) != c.want {
+			t.Errorf("%d of 4 proven, 3 wanted: %q, want %q", c.graduated, kinds(d), c.want)
+		}
+	}
+}
+
+// TestDecide_safePointSparesFallen: of two new members that are more than wanted,
+// the one that had been healthy once stays as long as it is not known to be sick,
+// and goes last when it is.
+func TestDecide_safePointSparesFallen(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		known bool
+		surge int
+		want  string
+	}{
+		{"one, not known", false, 1, "i-00000000000000009"},
+		{"two, not known", false, 2, "i-00000000000000009"},
+		{"one, known", true, 1, "i-00000000000000009"},
+		{"two, known", true, 2, "i-00000000000000009 i-00000000000000008"},
+	} {
+		s := group(4)
+		rec := rolling(&s)
+		rec.Surge, s.Group.Desired, s.TargetsSeen = c.surge, 4+c.surge, c.known
+		fallen, pending := healthy(8, target), healthy(9, target)
+		fallen.Targets[0].State, pending.State, pending.Targets = "unhealthy", rollout.Pending, nil
+		s.Members = append(s.Members[:2+c.surge], fallen, pending)
+		mem := rollout.Memory{
+			FirstSeen: map[string]time.Time{fallen.ID: began, pending.ID: began}, Ours: map[string]bool{fallen.ID: true, pending.ID: true},
+			Falls: map[string]int{fallen.ID: 1}, Progress: began,
+		}
+		d := rollout.Decide(rollout.Input{Spec: spec(100, 200), Snapshot: s, Record: rec, Memory: mem, Stop: "the run was interrupted"})
+		var ended []string
+		for _, step := range d.Steps {
+			if step.Kind == rollout.End {
+				ended = append(ended, step.Member)
+			}
+		}
+		if got := strings.Join(ended, " "); got != c.want {
+			t.Errorf("%s: ended %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+// TestDecide_pointedAtTheEnd: a write of the pointer may fail, or its owner die,
+// in the very decision with which a roll begins to put things back. It is made
+// again before the roll ends.
+func TestDecide_pointedAtTheEnd(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ found, at, want string }{
+		{"1", "1", "point 2, resume"},
+		{"1", "2", "resume"},
+		{"$Latest", "1", "point 2, resume, point $Latest"},
+		{"$Latest", "$Latest", "resume"},
+	} {
+		s := group(4)
+		rec := rolling(&s)
+		rec.Restoring, rec.Pointer, rec.Pointed = true, c.found, c.at
+		mem := rollout.Memory{FirstSeen: map[string]time.Time{}, HealthySince: map[string]time.Time{}, Graduated: map[string]bool{}, Progress: began}
+		for i := range s.Members {
+			s.Members[i].Version = target
+			id := s.Members[i].ID
+			mem.FirstSeen[id], mem.HealthySince[id], mem.Graduated[id] = began, began, true
+		}
+		s.Group.Pointer, s.Group.Points = c.at, old
+		if c.at != "1" {
+			s.Group.Points = target
+		}
+		d := rollout.Decide(rollout.Input{Spec: spec(100, 150), Snapshot: later(s, 2*time.Minute), Record: rec, Memory: mem})
+		if kinds(d) != c.want {
+			t.Errorf("found at %s, now at %s: %q, want %q", c.found, c.at, kinds(d), c.want)
+		}
+	}
+}

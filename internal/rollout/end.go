@@ -220,7 +220,8 @@ func (t *turn) markEnding() bool {
 }
 
 // surplus ends new members that are more than wanted and provably ours, after
-// others scaled in while the roll had launched ahead.
+// others scaled in while the roll had launched ahead. One that has not proven to be
+// healthy may be so already: while the others do not hold the floor, it stays.
 func (t *turn) surplus() {
 	if !t.known || len(t.stale) > 0 || t.rec.Surge <= 0 || t.deciding(End) > 0 {
 		return // what this turn ends already is not taken off the counts
@@ -231,12 +232,14 @@ func (t *turn) surplus() {
 		if t.replacing(m) || w > extra {
 			continue
 		}
+		others := t.well
 		if t.sick(m) == "" {
-			if t.well-w < t.lim.Floor || t.mem.Graduated[m.ID] && t.healthy-w < t.lim.Floor {
-				continue
-			}
-			t.well -= w
+			others -= w
 		}
+		if others < t.lim.Floor || t.mem.Graduated[m.ID] && t.healthy-w < t.lim.Floor {
+			continue
+		}
+		t.well = others
 		if t.mem.Graduated[m.ID] {
 			t.healthy -= w
 		}

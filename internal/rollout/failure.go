@@ -369,10 +369,7 @@ func (t *turn) endSurge() int {
 	if t.hurry {
 		p.todo = hurriedEnds
 	}
-	for _, m := range t.fresh {
-		if t.rec.Direction == Back || t.mem.Graduated[m.ID] || !t.mem.Ours[m.ID] {
-			continue
-		}
+	for _, m := range t.unproven() {
 		if ok := t.known && t.sick(m) == ""; p.fits(t, m) && (!ok || p.well-m.weight() >= t.lim.Floor) {
 			p.end(t, m, ok, "end "+m.ID+", which is not healthy yet")
 		}
@@ -405,6 +402,20 @@ func (p *parting) end(t *turn, m Member, ok bool, why string) {
 		p.well -= m.weight()
 	}
 	t.step(Step{Kind: End, Member: m.ID, Zone: m.Zone, Weight: m.Weight, Decrement: true, Why: why})
+}
+
+// unproven are the new members of ours that may go at a safe point because they are
+// not healthy, those that had graduated once last: where this look does not tell,
+// they may be healthy again, and stay.
+func (t *turn) unproven() []Member {
+	if t.rec.Direction == Back {
+		return nil
+	}
+	out := slices.DeleteFunc(slices.Clone(t.fresh), func(m Member) bool {
+		return t.mem.Graduated[m.ID] || !t.mem.Ours[m.ID] || t.mem.Falls[m.ID] > 0 && !t.known
+	})
+	slices.SortStableFunc(out, func(a, b Member) int { return t.mem.Falls[a.ID] - t.mem.Falls[b.ID] })
+	return out
 }
 
 // conclude ends the roll and words the state things are in and what to do.

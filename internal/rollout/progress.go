@@ -85,7 +85,7 @@ func (t *turn) pointer() string {
 		}
 	}
 	switch {
-	case !t.mem.PointDoubt.IsZero():
+	case !t.mem.PointDoubt.IsZero() && t.now.Sub(t.mem.PointDoubt) < settle:
 		return "" // whatever it should be, it is written again
 	case t.rec.Pointed != "" && t.now.Sub(t.mem.PointedAt) < settle:
 		return t.rec.Pointed
@@ -117,14 +117,20 @@ func floating(pointer string) bool { return pointer == "$Latest" || pointer == "
 
 // point moves the pointer to where it should stay between our launches.
 func (t *turn) point() {
-	// What a former owner had begun to put back is where it should be only as far as
-	// it got.
-	seen := t.snap.Group.Pointer
-	there := t.pointer() != "" || seen == number(t.goal.Number) || seen == t.rec.Pointer && floating(seen)
-	if t.rec.Restoring && there || t.pointsAtGoal() && (t.rec.Proven || t.rec.Pinned == 0) {
+	at, want := t.pointer(), number(t.goal.Number)
+	if t.rec.Restoring {
+		// It stays where it should be, also where only a look tells so: what a former
+		// owner had begun to put back is there only as far as it got.
+		if at == "" {
+			at = t.snap.Group.Pointer
+		}
+		if at == want || floating(at) && at == t.rec.Pointer {
+			return
+		}
+	}
+	if t.pointsAtGoal() && (t.rec.Proven || t.rec.Pinned == 0) {
 		return
 	}
-	at, want := t.pointer(), number(t.goal.Number)
 	if !t.rec.Proven {
 		if t.rec.Pinned == 0 && !floating(at) {
 			return
