@@ -12,7 +12,8 @@ data "aws_iam_policy_document" "refit_plan" {
       "autoscaling:DescribePolicies",
       "autoscaling:DescribeScalingActivities",
       "autoscaling:DescribeScheduledActions",
-      "cloudwatch:DescribeAlarms", # only for health.alarms
+      "autoscaling:DescribeWarmPool", # only for groups with a warm pool
+      "cloudwatch:DescribeAlarms",    # only for health.alarms
       "ec2:DescribeImages",
       "ec2:DescribeInstanceStatus", # only for health.ec2_status
       "ec2:DescribeInstanceTypes",

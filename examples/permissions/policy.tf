@@ -44,11 +44,17 @@ data "aws_iam_policy_document" "refit" {
     }
   }
 
-  # Only with keep_versions, where groups have warm pools.
+  # Only for terminate_warm_instances. A group's tag is on its instances where it is propagated at launch.
   statement {
     sid       = "WarmPools"
-    resources = ["*"]
-    actions   = ["autoscaling:DescribeWarmPool"]
+    resources = ["arn:aws:ec2:*:${var.account}:instance/*"]
+    actions   = ["ec2:TerminateInstances"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceTag/refit"
+      values   = ["yes"]
+    }
   }
 
   # AWS checks these against the caller when a group's template changes and when members are launched.

@@ -40,6 +40,8 @@ func (c *Client) Do(ctx context.Context, group string, s rollout.Step) rollout.R
 		return c.launch(ctx, group, s)
 	case rollout.Raise:
 		err = c.raise(ctx, group, s)
+	case rollout.EndWarm:
+		err = c.endWarm(ctx, group, s)
 	case rollout.RaiseMaxSize, rollout.LowerMaxSize:
 		err = c.resize(ctx, group, s)
 	case rollout.End:

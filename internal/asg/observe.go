@@ -18,7 +18,7 @@ import (
 
 // Observe looks at a group: one call for the group, one per attached target
 // group and classic load balancer where targets are asked for, one each for
-// activities, images and alarms where asked for, one per 100 members where their
+// activities, images, alarms and the warm pool (per 50 members) where asked for, one per 100 members where their
 // status is, and one for launch template versions that were never read before.
 // Errors: [ErrNotFound], what a call gave.
 func (c *Client) Observe(ctx context.Context, name string, look rollout.Look) (rollout.Snapshot, error) {
@@ -36,6 +36,12 @@ func (c *Client) Observe(ctx context.Context, name string, look rollout.Look) (r
 	}
 	if s.Members, err = c.members(ctx, g); err != nil {
 		return s, err
+	}
+	if look.Warm && s.Group.WarmPool {
+		if s.Warm, err = c.warmPool(ctx, g); err != nil {
+			return s, err
+		}
+		s.WarmSeen = true
 	}
 	if look.Images {
 		if err := c.images(ctx, &s); err != nil {

@@ -57,17 +57,11 @@ func (c *Client) useOf(ctx context.Context, u *users, g astypes.AutoScalingGroup
 	used = u.policy(g.MixedInstancesPolicy) || used
 	used = u.members(g.Instances) || used
 	if g.WarmPoolConfiguration != nil {
-		in := &autoscaling.DescribeWarmPoolInput{AutoScalingGroupName: g.AutoScalingGroupName}
-		for {
-			out, err := c.o.AutoScaling.DescribeWarmPool(ctx, in)
-			if err != nil {
-				return fmt.Errorf("read the warm pool of group %s: %w", name, err)
-			}
-			used = u.members(out.Instances) || used
-			if in.NextToken = out.NextToken; aws.ToString(in.NextToken) == "" {
-				break
-			}
+		pool, err := c.describeWarm(ctx, name)
+		if err != nil {
+			return err
 		}
+		used = u.members(pool) || used
 	}
 	if !used {
 		return nil

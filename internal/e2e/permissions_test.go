@@ -49,7 +49,8 @@ const (
 	withdrawVersion     = "withdrawing a launch template version that came out other than its source"
 	imageParameter      = "`source.ssm_parameter`"
 	keepVersions        = "`keep_versions`"
-	keepWarm            = "`keep_versions`, with groups that have a warm pool"
+	warmPools           = "groups with a warm pool: `keep_versions`, `engine = \"instance_refresh\"`, `terminate_warm_instances`"
+	endWarm             = "`terminate_warm_instances`"
 	notifyTopic         = "`notify.sns_topic_arn`"
 	notifyBus           = "`notify.event_bus_name`"
 	notifyOwnBus        = "`notify.event_bus_name` with a bus of this account other than `default`"
@@ -87,7 +88,7 @@ const (
 
 // recorded are all rows: one that no test records would say what nobody knows.
 var recorded = []string{
-	planRoll, beforeRoll, zonalShifts, planImage, newVersion, makeVersion, withdrawVersion, imageParameter, keepVersions, keepWarm, notifyTopic, notifyBus, notifyOwnBus, rollGroup, targetGroups, networkBalancer, classicBalancers, ec2Status, alarms, probeMembers,
+	planRoll, beforeRoll, zonalShifts, planImage, newVersion, makeVersion, withdrawVersion, imageParameter, keepVersions, warmPools, endWarm, notifyTopic, notifyBus, notifyOwnBus, rollGroup, targetGroups, networkBalancer, classicBalancers, ec2Status, alarms, probeMembers,
 	checkByFunction, memberImages, launchFirst, raiseDesired, rollBack, onDefault, rollRefresh, pointRefresh, stopRefresh, backRefresh,
 	readSSM, readS3, writeSSM, writeS3, tidySSM, tidyS3, watchSSM, watchS3, heldSSM, heldS3, clearSSM, clearS3, assumeRole,
 	publishSSM, publishS3, windowsSSM, windowsS3, decisionSSM, decisionS3,
@@ -183,6 +184,8 @@ func TestPermissions_roll(t *testing.T) {
 		shape     rolltest.Shape
 		set       bool // set_default
 		latest    bool // to $Latest with an image that no version has
+		warm      bool // terminate_warm_instances
+		raise     bool // raise_max_size
 		low, high int
 		before    func(*testing.T, *rolltest.Stage)
 		base      []string
@@ -203,6 +206,8 @@ func TestPermissions_roll(t *testing.T) {
 		{name: "set_default", set: true, low: 100, high: 150, base: ssm, rows: []string{targetGroups, launchFirst, onDefault}},
 		{name: "rolling back", shape: rolltest.Shape{Image: "never_healthy = true"}, low: 100, high: 150, base: ssm, rows: []string{targetGroups, launchFirst, rollBack}},
 		{name: "rolling back $Default", shape: rolltest.Shape{Pointer: "$Default", Image: "never_healthy = true"}, low: 100, high: 150, base: ssm, rows: []string{targetGroups, launchFirst, rollBack}}, // its default has not moved yet
+		{name: "warm pool", warm: true, shape: rolltest.Shape{Group: "warm_pool { min_size = 2 }"}, low: 75, high: 100, base: ssm, rows: []string{targetGroups, warmPools, endWarm}},
+		{name: "max size raised", raise: true, shape: rolltest.Shape{Max: 4}, low: 100, high: 150, base: ssm, rows: []string{targetGroups, launchFirst}},
 		{name: "journal in a bucket", shape: rolltest.Shape{S3: true}, low: 100, high: 150, base: s3, rows: []string{targetGroups, launchFirst}},
 		{name: "rolling back, journal in a bucket", shape: rolltest.Shape{S3: true, Image: "never_healthy = true"}, low: 100, high: 150, base: s3, rows: []string{targetGroups, launchFirst, rollBack}},
 		{name: "deleted meanwhile", low: 50, high: 100, base: ssm, rows: []string{targetGroups, tidySSM}, before: deleteLater},
@@ -216,7 +221,11 @@ func TestPermissions_roll(t *testing.T) {
 				c.before(t, s)
 			}
 			q := rolltest.Request(c.low, c.high)
-			q.Spec.SetDefault = c.set
+			q.Spec.SetDefault, q.Spec.TerminateWarm, q.Spec.RaiseMaxSize = c.set, c.warm, c.raise
+			if c.warm {
+				s.World.Advance(5 * time.Minute)
+				s.World.ResetCalls()
+			}
 			if c.latest {
 				q.Version, q.Image = "$Latest", s.World.AddImage(awssim.Image{Name: "golden-web-3"})
 			}
@@ -245,6 +254,7 @@ func TestPermissions_instanceRefresh(t *testing.T) {
 		{name: "$Default", shape: rolltest.Shape{Pointer: "$Default"}, rows: []string{pointRefresh, onDefault}},
 		{name: "rolling back", shape: rolltest.Shape{Image: "never_healthy = true"}, rows: []string{pointRefresh, backRefresh}},
 		{name: "interrupted", stop: true, rows: []string{stopRefresh}},
+		{name: "warm pool", shape: rolltest.Shape{Group: "warm_pool { min_size = 1 }"}, rows: []string{warmPools}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -564,7 +574,7 @@ func TestPermissions_warmPool(t *testing.T) {
 		found[name] = used(s.World)
 	}
 	maps.DeleteFunc(found["with"], func(action string, _ bool) bool { return found["without"][action] })
-	exactly(t, found["with"], keepWarm)
+	exactly(t, found["with"], warmPools)
 }
 
 // keyed makes versions with another key pair than it is asked for.
@@ -725,7 +735,7 @@ func TestPermissions_policies(t *testing.T) {
 	t.Parallel()
 	plan, all, bucket := actions{}, actions{}, actions{}
 	rows := table(t)
-	for _, name := range []string{planRoll, beforeRoll, zonalShifts, planImage, newVersion, imageParameter, targetGroups, networkBalancer, classicBalancers, ec2Status, alarms, readSSM, watchSSM} {
+	for _, name := range []string{planRoll, beforeRoll, zonalShifts, planImage, newVersion, imageParameter, targetGroups, networkBalancer, classicBalancers, ec2Status, alarms, warmPools, readSSM, watchSSM} {
 		plan.add(rows[name].uses)
 	}
 	delete(plan, "ec2:RunInstances") // a plan goes on without its dry run

@@ -183,7 +183,7 @@ func (m *rollingUpdateModel) fill(s survey) {
 	m.FinalBake, m.InstanceTimeout = types.StringValue(rollout.Brief(d.FinalBake)), types.StringValue(rollout.Brief(d.InstanceTimeout))
 	m.Health, m.Checks = types.ObjectNull(healthTypes), types.ListNull(checkTypes)
 	m.OnFailure, m.Match = types.StringValue(string(d.OnFailure)), types.StringValue(string(d.Match))
-	m.RaiseMaxSize = types.BoolValue(d.RaiseMaxSize)
+	m.RaiseMaxSize, m.TerminateWarm = types.BoolValue(d.RaiseMaxSize), types.BoolValue(d.TerminateWarm)
 	m.Engine, m.AdoptRefresh = types.StringValue(string(d.Engine)), types.BoolValue(d.AdoptRefresh)
 	m.FailureLimit = types.Int64Value(int64(d.FailureLimit))
 	m.Protected, m.Standby = types.StringValue(string(d.Protected)), types.StringValue(string(d.Standby))

@@ -38,6 +38,7 @@ type rollingUpdateModel struct {
 	AdoptRefresh          types.Bool   `tfsdk:"adopt_instance_refresh"`
 	Protected             types.String `tfsdk:"scale_in_protected_instances"`
 	Standby               types.String `tfsdk:"standby_instances"`
+	TerminateWarm         types.Bool   `tfsdk:"terminate_warm_instances"`
 	Lock                  types.Object `tfsdk:"lock"`
 	LockTimeout           types.String `tfsdk:"lock_timeout"`
 	timing
@@ -76,6 +77,7 @@ func (m rollingUpdateModel) spec(ctx context.Context, poll time.Duration) (s rol
 	set("match", m.Match, func() { s.Match = rollout.Match(m.Match.ValueString()) })
 	set("scale_in_protected_instances", m.Protected, func() { s.Protected = rollout.Treatment(m.Protected.ValueString()) })
 	set("standby_instances", m.Standby, func() { s.Standby = rollout.Treatment(m.Standby.ValueString()) })
+	set("terminate_warm_instances", m.TerminateWarm, func() { s.TerminateWarm = m.TerminateWarm.ValueBool() })
 	r.health(ctx, m.Health, &s)
 	r.checks(ctx, m.Checks, &s)
 	set("checkpoints", m.Checkpoints, func() {

@@ -415,7 +415,7 @@ func (r *rollingUpdate) preflight(ctx context.Context, group string, roll planne
 	c, err := r.backend.clients(ctx)
 	var snap rollout.Snapshot
 	if err == nil {
-		snap, err = c.looks.Observe(ctx, group, rollout.Look{Refreshes: true, Activities: true})
+		snap, err = c.looks.Observe(ctx, group, rollout.Look{Refreshes: true, Activities: true, Warm: roll.spec.LooksWarm()})
 	}
 	if err == nil {
 		snap, err = r.backend.looker(c).Others(ctx, snap)

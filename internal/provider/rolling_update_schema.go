@@ -76,6 +76,13 @@ func rollingUpdateSchema(ctx context.Context) schema.Schema {
 				"replaced. A wait without progress for `instance_timeout` pauses the roll. Default: `wait`. A change rolls the group where members " +
 				"were left out before.",
 		},
+		"terminate_warm_instances": schema.BoolAttribute{
+			Optional: true, Computed: true, Default: booldefault.StaticBool(d.TerminateWarm),
+			MarkdownDescription: "Whether the roll may end old members of a warm pool through EC2, because no call of EC2 Auto Scaling ends one by itself. " +
+				"`engine = \"managed\"` refuses groups with a warm pool without it; with `instance_refresh` it ends those that AWS has left. EC2 Auto Scaling " +
+				"makes others in their place, and until then launches take as long as without a warm pool. It needs `ec2:TerminateInstances`. Default: " +
+				"`false`. A change alone rolls nothing, unless old members are in the pool.",
+		},
 		"engine": schema.StringAttribute{
 			Optional: true, Computed: true, Default: stringdefault.StaticString(string(d.Engine)),
 			MarkdownDescription: "Who replaces the members: `managed`, Refit itself, or `instance_refresh`, an instance refresh of EC2 Auto Scaling that Refit " +

@@ -13,7 +13,7 @@ import (
 // changes nothing. A group where nothing is stale costs the one describe, which
 // plans share, and one look into the journal.
 func (r *Roller) Assess(ctx context.Context, q Request) (rollout.Assessment, error) {
-	snap, err := r.Groups.Observe(ctx, q.Group, rollout.Look{})
+	snap, err := r.Groups.Observe(ctx, q.Group, rollout.Look{Warm: q.Spec.LooksWarm()})
 	if err != nil {
 		return rollout.Assessment{}, err
 	}

@@ -208,8 +208,8 @@ func TestHeadroom_others(t *testing.T) {
 		{"max size above", awssim.Action{Do: "set_limits", Max: &nine}, 4, 9, "max size was changed to 9 by somebody else, where the roll had raised it from 4 to 6", rollout.Succeeded},
 		{"max size as it was", awssim.Action{Do: "set_limits", Max: &four}, 4, 4, "max size was changed to 4 by somebody else, where the roll had raised it from 4 to 6", rollout.Paused},
 		{"a policy within the room", awssim.Action{Do: "scale", Value: -1}, 4, 4, "", rollout.Succeeded}, // eats our surge
-		{"a person beyond max size", awssim.Action{Do: "set_desired", Value: 5}, 5, 6, "max size stays at 6, which the roll had raised from 4, because others want 5 members now", rollout.Succeeded},
-		{"a min size beyond max size", awssim.Action{Do: "set_limits", Min: &five}, 5, 6, "max size stays at 6, which the roll had raised from 4, because others want 5 members now", rollout.Succeeded},
+		{"a person beyond max size", awssim.Action{Do: "set_desired", Value: 5}, 5, 6, "max size stays at 6, which the roll had raised from 4, because the desired capacity is 5 now", rollout.Succeeded},
+		{"a min size beyond max size", awssim.Action{Do: "set_limits", Min: &five}, 5, 6, "max size stays at 6, which the roll had raised from 4, because the desired capacity is 5 now", rollout.Succeeded},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -273,7 +273,7 @@ func (in Intent) adds() int {
 		return in.Count
 	case Raise:
 		return in.To - in.From
-	case Suspend, Resume, Point, RaiseMaxSize, LowerMaxSize, End, Copy, Make, SetDefault, StepRefresh:
+	case Suspend, Resume, Point, RaiseMaxSize, LowerMaxSize, End, EndWarm, Copy, Make, SetDefault, StepRefresh:
 	}
 	return 0
 }

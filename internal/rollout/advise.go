@@ -27,7 +27,7 @@ func Advise(spec Spec, s Snapshot, f Facts) (engine Engine, why string) {
 		}
 		return EngineRefresh, ""
 	}
-	if s.Group.WarmPool {
+	if s.Group.WarmPool && !spec.TerminateWarm {
 		return EngineRefresh, "the group has a warm pool, whose members only an instance refresh replaces"
 	}
 	if spec.MaxHealthy <= 100 {

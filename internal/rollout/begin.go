@@ -60,7 +60,7 @@ func Begin(o Opening) Record {
 		// costs a look.
 		rec.Typical.Healthy = max(o.Known.Healthy-max(o.Known.Healthy/10, o.Spec.Poll), 0)
 	}
-	rec.Fallback = g.Mixes
+	rec.Fallback = g.Mixes || g.WarmPool // there is no LaunchInstances for them
 	rec.Previous = previous(o)
 	rec.NoReturn = noReturn(o, rec.Previous)
 	if !o.Spec.same(g.Points, o.Target) {
@@ -255,7 +255,7 @@ func Assess(spec Spec, s Snapshot, target Version) Assessment {
 	a.Alarms = AlarmProblems(spec, s)
 	// Nothing can be stale in a group without a launch template, which is not
 	// the same as converged: its problems say what it has instead.
-	a.Converged = target.TemplateID != "" && a.Stale == 0 && spec.same(g.Points, target)
+	a.Converged = target.TemplateID != "" && a.Stale == 0 && len(t.staleWarm()) == 0 && spec.same(g.Points, target)
 	if a.Converged {
 		if a.Left > 0 {
 			a.Warnings = []string{t.left()}
@@ -270,7 +270,7 @@ func Assess(spec Spec, s Snapshot, target Version) Assessment {
 	if problem != nil && a.Stale > 0 {
 		a.Problems = append(a.Problems, *problem)
 	}
-	a.Warnings, a.Special = t.warnings(a), slices.Concat(t.special(), t.beyond(a), t.tellMaxSize(a))
+	a.Warnings, a.Special = t.warnings(a), slices.Concat(t.special(), t.beyond(a), t.tellMaxSize(a), t.tellWarm())
 	return a
 }
 

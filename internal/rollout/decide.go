@@ -185,6 +185,7 @@ func (m Memory) clone() Memory {
 	m.SickSince = cloneMap(m.SickSince)
 	m.Graduated = cloneMap(m.Graduated)
 	m.Falls = cloneMap(m.Falls)
+	m.WarmEnded = cloneMap(m.WarmEnded)
 	m.Ailing = cloneMap(m.Ailing)
 	m.Announced = cloneMap(m.Announced)
 	m.Weights = maps.Clone(m.Weights)
@@ -258,6 +259,7 @@ func (t *turn) advance() {
 	t.endAside()
 	t.tellWaiting()
 	t.point()
+	t.clearWarm()
 	t.finish()
 }
 

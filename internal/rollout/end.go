@@ -106,6 +106,9 @@ func (t *turn) endStale(most int, byZone bool) {
 			s.Why = "end " + m.ID + ", which has a healthy successor"
 		} else {
 			// AWS replaces it, which for a moment is one running member more.
+			if t.drawsStale() {
+				return
+			}
 			more := t.replacement(w)
 			if running+more > t.lim.Running || room < 1 || ok && healthy-w-t.trimmed() < t.lim.Floor {
 				t.bound = t.bound || room > 0

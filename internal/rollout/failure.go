@@ -188,7 +188,7 @@ func (t *turn) refused() bool {
 		// Nothing has happened yet: there is nothing to roll back.
 		t.rec.Reason = Clip(r.Text, longestReason)
 		t.safePoint(Ending{Outcome: FailedRoll, Reason: r.Text, Next: "Cure what AWS names above, then run terraform apply again."})
-	case r.Step == End || r.Step == Resume || r.Step == SetDefault || r.Step == RaiseMaxSize || r.Step == LowerMaxSize:
+	case r.Step == End || r.Step == Resume || r.Step == SetDefault || r.Step == RaiseMaxSize || r.Step == LowerMaxSize || r.Step == EndWarm:
 		// A missing permission says nothing about the image, which runs: going
 		// back would only undo what is good.
 		t.safePoint(Ending{Outcome: Paused, Reason: r.Text, Next: "Cure what AWS names above, then run terraform apply again to continue."})
@@ -238,6 +238,9 @@ func (t *turn) whyIdle() string {
 	}
 	if len(t.retained) > 0 {
 		return "EC2 Auto Scaling keeps members whose termination hook was abandoned, and they count as running: " + named(t.retained)
+	}
+	if w := t.staleWarm(); t.endsWarm() && len(w) > 0 && len(t.stale) == 0 {
+		return fmt.Sprintf("%d members of the warm pool do not run version %d, such as %s (%s)", len(w), t.goal.Number, w[0].ID, w[0].StateText)
 	}
 	if t.terminating > 0 {
 		return fmt.Sprintf("%s that were ended are not gone yet", counted(t.lim, t.terminating, "member"))

@@ -78,6 +78,7 @@ func newModel(spec Spec, s Snapshot, target Version) *model {
 	if units := m.launched(); s.Group.heaviest() == 1 || units < s.Group.Desired {
 		m.group.Desired = units
 	}
+	m.group.WarmPool, m.group.Mixes = false, false // raising desired takes as long as LaunchInstances
 	// Suspending and resuming cost no time.
 	m.group.Suspended = map[string]string{"AZRebalance": "", "InstanceRefresh": ""}
 	return m
@@ -197,7 +198,7 @@ func (m *model) do(s Step) Result {
 		m.group.Default = m.target.Number
 	case RaiseMaxSize, LowerMaxSize:
 		m.group.Max = s.To
-	case Suspend, Resume, Raise, Copy, Make, StepRefresh:
+	case EndWarm, Suspend, Resume, Raise, Copy, Make, StepRefresh:
 	}
 	return Result{}
 }

@@ -96,15 +96,15 @@ func (t *turn) adding() bool {
 	return slices.ContainsFunc(t.rec.Intents, func(in Intent) bool { return in.adds() > 0 })
 }
 
-// keepMaxSize leaves max size raised where others want more members now than it
-// was for, or a min size above it: it is theirs to lower.
+// keepMaxSize leaves max size raised where the group that is in order wants more
+// than was found, because others do: it is theirs to lower.
 func (t *turn) keepMaxSize() {
 	h := t.rec.Headroom
-	if h == nil || t.rec.Base <= h.Found && t.snap.Group.Min <= h.Found {
+	if h == nil || max(t.desired(), t.snap.Group.Min) <= h.Found {
 		return
 	}
-	t.leaveMaxSize(fmt.Sprintf("max size stays at %d, which the roll had raised from %d, because others want %d members now; lower it when they do not",
-		h.Set, h.Found, max(t.rec.Base, t.snap.Group.Min)))
+	t.leaveMaxSize(fmt.Sprintf("max size stays at %d, which the roll had raised from %d, because the desired capacity is %d now; lower it when it is not",
+		h.Set, h.Found, max(t.desired(), t.snap.Group.Min)))
 }
 
 // leaveMaxSize leaves max size to others, and tells why now and at the end.

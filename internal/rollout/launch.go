@@ -21,7 +21,7 @@ func (t *turn) launch() {
 	if n <= 0 || n < want && t.together(want) {
 		return
 	}
-	if t.raiseMaxSize(n) {
+	if t.raiseMaxSize(n) || t.drawsStale() {
 		return
 	}
 	exposed := t.expose()

@@ -304,6 +304,9 @@ func (p *preflight) engine() {
 	if p.spec.Engine == EngineRefresh {
 		p.warnings = append(p.warnings, refreshWarnings(p.spec, p.snap, p.a.Target)...)
 	}
+	if n := len(outdated(p.spec, p.snap, p.a.Target)); p.spec.TerminateWarm && n > 0 {
+		p.warnings = append(p.warnings, endsWarm(n))
+	}
 	if better, why := Advise(p.spec, p.snap, p.facts); why != "" && len(p.problems) == 0 {
 		p.warn("engine = %q would suit this group better: %s", better, why)
 	}

@@ -159,7 +159,7 @@ func (t *turn) exposing() bool {
 func (t *turn) arrived() bool {
 	return (t.known || t.justKnown(t.now)) && len(t.stale)+len(t.waiting()) == 0 && t.unready() <= 0 && t.missing() <= 0 &&
 		len(t.treated(Terminate)) == 0 && t.coming+t.planned <= 0 && len(t.rec.Intents) == 0 &&
-		(t.rec.Surge <= decrements(t.out.Steps) || t.remainder()) && t.rec.Proven
+		(t.rec.Surge <= decrements(t.out.Steps) || t.remainder()) && t.rec.Proven && t.warmDone()
 }
 
 // finish bakes once more, puts back what the roll changed, looks at the result

@@ -124,13 +124,23 @@ func (t *turn) toNumber(at string) bool {
 	return t.rec.Direction == Back || !t.spec.same(t.snap.Group.Points, t.goal)
 }
 
-// toReplace is how many members are stale and not left out on purpose.
-func (t *turn) toReplace() int { return len(t.stale) + len(t.treated(Terminate)) + len(t.waiting()) }
+// toReplace is how many members are stale and not left out on purpose, those of a
+// warm pool among them.
+func (t *turn) toReplace() int {
+	return len(t.stale) + len(t.treated(Terminate)) + len(t.waiting()) + len(t.staleWarm())
+}
 
 // leftStale starts once more where a refresh has left stale members (launched
 // by others meanwhile), as long as that gets anywhere.
 func (t *turn) leftStale() {
 	left := slices.Concat(t.stale, t.treated(Terminate), t.waiting())
+	if len(left) == 0 && t.endsWarm() {
+		t.clearWarm() // AWS is done with the pool, and a second refresh would be no better
+	}
+	if len(left) == 0 && t.deciding(EndWarm) > 0 {
+		return
+	}
+	left = append(left, t.staleWarm()...)
 	if r := t.rec.Refresh; r == nil || len(left) < r.Stale {
 		t.rec.Refresh = nil
 		t.note("%d members are stale after the instance refresh; another one replaces them", len(left))

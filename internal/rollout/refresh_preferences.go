@@ -162,8 +162,9 @@ func engineProblems(spec Spec, s Snapshot, target Version) []Problem {
 			"aws autoscaling cancel-instance-refresh --auto-scaling-group-name %q%s", r, g.Name, cure)
 	}
 	if spec.Engine != EngineRefresh {
-		if g.WarmPool {
-			add("engine", "is \"managed\", and the group has a warm pool, whose members no call of EC2 Auto Scaling replaces but an instance refresh; use \"instance_refresh\"")
+		if g.WarmPool && !spec.TerminateWarm {
+			add("engine", "is \"managed\", and the group has a warm pool, whose members no call of EC2 Auto Scaling replaces but an instance refresh; use \"instance_refresh\", "+
+				"or set terminate_warm_instances = true, so that they are ended through EC2")
 		}
 		p = append(p, weightProblems(spec, g)...)
 		return p

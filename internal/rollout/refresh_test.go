@@ -134,6 +134,7 @@ func TestAssess_engineProblems(t *testing.T) {
 		{"suspended, managed", rollout.EngineManaged, func(_ *rollout.Spec, s *rollout.Snapshot) { s.Group.Suspended["InstanceRefresh"] = "x" }, ""},
 		{"warm pool", rollout.EngineRefresh, func(_ *rollout.Spec, s *rollout.Snapshot) { s.Group.WarmPool = true }, ""},
 		{"warm pool, managed", rollout.EngineManaged, func(_ *rollout.Spec, s *rollout.Snapshot) { s.Group.WarmPool = true }, "engine is \"managed\""},
+		{"warm pool, managed, to be ended", rollout.EngineManaged, func(sp *rollout.Spec, s *rollout.Snapshot) { s.Group.WarmPool, sp.TerminateWarm = true, true }, ""},
 		{"theirs", rollout.EngineRefresh, func(_ *rollout.Spec, s *rollout.Snapshot) { s.Refreshes = theirs }, " an instance refresh of the group is running that this roll has not started (r-9, InProgress since 2026-03-01T09:00:00Z"},
 		{"theirs, adopted", rollout.EngineRefresh, func(sp *rollout.Spec, s *rollout.Snapshot) { s.Refreshes, sp.AdoptRefresh = theirs, true }, ""},
 		{"theirs, elsewhere", rollout.EngineRefresh, func(sp *rollout.Spec, s *rollout.Snapshot) {
@@ -177,6 +178,7 @@ func TestAdvise(t *testing.T) {
 		{name: "busy already there", engine: rollout.EngineRefresh, high: 150, facts: policies, change: func(_ *rollout.Spec, s *rollout.Snapshot) { scaled(s) }},
 		{name: "rebalance", engine: rollout.EngineManaged, high: 150, facts: rollout.Facts{Rebalance: true}, want: rollout.EngineRefresh},
 		{name: "warm pool", engine: rollout.EngineManaged, high: 100, change: func(_ *rollout.Spec, s *rollout.Snapshot) { s.Group.WarmPool = true }, want: rollout.EngineRefresh},
+		{name: "warm pool, ended", engine: rollout.EngineManaged, high: 100, change: func(sp *rollout.Spec, s *rollout.Snapshot) { s.Group.WarmPool, sp.TerminateWarm = true, true }},
 		{name: "probe", engine: rollout.EngineRefresh, high: 150, change: func(sp *rollout.Spec, _ *rollout.Snapshot) { sp.Probe = &probe }, want: rollout.EngineManaged},
 		{name: "checks", engine: rollout.EngineRefresh, high: 150, change: func(sp *rollout.Spec, _ *rollout.Snapshot) { sp.Checks = make([]rollout.Check, 1) }, want: rollout.EngineManaged},
 		{name: "probe, warm pool", engine: rollout.EngineRefresh, high: 150, change: func(sp *rollout.Spec, s *rollout.Snapshot) { sp.Probe, s.Group.WarmPool = &probe, true }},

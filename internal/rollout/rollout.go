@@ -176,6 +176,7 @@ type Look struct {
 	Activities bool // changes of desired and reasons of recent launches and terminations
 	Versions   bool // the template's latest and default version, where the pointer alone does not need them
 	Refreshes  bool // the newest instance refreshes
+	Warm       bool // the members of the warm pool, where there is one
 	Images     bool // whether the members' images could be launched now
 	Followers  bool // other groups that follow the newest or the default version of the template
 }
@@ -186,6 +187,10 @@ type Snapshot struct {
 	At      time.Time // on the observer's clock, when the looking began
 	Group   Group
 	Members []Member
+	// WarmSeen: Warm, the members of the group's warm pool, were looked up; of them,
+	// InService are those that can be drawn.
+	WarmSeen bool
+	Warm     []Member
 	// TargetsSeen: Members' Targets were looked up.
 	TargetsSeen bool
 	// StatusSeen and ProbesSeen: Members' Status was looked up, and members were
@@ -392,6 +397,11 @@ type Memory struct {
 	// PointDoubt: since when a write of the pointer that did not work leaves
 	// open which of our texts it holds; zero: it is known.
 	PointDoubt time.Time
+	// WarmEnded is when members of the warm pool were asked to end; WarmLeast the
+	// fewest stale ones seen, nil: not looked yet.
+	WarmEnded map[string]time.Time
+	WarmLeast *int
+
 	// MaxSizeAt is when max size was written, or may have been; MaxSizeSeen: a look
 	// has shown what was written; MaxSizeLowered: it was asked to be put back;
 	// MaxSizeTheirs: others have changed it since; MaxSizeLeft says why it is left
@@ -470,6 +480,8 @@ const (
 	Point   StepKind = "point"  // set the group's template pointer
 	Launch  StepKind = "launch" // LaunchInstances: +Count in Zone
 	Raise   StepKind = "raise"  // fallback: desired From → To, upwards only
+	// EndWarm ends Members of the warm pool, through EC2.
+	EndWarm StepKind = "end-warm"
 	// RaiseMaxSize and LowerMaxSize set max size, From → To.
 	RaiseMaxSize StepKind = "raise-max-size"
 	LowerMaxSize StepKind = "lower-max-size"
@@ -486,6 +498,7 @@ const (
 type Step struct {
 	Kind      StepKind
 	Member    string
+	Members   []string // EndWarm
 	Decrement bool
 	Zone      string
 	Count     int

@@ -185,7 +185,7 @@ func (t *turn) wakeForSteps(typical Typical) {
 			if t.rec.Restoring {
 				t.wake(t.now)
 			}
-		case Raise, RaiseMaxSize, LowerMaxSize, End, Suspend, StepRefresh:
+		case Raise, RaiseMaxSize, LowerMaxSize, End, EndWarm, Suspend, StepRefresh:
 		}
 	}
 }

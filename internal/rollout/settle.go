@@ -29,6 +29,8 @@ func Intend(rec Record, steps []Step) Record {
 			rec.Pointed = s.Version // a successor must know it for ours
 		case SetDefault:
 			rec.Defaulted, _ = strconv.ParseInt(s.Version, 10, 64) // here, too
+		case EndWarm:
+			in.IDs = s.Members
 		case RaiseMaxSize:
 			h := Headroom{Found: s.From, Set: s.To, Before: s.From}
 			if rec.Headroom != nil {
@@ -63,7 +65,7 @@ func Standing(rec Record, steps []Step) bool {
 			if rec.Headroom == nil {
 				return false
 			}
-		case Suspend, Launch, Raise, RaiseMaxSize, End, Copy, Make, SetDefault, StepRefresh:
+		case Suspend, Launch, Raise, RaiseMaxSize, End, EndWarm, Copy, Make, SetDefault, StepRefresh:
 			return false
 		}
 	}
@@ -89,7 +91,7 @@ func Skip(step, failed Step) bool {
 		return failed.Kind == SetDefault
 	case Make:
 		return failed.Kind == Point
-	case Suspend, Resume, RaiseMaxSize, LowerMaxSize, Copy, SetDefault, StepRefresh:
+	case EndWarm, Suspend, Resume, RaiseMaxSize, LowerMaxSize, Copy, SetDefault, StepRefresh:
 	}
 	return false
 }
@@ -145,6 +147,11 @@ func Settle(rec Record, mem Memory, s Step, r Result, now time.Time) (Record, Me
 		note.Text = fmt.Sprintf("raised desired capacity from %d to %d", s.From, s.To)
 	case End:
 		rec, mem, note = settledEnd(rec, mem, s, r, now)
+	case EndWarm:
+		for _, id := range s.Members {
+			mem.WarmEnded[id] = now
+		}
+		note.Text = fmt.Sprintf("ended %d of the warm pool", len(s.Members))
 	case RaiseMaxSize, LowerMaxSize:
 		note.Text = resized(&rec, &mem, s, now)
 	case Copy:
@@ -252,7 +259,7 @@ func settleIntent(intents []Intent, s Step, lost bool, now time.Time) []Intent {
 			if in.Token != s.Token {
 				continue
 			}
-		case Suspend, Resume, Point, Raise, RaiseMaxSize, LowerMaxSize, Copy, Make, SetDefault, StepRefresh:
+		case EndWarm, Suspend, Resume, Point, Raise, RaiseMaxSize, LowerMaxSize, Copy, Make, SetDefault, StepRefresh:
 		}
 		if lost && (s.Kind == Launch || s.Kind == Raise || s.Kind == Suspend) {
 			out[i].Lost, out[i].Since = true, now

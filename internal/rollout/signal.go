@@ -44,6 +44,7 @@ func (s Spec) Complete(l Look) Look {
 	if l.Targets {
 		l.Probe = s.Probe
 	}
+	l.Warm = s.LooksWarm()
 	l.Targets, l.Attributes = l.Targets && s.LoadBalancer, l.Attributes && s.LoadBalancer
 	return l
 }

@@ -65,6 +65,8 @@ type Spec struct {
 	// Standby is how stale members in standby are treated: Terminate, Ignore or
 	// Wait.
 	Standby Treatment
+	// TerminateWarm lets a roll end stale members of a warm pool through EC2.
+	TerminateWarm bool
 	// Engine is who replaces the members; empty: [EngineManaged].
 	Engine Engine
 	// AdoptRefresh lets a roll by EngineRefresh attach to an instance refresh to

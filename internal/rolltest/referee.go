@@ -280,6 +280,7 @@ func (r *referee) present(g Truth) (launched, running, spared int) {
 		case gone && m.Launched():
 			launched -= m.Weight
 		case gone:
+		case strings.HasPrefix(m.Lifecycle, "Warmed:"): // no part of the group yet
 		case m.Lifecycle != "Terminated":
 			running += m.Weight
 		}
@@ -309,12 +310,29 @@ func (g *guard) Do(ctx context.Context, group string, step rollout.Step) rollout
 	if r := g.s.referee; r != nil && step.Kind == rollout.End {
 		r.checkEnd(group, step)
 	}
+	if r := g.s.referee; r != nil && step.Kind == rollout.EndWarm {
+		r.checkWarm(group, step)
+	}
 	res := g.Groups.Do(ctx, group, step)
 	if r := g.s.referee; r != nil && step.Kind == rollout.End && res.Failure == nil {
 		r.ended[step.Member] = true
 	}
 	g.s.log(g.s.World.Clock().Now(), fmt.Sprintf("  call   %s%s", describe(step), outcome(res)))
 	return res
+}
+
+// checkWarm holds an end of warm members to those that are stale and that no look
+// could know to have left the pool.
+func (r *referee) checkWarm(group string, step rollout.Step) {
+	g, _ := r.s.World.Group(group)
+	for _, m := range g.Members {
+		if !slices.Contains(step.Members, m.ID) {
+			continue
+		}
+		if !r.q.Spec.TerminateWarm || strconv.FormatInt(m.Version, 10) == r.q.Version && len(r.ended) == 0 {
+			r.say("%s of the warm pool is ended, which runs version %d", m.ID, m.Version)
+		}
+	}
 }
 
 // checkEnd holds an end to invariants 1 and 2.
@@ -354,6 +372,8 @@ func describe(s rollout.Step) string {
 		return "end " + s.Member + " for replacement"
 	case rollout.Point:
 		return "point at " + s.Version
+	case rollout.EndWarm:
+		return fmt.Sprintf("end %d of the warm pool", len(s.Members))
 	case rollout.RaiseMaxSize, rollout.LowerMaxSize:
 		return fmt.Sprintf("set max size from %d to %d", s.From, s.To)
 	case rollout.Raise:
