@@ -22,6 +22,7 @@ type ec2State struct {
 	keys             map[string]*Key // by ARN
 	templates        map[string]*template
 	templateTokens   map[string]tokenAnswer
+	templateVersions int // how many versions a template may have
 	instances        map[string]*instance
 	allowed          string // the Allowed AMIs setting; "" is disabled
 	allowedProviders []string
@@ -49,7 +50,7 @@ func newEC2State() *ec2State {
 		snapshots:      map[string]*snapshot{},
 		keys:           map[string]*Key{},
 		templates:      map[string]*template{},
-		templateTokens: map[string]tokenAnswer{},
+		templateTokens: map[string]tokenAnswer{}, templateVersions: defaultTemplateVersions,
 		instances:      map[string]*instance{},
 		hosts:          map[string]*instance{},
 		tags:           map[string]map[string]string{},

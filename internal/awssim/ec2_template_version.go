@@ -26,6 +26,9 @@ func createLaunchTemplateVersion(w *World, in *ec2.CreateLaunchTemplateVersionIn
 		if err := checkTemplateData(in.LaunchTemplateData); err != nil {
 			return "", err
 		}
+		if len(t.versions) >= w.ec2.templateVersions {
+			return "", ec2Err("VersionLimitExceeded", "You have reached the maximum number of %d versions for launch template %s.", w.ec2.templateVersions, t.id)
+		}
 		data := *in.LaunchTemplateData
 		if source := deref(in.SourceVersion); source != "" {
 			from := t.version(source)

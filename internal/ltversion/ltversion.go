@@ -144,7 +144,7 @@ type LimitError struct {
 // Error implements error.
 func (e *LimitError) Error() string {
 	return fmt.Sprintf("launch template %s has as many versions as this account may have of a template (10,000 unless raised); "+
-		"delete versions that no group uses, which keep_versions of refit_ami_refresh does each time a version was made: %v", e.Template, e.Err)
+		"delete versions that no group uses, as keep_versions of refit_ami_refresh does: %v", e.Template, e.Err)
 }
 
 // Unwrap implements the errors package's interface.

@@ -84,16 +84,25 @@ func TestAccAMIRefresh_dataSnapshot(t *testing.T) {
 func TestAccAMIRefresh_versionLimit(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, fleet)
-	if _, err := l.world.Inject(awssim.Fault{
-		Calls: "ec2:CreateLaunchTemplateVersion", Kind: awssim.Fail, Code: "VersionLimitExceeded", Message: "The limit is 10000.",
-	}); err != nil {
+	if err := l.world.SetTemplateVersionLimit(1); err != nil {
 		t.Fatal(err)
 	}
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: l.factories(),
-		Steps: []resource.TestStep{{
-			Config:      l.config(refresh),
-			ExpectError: regexp.MustCompile(`(?s)has\s+as\s+many\s+versions.*10,000.*The\s+limit\s+is\s+10000.*Nothing\s+was\s+changed.*Delete\s+old\s+versions`),
-		}},
+		Steps: []resource.TestStep{
+			{
+				Config: l.config(refresh),
+				ExpectError: regexp.MustCompile(`(?s)has\s+as\s+many\s+versions.*10,000.*VersionLimitExceeded:\s+You\s+have\s+reached.*Nothing\s+was\s+changed.` +
+					`*Delete\s+old\s+versions.*keep_versions\s+keeps\s+them\s+few`),
+			},
+			{
+				PreConfig: func() {
+					if err := l.world.SetTemplateVersionLimit(2); err != nil {
+						t.Error(err)
+					}
+				},
+				Config: l.config(refresh), Check: l.wantVersions("1 "+first+" by hand", "2 "+second+" by hand"),
+			},
+		},
 	})
 }

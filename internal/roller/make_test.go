@@ -94,6 +94,7 @@ func TestMake(t *testing.T) {
 		name, image, group, extra string
 		engine                    rollout.Engine
 		fault                     awssim.Fault
+		limit                     int // of the template's versions; 0: as AWS has it
 		outcome                   rollout.Outcome
 		images, at, says          string
 	}{
@@ -105,6 +106,10 @@ func TestMake(t *testing.T) {
 		{
 			name: "denied", fault: awssim.Fault{Calls: "ec2:CreateLaunchTemplateVersion", Kind: awssim.Deny}, outcome: rollout.FailedRoll, images: "1", at: "$Latest",
 			says: "UnauthorizedOperation",
+		},
+		{
+			name: "no room for a version", limit: 1, outcome: rollout.FailedRoll, images: "1", at: "$Latest",
+			says: "has as many versions as this account may have of a template (10,000 unless raised); delete versions that no group uses, as keep_versions of refit_ami_refresh does: VersionLimitExceeded: ",
 		},
 		{
 			name: "another group follows", extra: `group "api" {
@@ -138,6 +143,11 @@ func TestMake(t *testing.T) {
 				s.Referee(q)
 				s.Excuse()
 				s.Lenient()
+			}
+			if c.limit > 0 {
+				if err := s.World.SetTemplateVersionLimit(c.limit); err != nil {
+					t.Fatal(err)
+				}
 			}
 			if c.fault.Calls != "" {
 				inject(t, s, c.fault)
