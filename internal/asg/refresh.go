@@ -3,6 +3,7 @@ package asg
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -33,6 +34,10 @@ func (c *Client) refreshes(ctx context.Context, name string) ([]rollout.Instance
 	return all, nil
 }
 
+// byHand matches AWS's reasons for a rollback that was requested. The API reference
+// says no more than that the reason tells manual ones from automatic ones.
+var byHand = regexp.MustCompile(`(?i)user request|manual`)
+
 // refresh translates one instance refresh.
 func refresh(r astypes.InstanceRefresh) rollout.InstanceRefresh {
 	out := rollout.InstanceRefresh{
@@ -41,6 +46,7 @@ func refresh(r astypes.InstanceRefresh) rollout.InstanceRefresh {
 	}
 	if d := r.RollbackDetails; d != nil && aws.ToString(d.RollbackReason) != "" {
 		out.Reason = aws.ToString(d.RollbackReason) // why it goes back, rather than what it waits for
+		out.ByHand = byHand.MatchString(out.Reason)
 	}
 	if t := desiredTemplate(r.DesiredConfiguration); t != nil {
 		out.TemplateID, out.Version = aws.ToString(t.LaunchTemplateId), pointerText(t)

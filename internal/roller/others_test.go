@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/fleetrefit/terraform-provider-refit/internal/awssim"
+	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
 	"github.com/fleetrefit/terraform-provider-refit/internal/rolltest"
 )
 
@@ -39,4 +40,22 @@ func TestOthers_haltBatch(t *testing.T) {
 		t.Errorf("%d ends when somebody wrote 7, %d at once, want no more\n%s", before, same, s.Story())
 	}
 	s.Settled(2)
+}
+
+// TestOthers_rollBack: somebody rolls the roll's own instance refresh back. That is
+// their wish, and says nothing of the image: another apply tries it again.
+func TestOthers_rollBack(t *testing.T) {
+	t.Parallel()
+	s, q := refreshed(t, rolltest.Shape{})
+	act(t, s, 3*time.Minute, awssim.Action{Do: "rollback_refresh"})
+	_, err := s.Roll(t.Context(), q)
+	e := ended(t, s, err, rollout.Superseded)
+	if !strings.Contains(e.Happened, "somebody else rolled instance refresh") {
+		t.Errorf("happened = %q\n%s", e.Happened, s.Story())
+	}
+	inOrder(t, s, 1)
+	if _, err := s.Roll(t.Context(), q); err != nil {
+		t.Fatalf("again: %v\n%s", err, s.Story())
+	}
+	inOrder(t, s, 2)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fleetrefit/terraform-provider-refit/internal/awssim"
+	"github.com/fleetrefit/terraform-provider-refit/internal/roller"
 	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
 	"github.com/fleetrefit/terraform-provider-refit/internal/rolltest"
 )
@@ -18,6 +19,22 @@ import (
 // peace, and brings the group to where it belongs.
 func TestChaos_refresh(t *testing.T) {
 	t.Parallel()
+	refreshWorlds(t, false)
+}
+
+// TestChaos_meddlers is the same while somebody else starts an instance refresh,
+// cancels the one that runs or rolls it back. A roll may end for it, and blames no
+// image; when it is over, another one brings the group to where it belongs.
+func TestChaos_meddlers(t *testing.T) {
+	t.Parallel()
+	refreshWorlds(t, true)
+}
+
+// refreshWorlds are the worlds of TestChaos_refresh, with or without somebody
+// else at work.
+func refreshWorlds(t *testing.T, meddled bool) {
+	t.Helper()
+	name := t.Name()
 	for seed := range *worlds / kinds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
@@ -40,10 +57,11 @@ func TestChaos_refresh(t *testing.T) {
 			s.Referee(q)
 			s.Excuse()
 			s.Lenient()
-			if r.IntN(2) == 0 {
-				s.Stale(time.Duration(1+r.IntN(25))*time.Second, "autoscaling")
-			}
 			refreshTrouble(t, s, r)
+			over := false
+			if meddled {
+				meddle(t, s, seeded(seed, 901+*stream<<8), &over)
+			}
 			for owner := range 1 + r.IntN(3) {
 				q.Spec.Engine = pick(r, rollout.EngineRefresh, rollout.EngineRefresh, rollout.EngineManaged)
 				if image != "" {
@@ -66,25 +84,64 @@ func TestChaos_refresh(t *testing.T) {
 			s.World.ClearFaults()
 			q.Timeout = 3 * time.Hour // a roll that goes on for ever fails
 			q.Spec.Engine = rollout.EngineRefresh
-			_, err := s.Roll(t.Context(), q)
+			report, err := s.Roll(t.Context(), q)
+			if over = true; meddled {
+				if o := report.Outcome; image == "" && (o == rollout.RolledBack || o == rollout.FailedRoll) {
+					t.Errorf("%s: %v", o, err)
+				}
+				err = rollAfter(t, s, q)
+			}
 			s.World.Advance(5 * time.Minute)
-			g, good := s.Group(), rolltest.On(s.Group(), 2)
-			if image == "" && (err != nil || good != shape.Members) || image != "" && (err == nil || good > 0) || (g.Points == 2) != (image == "") {
-				t.Errorf("%+v at %v: %v, %d on version 2, the group points at %s", shape, p, err, good, g.Version)
-			}
-			if g.Desired != shape.Members || g.Healthy() != shape.Members || g.Launched() != shape.Members || len(g.Suspended) > 0 {
-				t.Errorf("desired %d, launched %d, healthy %d, suspended %v, want %d", g.Desired, g.Launched(), g.Healthy(), g.Suspended, shape.Members)
-			}
+			refreshEnd(t, s, fmt.Sprintf("%+v at %v", shape, p), image, err)
 			if t.Failed() {
-				t.Logf("to play this world again: go test ./internal/roller -run '^TestChaos_refresh$/^%d$' -chaos %d -stream %d\n%s", seed, *worlds, *stream, s.Story())
+				t.Logf("to play this world again: go test ./internal/roller -run '^%s$/^%d$' -chaos %d -stream %d\n%s", name, seed, *worlds, *stream, s.Story())
 			}
 		})
 	}
 }
 
-// refreshTrouble lets calls about instance refreshes fail, among others.
+// refreshEnd holds a group to its end: the target, or the version before a broken
+// one.
+func refreshEnd(t *testing.T, s *rolltest.Stage, world, image string, err error) {
+	t.Helper()
+	g, good, members := s.Group(), rolltest.On(s.Group(), 2), s.Wanted()
+	if image == "" && (err != nil || good != members) || image != "" && (err == nil || good > 0) || (g.Points == 2) != (image == "") {
+		t.Errorf("%s: %v, %d on version 2, the group points at %s", world, err, good, g.Version)
+	}
+	if g.Desired != members || g.Healthy() != members || g.Launched() != members || len(g.Suspended) > 0 {
+		t.Errorf("desired %d, launched %d, healthy %d, suspended %v, want %d", g.Desired, g.Launched(), g.Healthy(), g.Suspended, members)
+	}
+}
+
+// rollAfter rolls once somebody else's refresh is over.
+func rollAfter(t *testing.T, s *rolltest.Stage, q roller.Request) error {
+	t.Helper()
+	do(t, s, awssim.Action{Do: "cancel_refresh"}) // as the roll says
+	s.World.Advance(time.Hour)
+	q.Retry = "what failed may have been theirs"
+	_, err := s.Roll(t.Context(), q)
+	return err
+}
+
+// meddle lets somebody else start, cancel or roll back a refresh some time before
+// it is over.
+func meddle(t *testing.T, s *rolltest.Stage, r *rand.Rand, over *bool) {
+	t.Helper()
+	a := awssim.Action{Do: pick(r, "start_refresh", "cancel_refresh", "cancel_refresh", "rollback_refresh"), Version: pick(r, "", "1", "2")}
+	s.World.At(time.Duration(r.IntN(900))*time.Second, func() {
+		if !*over {
+			do(t, s, a)
+		}
+	})
+}
+
+// refreshTrouble lets looks be old and calls about instance refreshes fail, among
+// others.
 func refreshTrouble(t *testing.T, s *rolltest.Stage, r *rand.Rand) {
 	t.Helper()
+	if r.IntN(2) == 0 {
+		s.Stale(time.Duration(1+r.IntN(25))*time.Second, "autoscaling")
+	}
 	calls := []string{
 		"StartInstanceRefresh", "CancelInstanceRefresh", "RollbackInstanceRefresh", "DescribeInstanceRefreshes", "UpdateAutoScalingGroup",
 		"DescribeAutoScalingGroups", "DescribeScalingActivities",

@@ -52,6 +52,7 @@ type InstanceRefresh struct {
 	// TemplateID and Version are its desired configuration; empty: it has none.
 	// Version is a text as in [Group.Pointer].
 	TemplateID, Version string
+	ByHand              bool // it rolls back, or did, because somebody asked for it
 }
 
 // String names a refresh for people.

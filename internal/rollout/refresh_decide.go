@@ -207,6 +207,8 @@ func (t *turn) watch() {
 		t.haltRefresh(Ending{Outcome: Superseded, Reason: t.moved(), Next: "Run terraform apply again to roll to the image that it means now."})
 	case t.movedAside():
 		t.haltRefresh(Ending{Outcome: Superseded, Reason: fmt.Sprintf("the group's launch template version was changed to %s by somebody else", t.snap.Group.Pointer)})
+	case own.Status == RefreshRollbackInProgress && t.rec.Direction != Back && own.ByHand:
+		// Somebody else has asked for it: it is waited for, and says nothing of the image.
 	case own.Status == RefreshRollbackInProgress && t.rec.Direction != Back:
 		// AWS does so by itself, which is as good as a judgement of ours.
 		well, old := t.oldMembers()

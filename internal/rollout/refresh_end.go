@@ -23,7 +23,12 @@ func (t *turn) judgeEnd() {
 		t.rec.Proven = true // AWS has put the pointer on it
 		t.finishRefresh(t.mem.RefreshSince)
 	case RefreshRollbackSuccessful:
-		if t.rec.Direction != Back {
+		switch {
+		case t.rec.Direction != Back && t.own.ByHand:
+			t.unpin()
+			t.conclude(Ending{Outcome: Superseded, Reason: fmt.Sprintf("somebody else rolled instance refresh %s back", own.ID)})
+			return
+		case t.rec.Direction != Back:
 			well, old := t.oldMembers()
 			t.rec.Blame = well*10 >= old*9
 			t.rec.Reason = Clip(said, longestReason)
