@@ -50,6 +50,7 @@ type Client struct {
 	recent   recentTemplates
 	found    foundAddresses
 	answers  answers
+	lately   lately
 }
 
 // New returns a client.
@@ -64,6 +65,7 @@ func New(o Options) *Client {
 	c.versions.taken = map[string]string{}
 	c.recent.at = map[string]heldTemplate{}
 	c.answers.at = map[string]answer{}
+	c.lately.at = map[string]attachedGroup{}
 	return c
 }
 

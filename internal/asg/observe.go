@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	astypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
 )
@@ -19,15 +20,22 @@ import (
 // Observe looks at a group: one call for the group, one per attached target
 // group and classic load balancer where targets are asked for, one each for
 // activities, images, alarms and the warm pool (per 50 members) where asked for, one per 100 members where their
-// status is, and one for launch template versions that were never read before.
+// status is, and one for launch template versions that were never read before. A
+// glance costs one per attached target group, and is a look where it is the first.
 // Errors: [ErrNotFound], what a call gave.
 func (c *Client) Observe(ctx context.Context, name string, look rollout.Look) (rollout.Snapshot, error) {
+	if look.Glance {
+		if s, err := c.glance(ctx, name); err == nil {
+			return s, nil
+		} // else the group may be another by now
+	}
 	s := rollout.Snapshot{At: c.o.Clock.Now()}
 	g, err := c.describe(ctx, name)
 	if err != nil {
 		return s, err
 	}
 	s.Group = group(g)
+	c.lately.put(name, attachedGroup{s.Group, targetGroups(g)})
 	if err := c.pointer(ctx, g, look, &s); err != nil {
 		return s, err
 	}
@@ -303,10 +311,13 @@ func (c *Client) targets(ctx context.Context, g astypes.AutoScalingGroup, s *rol
 			if !ok {
 				continue
 			}
-			s.Members[i].Targets = append(s.Members[i].Targets, rollout.Target{
-				Group: targetGroupName(arn), State: string(d.TargetHealth.State), Reason: aws.ToString(d.TargetHealth.Description),
-			})
+			s.Members[i].Targets = append(s.Members[i].Targets, target(arn, d))
 		}
 	}
 	return nil
+}
+
+// target translates the state of one target.
+func target(arn string, d elbtypes.TargetHealthDescription) rollout.Target {
+	return rollout.Target{Group: targetGroupName(arn), State: string(d.TargetHealth.State), Reason: aws.ToString(d.TargetHealth.Description)}
 }

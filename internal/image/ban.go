@@ -19,8 +19,12 @@ type Ban struct {
 	Cleared bool `json:"cleared,omitempty"`
 }
 
+// HeldRoot is the directory that bans and quarantines are kept in, so that what
+// may keep a roll from an image is read at once.
+const HeldRoot = "held"
+
 // BanRoot is the directory that all bans are kept in.
-const BanRoot = "bans"
+const BanRoot = HeldRoot + "/bans"
 
 // BanPath is the path of the ban of one image.
 func BanPath(imageID string) string { return BanRoot + "/" + imageID }

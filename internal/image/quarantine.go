@@ -22,7 +22,7 @@ type Quarantine struct {
 }
 
 // QuarantineRoot is the directory that all quarantines are kept in.
-const QuarantineRoot = "quarantine"
+const QuarantineRoot = HeldRoot + "/quarantine"
 
 // QuarantinePath is the path of the quarantine of one template's version data.
 func QuarantinePath(template, data string) string {
@@ -32,6 +32,12 @@ func QuarantinePath(template, data string) string {
 // Active tells whether the quarantine holds at now. The zero value does not.
 func (q Quarantine) Active(now time.Time) bool {
 	return q.Data != "" && !q.Cleared && (q.Until.IsZero() || now.Before(q.Until))
+}
+
+// Past tells whether the quarantine ended so long before now that nobody who
+// reads a while late takes it for one that holds.
+func (q Quarantine) Past(now time.Time) bool {
+	return !q.Until.IsZero() && now.Sub(q.Until) > 24*time.Hour
 }
 
 // Lifts tells whether a retry text lifts the quarantine: any text other than

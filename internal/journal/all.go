@@ -19,6 +19,12 @@ func All[T any](ctx context.Context, docs Lister, dir string) ([]T, error) {
 	if err != nil {
 		return nil, err
 	}
+	return Decode[T](found)
+}
+
+// Decode gives documents of one kind in the order of their paths. Error:
+// [*UnreadableError].
+func Decode[T any](found map[string]json.RawMessage) ([]T, error) {
 	list := make([]T, len(found))
 	for n, where := range slices.Sorted(maps.Keys(found)) {
 		if err := json.Unmarshal(found[where], &list[n]); err != nil {

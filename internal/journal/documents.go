@@ -61,11 +61,17 @@ func (d *Documents) Get(ctx context.Context, path string, doc any) (bool, error)
 // Store that is one call for ten documents, in S3 one for each and one for a
 // thousand names. A document that is not JSON is among them as it is.
 func (d *Documents) List(ctx context.Context, dir string) (map[string]json.RawMessage, error) {
+	return d.Pick(ctx, dir, func(string) bool { return true })
+}
+
+// Pick is List of those documents whose paths are wanted. In S3 the others cost
+// no call of their own.
+func (d *Documents) Pick(ctx context.Context, dir string, want func(path string) bool) (map[string]json.RawMessage, error) {
 	dir = strings.TrimSuffix(dir, "/")
 	if err := checkPath(dir); err != nil {
 		return nil, err
 	}
-	found, err := d.store.docs.list(ctx, dir)
+	found, err := d.store.docs.list(ctx, dir, want)
 	if err != nil {
 		return nil, err
 	}

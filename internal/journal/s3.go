@@ -225,7 +225,7 @@ func (d s3Docs) put(ctx context.Context, path string, body []byte) error {
 	return explain("s3:PutObject", "object "+d.o.url(path+".json"), err)
 }
 
-func (d s3Docs) list(ctx context.Context, dir string) (map[string][]byte, error) {
+func (d s3Docs) list(ctx context.Context, dir string, want func(path string) bool) (map[string][]byte, error) {
 	paths, err := d.o.list(ctx, dir)
 	if err != nil {
 		return nil, err
@@ -233,8 +233,8 @@ func (d s3Docs) list(ctx context.Context, dir string) (map[string][]byte, error)
 	out := make(map[string][]byte, len(paths))
 	for _, p := range paths {
 		name, ok := strings.CutSuffix(p, ".json")
-		if !ok {
-			continue // not ours
+		if !ok || !want(name) {
+			continue
 		}
 		body, there, err := d.get(ctx, name)
 		if err != nil {

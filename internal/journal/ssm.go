@@ -381,14 +381,16 @@ func (d ssmDocs) put(ctx context.Context, path string, body []byte) error {
 	return explain("ssm:PutParameter", "parameter "+name, err)
 }
 
-func (d ssmDocs) list(ctx context.Context, dir string) (map[string][]byte, error) {
+func (d ssmDocs) list(ctx context.Context, dir string, want func(path string) bool) (map[string][]byte, error) {
 	list, err := d.p.list(ctx, d.p.prefix+"/"+dir)
 	if err != nil {
 		return nil, err
 	}
 	out := make(map[string][]byte, len(list))
 	for _, p := range list {
-		out[strings.TrimPrefix(aws.ToString(p.Name), d.p.prefix+"/")] = []byte(aws.ToString(p.Value))
+		if path := strings.TrimPrefix(aws.ToString(p.Name), d.p.prefix+"/"); want(path) {
+			out[path] = []byte(aws.ToString(p.Value))
+		}
 	}
 	return out, nil
 }

@@ -51,7 +51,8 @@ type blindChain interface {
 type docs interface {
 	get(ctx context.Context, path string) ([]byte, bool, error)
 	put(ctx context.Context, path string, body []byte) error
-	list(ctx context.Context, dir string) (map[string][]byte, error)
+	// list reads those documents below a directory whose paths are wanted.
+	list(ctx context.Context, dir string, want func(path string) bool) (map[string][]byte, error)
 	delete(ctx context.Context, path string) error
 }
 

@@ -2,7 +2,11 @@ package roller
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/fleetrefit/terraform-provider-refit/internal/image"
@@ -20,33 +24,61 @@ func (o *owner) quarantine(e rollout.Ending) error {
 	if t.Data == "" {
 		return nil
 	}
-	return o.Docs.Put(o.ctx, image.QuarantinePath(t.TemplateID, t.Data), image.Quarantine{
+	if err := o.Docs.Put(o.ctx, image.QuarantinePath(t.TemplateID, t.Data), image.Quarantine{
 		Template: t.TemplateID, Data: t.Data, Image: t.Image, Reason: rollout.Clip(e.Reason, 300),
 		Until: o.Clock.Now().Add(quarantineFor).UTC().Truncate(time.Second), Retry: o.q.Retry,
-	})
+	}); err != nil {
+		return err
+	}
+	o.tidy()
+	return nil
+}
+
+// tidy removes quarantines that ended long ago, so that there are never more to
+// read than a fleet has failures in a week. It is housekeeping: what fails is
+// left for the next one.
+func (o *owner) tidy() {
+	found, _ := o.Docs.Pick(o.ctx, image.QuarantineRoot, func(string) bool { return true })
+	for _, path := range slices.Sorted(maps.Keys(found)) {
+		var q image.Quarantine
+		if json.Unmarshal(found[path], &q) == nil && q.Past(o.Clock.Now()) {
+			_ = o.Docs.Delete(o.ctx, path)
+		}
+	}
 }
 
 // hold is why a version must not be rolled to now, and what to do about it.
 // The zero value: it may.
 type hold struct{ why, next string }
 
-// held looks for what keeps a version from being rolled to. A ban comes first:
-// no retry lifts it.
+// held looks for what keeps a version from being rolled to, in one list. A ban
+// comes first: no retry lifts it.
 func (r *Roller) held(ctx context.Context, q Request, target rollout.Version) (hold, error) {
-	if h, err := r.banned(ctx, target.Image); err != nil || h.why != "" || target.Data == "" {
+	quarantine := image.QuarantinePath(target.TemplateID, target.Data)
+	found, err := r.Docs.Pick(ctx, image.HeldRoot, func(path string) bool {
+		return path == quarantine || strings.HasPrefix(path, image.BanRoot+"/")
+	})
+	if err != nil {
+		return hold{}, fmt.Errorf("read the bans of images and quarantines: %w", err)
+	}
+	failed, ok := found[quarantine]
+	delete(found, quarantine)
+	if h, err := r.banned(ctx, found, target.Image); err != nil || h.why != "" || !ok || target.Data == "" {
 		return h, err
 	}
 	var doc image.Quarantine
-	ok, err := r.Docs.Get(ctx, image.QuarantinePath(target.TemplateID, target.Data), &doc)
-	if err != nil || !ok || !doc.Active(r.Clock.Now()) || doc.Lifts(q.Retry) {
-		return hold{}, err
+	if err := json.Unmarshal(failed, &doc); err != nil {
+		return hold{}, &journal.UnreadableError{Where: "document " + quarantine, Err: err}
+	}
+	if !doc.Active(r.Clock.Now()) || doc.Lifts(q.Retry) {
+		return hold{}, nil
 	}
 	return hold{doc.Why(), doc.Cure()}, nil
 }
 
-// banned looks for a ban that an image falls under.
-func (r *Roller) banned(ctx context.Context, id string) (hold, error) {
-	all, err := journal.All[image.Ban](ctx, r.Docs, image.BanRoot)
+// banned looks for a ban that an image falls under, among the documents of bans.
+func (r *Roller) banned(ctx context.Context, found map[string]json.RawMessage, id string) (hold, error) {
+	all, err := journal.Decode[image.Ban](found)
 	if err != nil {
 		return hold{}, fmt.Errorf("read the bans of images: %w", err)
 	}

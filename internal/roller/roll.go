@@ -281,7 +281,7 @@ func (o *owner) loop(snap rollout.Snapshot) (Report, error) {
 				return o.report(), err
 			}
 		}
-		if snap, err = o.look(d.Look); err != nil {
+		if snap, err = o.look(d.Look.After(o.mem)); err != nil {
 			return o.report(), err
 		}
 	}
@@ -418,6 +418,7 @@ func (o *owner) look(look rollout.Look) (rollout.Snapshot, error) {
 // observe looks once. Members and checks may take long to answer: one who is
 // asked to stop does not wait for them, and does without.
 func (o *owner) observe(look rollout.Look) (rollout.Snapshot, error) {
+	look.Glance = look.Glance && o.stopReason() == "" // what must be done now needs a look
 	if (look.Probe != nil || look.Inquiry != nil) && o.stop.Err() == nil {
 		ctx, cancel := context.WithCancel(o.ctx)
 		defer cancel()

@@ -53,8 +53,9 @@ type Groups interface {
 type Docs interface {
 	Put(ctx context.Context, path string, doc any) error
 	Get(ctx context.Context, path string, doc any) (bool, error)
-	// List reads all documents below a directory, by path.
-	List(ctx context.Context, dir string) (map[string]json.RawMessage, error)
+	// Pick reads those documents below a directory whose paths are wanted.
+	Pick(ctx context.Context, dir string, want func(path string) bool) (map[string]json.RawMessage, error)
+	Delete(ctx context.Context, path string) error
 }
 
 // Images tells where images come from. internal/ami implements it.

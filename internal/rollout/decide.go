@@ -46,6 +46,12 @@ const hurriedEnds = 8
 // gives the same decision. It changes nothing it was given.
 func Decide(in Input) Decision {
 	t := newTurn(in)
+	if in.Snapshot.Glanced {
+		t.glance(in)
+		t.rec.Typical = t.mem.Learnt
+		t.out.Record, t.out.Memory = t.rec, t.mem
+		return t.out
+	}
 	t.overlay()
 	t.meetMaxSize()
 	stop := t.mustStop(in)
@@ -54,7 +60,9 @@ func Decide(in Input) Decision {
 	} else {
 		t.decideManaged(stop)
 	}
+	due := t.out.Next
 	t.wakeAtClose()
+	t.out.Look.Glance = t.out.Look.Glance && t.out.Next.Equal(due) // the close wants a look
 	t.out.Look.Attributes = t.needsSetup()
 	t.out.Look = t.spec.Complete(t.out.Look)
 	t.rec.Typical, t.mem.LookedAt = t.mem.Learnt, t.now
@@ -147,7 +155,7 @@ func newTurn(in Input) *turn {
 	t.rec.Intents = slices.Clone(in.Record.Intents)
 	t.rec.Suspended = maps.Clone(in.Record.Suspended)
 	t.rec.Values = maps.Clone(in.Record.Values)
-	t.goal, t.mem.Halted = t.rec.goal(), false
+	t.goal, t.mem.Halted, t.mem.Stumbled = t.rec.goal(), false, false
 	t.heavy, t.chunk = t.snap.heaviest(), t.snap.Group.heaviest()
 	if t.mem.Progress.IsZero() { // the owner's first decision
 		t.mem.Progress = t.now
@@ -182,6 +190,7 @@ func (m Memory) clone() Memory {
 	m.FirstSeen = cloneMap(m.FirstSeen)
 	m.InService = cloneMap(m.InService)
 	m.HealthySince = cloneMap(m.HealthySince)
+	m.Glanced = cloneMap(m.Glanced)
 	m.SickSince = cloneMap(m.SickSince)
 	m.Graduated = cloneMap(m.Graduated)
 	m.Falls = cloneMap(m.Falls)

@@ -129,15 +129,7 @@ func (t *turn) judgeMember(m Member) {
 		delete(t.mem.Ailing, m.ID)
 		delete(t.mem.Missing, m.ID)
 		if t.mem.HealthySince[m.ID].IsZero() {
-			t.mem.HealthySince[m.ID] = t.now
-			if first.After(t.rec.Started) || t.mem.Ours[m.ID] {
-				// The latest of a batch counts: the next one is looked at when all of
-				// it should be there.
-				launch := t.mem.Learnt.Or(Typical{Launch: usualLaunch}).Launch
-				t.mem.Learnt.Healthy = max(t.mem.Learnt.Healthy, t.now.Sub(first)-launch)
-				late := t.now.Sub(t.mem.KnownAt) > max(2*t.spec.Poll, t.now.Sub(first)/5)
-				t.mem.Learnt.Sharp = t.mem.Learnt.Sharp || !late && t.mem.KnownAt.After(first.Add(launch))
-			}
+			t.healthyNow(m.ID, first)
 		}
 		if !t.mem.Graduated[m.ID] && t.now.Sub(t.mem.HealthySince[m.ID]) >= t.minHealthy() {
 			t.mem.Graduated[m.ID] = true
@@ -146,6 +138,7 @@ func (t *turn) judgeMember(m Member) {
 		return
 	}
 	delete(t.mem.HealthySince, m.ID)
+	delete(t.mem.Glanced, m.ID)
 	if t.mem.Graduated[m.ID] {
 		delete(t.mem.Graduated, m.ID)
 		t.mem.SickSince[m.ID] = t.now
@@ -153,6 +146,20 @@ func (t *turn) judgeMember(m Member) {
 		t.note("%s was healthy and %s now", m.ID, why)
 	}
 	t.judgeSick(m, first, why)
+}
+
+// healthyNow notes since when a member is healthy: now, or since glances have
+// found it so.
+func (t *turn) healthyNow(id string, first time.Time) {
+	if since := t.mem.Glanced[id]; !since.IsZero() {
+		t.mem.HealthySince[id] = since
+		delete(t.mem.Glanced, id)
+		return
+	}
+	t.mem.HealthySince[id] = t.now
+	if first.After(t.rec.Started) || t.mem.Ours[id] {
+		t.learnHealthy(first, t.mem.Learnt.Or(Typical{Launch: usualLaunch}).Launch)
+	}
 }
 
 // mostFalls is how often a new member may be healthy for long enough and then
@@ -261,6 +268,7 @@ func (t *turn) forget(id string) {
 	delete(t.mem.InService, id)
 	delete(t.mem.HealthySince, id)
 	delete(t.mem.SickSince, id)
+	delete(t.mem.Glanced, id)
 	delete(t.mem.Graduated, id)
 	delete(t.mem.Falls, id)
 	delete(t.mem.Ailing, id)

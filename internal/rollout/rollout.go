@@ -179,6 +179,8 @@ type Look struct {
 	Warm       bool // the members of the warm pool, where there is one
 	Images     bool // whether the members' images could be launched now
 	Followers  bool // other groups that follow the newest or the default version of the template
+	// Glance: nothing but Targets, of whoever is registered; see [Snapshot].Glanced.
+	Glance bool
 }
 
 // Snapshot is one observation of a group. It may lie: AWS's services are
@@ -191,6 +193,10 @@ type Snapshot struct {
 	// InService are those that can be drawn.
 	WarmSeen bool
 	Warm     []Member
+	// Glanced: nothing was looked up but who is healthy in the attached target
+	// groups. Members are all of their targets, with nothing but ID and Targets, and
+	// Group is as it was at the last look.
+	Glanced bool
 	// TargetsSeen: Members' Targets were looked up.
 	TargetsSeen bool
 	// StatusSeen and ProbesSeen: Members' Status was looked up, and members were
@@ -410,7 +416,14 @@ type Memory struct {
 	MaxSizeSeen, MaxSizeLowered, MaxSizeTheirs bool
 	MaxSizeLeft                                string
 
-	KnownAt     time.Time // the last look that told everybody's health
+	KnownAt time.Time // the last look that told everybody's health
+	// Of glances: who was a member at the last look, how many members AWS had still
+	// to launch then; since when glances have found new members healthy, and the
+	// last glance.
+	Roster      map[string]bool
+	Owed        int
+	Glanced     map[string]time.Time
+	GlancedAt   time.Time
 	Unexplained time.Time // since when desired is not what is expected
 	PuzzledAt   time.Time // when it last was not, and not just by an old look
 	Changes     []Change  // of desired, since those that are accounted for for good
@@ -444,6 +457,8 @@ type Memory struct {
 	// Halted: others have changed desired since the last decision, as AWS's answer
 	// to one of its steps has told.
 	Halted bool
+	// Stumbled: a step of the last decision did not work.
+	Stumbled bool
 }
 
 // Blind is the memory of an owner that could not look for d: what is bounded by

@@ -61,6 +61,8 @@ func (t *turn) schedule() {
 	if t.mem.LaunchError != "" || t.launched() < t.desired() {
 		t.out.Look.Activities = t.out.Look.Activities || t.overdue(typical)
 	}
+	t.roster()
+	t.out.Look.Glance = t.glances(typical)
 }
 
 // dueMember wakes for what is due next of a new member.

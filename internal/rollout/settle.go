@@ -285,6 +285,7 @@ func loseEnd(intents []Intent, s Step, now time.Time) []Intent {
 
 // settleFailure books a step that did not work, or not wholly.
 func settleFailure(rec Record, mem Memory, s Step, r Result, now time.Time) (Record, Memory, Note) {
+	mem.Stumbled = true
 	refusal := *r.Failure
 	refusal.Step = s.Kind
 	f := &refusal

@@ -301,7 +301,11 @@ type guard struct {
 // Observe implements roller.Groups.
 func (g *guard) Observe(ctx context.Context, group string, look rollout.Look) (rollout.Snapshot, error) {
 	snap, err := g.Groups.Observe(ctx, group, look)
-	g.s.log(g.s.World.Clock().Now(), fmt.Sprintf("  look   targets %t, activities %t", look.Targets, look.Activities))
+	what := fmt.Sprintf("  look   targets %t, activities %t", look.Targets, look.Activities)
+	if snap.Glanced {
+		what = "  look   glance"
+	}
+	g.s.log(g.s.World.Clock().Now(), what)
 	return snap, err
 }
 
