@@ -41,9 +41,9 @@ func (t *turn) glances(typical Typical) bool {
 // groups.
 func (t *turn) targetsOnly() bool {
 	next := t.out.Look
-	return next.Targets && t.needsTargets() && len(t.snap.Group.Weights) == 0 && len(t.snap.Group.Balancers) == 0 && len(t.skipped) == 0 &&
+	return next.Targets && t.needsTargets() && len(t.snap.Group.Weights) == 0 && !t.snap.Group.WarmPool && len(t.snap.Group.Balancers) == 0 && len(t.skipped) == 0 &&
 		!t.spec.EC2Status && t.spec.Probe == nil && len(t.spec.Alarms) == 0 &&
-		!next.Activities && !next.Versions && !next.Refreshes && !next.Images && !next.Followers && next.Inquiry == nil && !t.needsSetup()
+		!next.Activities && !next.Versions && !next.Refreshes && !next.Images && !next.Warm && !next.Followers && next.Inquiry == nil && !t.needsSetup()
 }
 
 // disturbed says whether there is more to be seen than members on their way up.
