@@ -85,6 +85,7 @@ func (t *turn) openEnds(in Intent, seen map[string]Lifecycle) (open IDs) {
 			open = append(open, id)
 		default:
 			doubts.IDs = append(doubts.IDs, id) // it may yet land
+			t.unclear = true                    // this decision has counted it among those that go
 		}
 	}
 	if in.Dec {

@@ -60,6 +60,30 @@ func TestDecide_protected(t *testing.T) {
 	}
 }
 
+// TestDecide_lostEndAside: an end of a member in standby whose answer was lost did
+// not happen. The roll does not end with the look that tells so: the member is still
+// to go.
+func TestDecide_lostEndAside(t *testing.T) {
+	t.Parallel()
+	s := group(4)
+	for i := range 3 {
+		s.Members[i].Version = target
+	}
+	s.Group.Desired = 3
+	s.Members[3].State, s.Members[3].StateText, s.Members[3].Targets = rollout.Standby, "Standby", nil
+	rec := rolling(&s)
+	rec.Suspended, rec.Restoring, s.Group.Suspended = nil, true, nil
+	rec.Intents = []rollout.Intent{{Kind: rollout.End, IDs: []string{s.Members[3].ID}, Lost: true, Since: began}}
+	sp := sparing(rollout.Ignore, rollout.Terminate)
+	d := decide(sp, s, rec, rollout.Memory{})
+	if d = decide(sp, later(s, 2*time.Minute), d.Record, d.Memory); d.Ending != nil {
+		t.Fatalf("ending %+v, want that it goes on", d.Ending)
+	}
+	if d = decide(sp, later(s, 125*time.Second), d.Record, d.Memory); endsOf(d) != "3" {
+		t.Errorf("steps %q, want that the member in standby is ended", kinds(d))
+	}
+}
+
 // TestDecide_leftOut: what is left of a group of four at the end of its roll.
 func TestDecide_leftOut(t *testing.T) {
 	t.Parallel()
