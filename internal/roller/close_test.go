@@ -79,6 +79,36 @@ func TestClose(t *testing.T) {
 	}
 }
 
+// TestClose_finishedByAnother: a roll that its window has turned back is finished by
+// another run, whose own window is open. That run says what it did, and that the roll
+// is still to come: now, not in the next window.
+func TestClose_finishedByAnother(t *testing.T) {
+	t.Parallel()
+	s := rolltest.New(t, rolltest.Shape{Members: 8})
+	q := rolltest.Request(100, 125)
+	q.LockTimeout = 10 * time.Minute
+	q.Closing = rollout.Closing{At: s.World.Clock().Now().Add(150 * time.Second), Over: time.Hour, How: rollout.GoBack, Window: "the window", Next: "Wed 6 Jan 15:00 GMT"}
+	ctx, cancel := context.WithCancel(t.Context())
+	s.World.At(200*time.Second, cancel) // on the way back
+	if _, err := s.Roll(ctx, q); err == nil || !strings.Contains(s.Story(), "going back to version 1") {
+		t.Fatalf("the first run was not interrupted on its way back (%v)\n%s", err, s.Story())
+	}
+	s.World.Advance(24 * time.Hour)
+	s.Roller = s.NewRoller("second", 2)
+	q.Closing = rollout.Closing{At: s.World.Clock().Now().Add(4 * time.Hour), Window: "the second window", Next: "Thu 7 Jan 15:00 GMT"}
+	report, err := s.Roll(t.Context(), q)
+	if err != nil || report.Outcome != rollout.RolledBack || !report.Closed || !strings.HasPrefix(report.Reason, "this run has finished the way back of an earlier one, which had turned round: the window closed at") {
+		t.Fatalf("%s because %q (%v), want the way back finished\n%s", report.Outcome, report.Reason, err, s.Story())
+	}
+	if n := len(report.Warnings); n == 0 || !strings.HasSuffix(report.Warnings[n-1], "Run terraform apply again to roll to version 2.") {
+		t.Errorf("warnings %q, want what to do in the last", report.Warnings)
+	}
+	if _, err = s.Roll(t.Context(), q); err != nil {
+		t.Fatalf("the roll again: %v\n%s", err, s.Story())
+	}
+	s.Settled(2)
+}
+
 // after is seconds after the start of a roll, until the start is known.
 func after(seconds int) time.Time { return time.Time{}.Add(time.Duration(seconds) * time.Second) }
 

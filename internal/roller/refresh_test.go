@@ -532,3 +532,40 @@ func TestRefresh_channel(t *testing.T) {
 		}
 	}
 }
+
+// TestRefresh_heldUp: somebody starts an instance refresh while the processes are
+// suspended that a dead owner had suspended. It waits for them; who comes next
+// resumes them, with either engine, and rolls once it is over.
+func TestRefresh_heldUp(t *testing.T) {
+	t.Parallel()
+	for _, engine := range []rollout.Engine{rollout.EngineManaged, rollout.EngineRefresh} {
+		s := rolltest.New(t, rolltest.Shape{Members: 4, Group: `health_check = "ELB"`})
+		q := rolltest.Request(100, 150)
+		q.LockTimeout = 10 * time.Minute
+		s.Crash(t.Context(), q, 14, true)
+		if _, held := s.Group().Suspended["InstanceRefresh"]; !held {
+			t.Fatalf("the owner died before it had suspended anything\n%s", s.Story())
+		}
+		s.Lenient()
+		s.Excuse()
+		if err := s.World.Act(awssim.Action{Do: "start_refresh", Group: "web", Version: "1"}); err != nil {
+			t.Fatal(err)
+		}
+		s.World.Advance(time.Hour)
+		s.Roller = s.NewRoller("second", 2)
+		q.Spec.Engine = engine
+		_, err := s.Roll(t.Context(), q)
+		if e := ended(t, s, err, rollout.Superseded); !strings.Contains(e.Happened, "somebody else started an instance refresh") {
+			t.Errorf("%s: %q, want that it is somebody else's instance refresh", engine, e.Happened)
+		}
+		if left := s.Group().Suspended; len(left) > 0 {
+			t.Errorf("%s: suspended %v, want nothing", engine, left)
+		}
+		s.World.Advance(time.Hour)
+		if _, err := s.Roll(t.Context(), q); err != nil {
+			t.Fatalf("%s: once it is over: %v\n%s", engine, err, s.Story())
+		}
+		s.World.Advance(5 * time.Minute)
+		s.Settled(2)
+	}
+}

@@ -221,7 +221,12 @@ func (t *turn) wentBack() {
 		reason += "; " + more
 	}
 	e := Ending{Outcome: RolledBack, Reason: reason, Quarantine: t.rec.Blame, Closed: t.rec.Closed, Left: t.unrestored}
-	if e.Closed {
+	switch at := t.closing.At; {
+	case !e.Closed:
+	case at.IsZero() || t.now.Before(at): // the window of an earlier run was what had closed
+		e.Reason = Clip("this run has finished the way back of an earlier one, which had turned round: "+reason, longestReason)
+		e.Next = fmt.Sprintf("Run terraform apply again to roll to version %d.", t.rec.Target.Number)
+	default:
 		e.Next = t.closeEnding("").Next
 	}
 	t.conclude(e)

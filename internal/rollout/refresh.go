@@ -122,16 +122,16 @@ func (s Snapshot) newestRefresh() string {
 }
 
 // WithoutOwn is the snapshot without what the roll of a record has started or
-// suspended: that keeps nobody from continuing it.
+// suspended: that keeps nobody from continuing it. Neither does somebody else's
+// instance refresh that the roll's own suspension holds up: nobody but who
+// continues the roll lifts that.
 func (s Snapshot) WithoutOwn(rec Record) Snapshot {
+	_, held := s.Group.Suspended["InstanceRefresh"]
 	s.Group.Suspended = maps.Clone(s.Group.Suspended)
 	for p, reason := range rec.Suspended {
 		if reason == "" || reason == s.Group.Suspended[p] {
 			delete(s.Group.Suspended, p)
 		}
-	}
-	if h := rec.Headroom; h != nil && s.Group.Max == h.Set {
-		s.Group.Max = h.Found
 	}
 	for _, in := range rec.Intents {
 		if in.Kind == Suspend {
@@ -139,6 +139,9 @@ func (s Snapshot) WithoutOwn(rec Record) Snapshot {
 				delete(s.Group.Suspended, p)
 			}
 		}
+	}
+	if _, theirs := s.Group.Suspended["InstanceRefresh"]; held && !theirs {
+		s.Refreshes = nil
 	}
 	if own := s.own(rec); own != nil {
 		id := own.ID

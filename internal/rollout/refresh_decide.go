@@ -194,7 +194,8 @@ func (t *turn) othersRefresh(other *InstanceRefresh) {
 		t.wake(t.now.Add(t.spec.Poll)) // ours may come to show yet
 		return
 	}
-	t.conclude(Ending{Outcome: Superseded, Reason: fmt.Sprintf("somebody else started an instance refresh: %s", other)})
+	t.resume() // it does nothing until then
+	t.conclude(Ending{Outcome: Superseded, Reason: fmt.Sprintf("somebody else started an instance refresh: %s", other), Next: waitForRefresh})
 }
 
 // watch follows the roll's own refresh while it runs.

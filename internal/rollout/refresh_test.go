@@ -392,6 +392,10 @@ func TestWithoutOwn(t *testing.T) {
 		t.Errorf("one whose answer was lost, newer than r-0 and to the same version, is taken for somebody else's")
 	}
 	rec.Refresh.Before = "r-1"
+	if s.WithoutOwn(rec).Refreshing() {
+		t.Errorf("somebody else's, which our own suspension holds up, keeps us from lifting that")
+	}
+	rec.Suspended = nil
 	if !s.WithoutOwn(rec).Refreshing() {
 		t.Errorf("one that was there before is taken for ours")
 	}

@@ -2,6 +2,7 @@ package rolltest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -39,6 +40,7 @@ type referee struct {
 	truth   Truth                    // as of the last tick
 	stale   time.Duration            // how old a look may be, as the world is
 	since   map[string]time.Duration // members that are healthy → since when they have been
+	began   time.Duration            // when the present owner came
 	back    time.Duration            // since when healthy has been at the floor or above
 	urls    map[string]*url.URL      // where members are probed
 	good    map[answer]bool          // whether answers are the expected one
@@ -52,7 +54,7 @@ func (s *Stage) Referee(q roller.Request) {
 		s.referee = &referee{s: s, base: g.Desired, most: g.Max, truth: s.Group(), found: g.Suspended, ended: map[string]bool{}, aside: map[string]bool{}, kept: map[string]time.Duration{}, gone: map[string]bool{}, since: map[string]time.Duration{}}
 		s.World.OnTick(func() { s.referee.tick() })
 	}
-	s.referee.q, s.referee.urls, s.referee.good = q, map[string]*url.URL{}, map[answer]bool{}
+	s.referee.q, s.referee.urls, s.referee.good, s.referee.began = q, map[string]*url.URL{}, map[answer]bool{}, s.Elapsed()
 	s.referee.heavy, s.referee.uneven = s.heavy, s.uneven
 }
 
@@ -291,6 +293,12 @@ func (r *referee) present(g Truth) (launched, running, spared int) {
 	return launched, running, spared
 }
 
+// longest is more than any roll of a few members takes. One that goes on for ever
+// is stopped then: it cannot look any more.
+const longest = 24 * time.Hour
+
+var errEndless = errors.New("the roll goes on for ever")
+
 // guard checks every change before it is made: invariants 1 to 3.
 type guard struct {
 	roller.Groups
@@ -300,6 +308,10 @@ type guard struct {
 
 // Observe implements roller.Groups.
 func (g *guard) Observe(ctx context.Context, group string, look rollout.Look) (rollout.Snapshot, error) {
+	if r := g.s.referee; r != nil && g.s.Elapsed()-r.began > longest {
+		r.say("the roll still goes on after %s", longest)
+		return rollout.Snapshot{}, errEndless
+	}
 	snap, err := g.Groups.Observe(ctx, group, look)
 	what := fmt.Sprintf("  look   targets %t, activities %t", look.Targets, look.Activities)
 	if snap.Glanced {
