@@ -365,10 +365,13 @@ func (s *Stage) Crash(ctx context.Context, q roller.Request, n int, after bool) 
 	}
 	calls, crashed := 0, false
 	g.wire.crash = func(now bool) bool {
+		if crashed {
+			return true // one that died in a call of another goroutine sends nothing more
+		}
 		if now != after {
 			return false
 		}
-		crashed = crashed || calls == n
+		crashed = calls == n
 		calls++
 		return crashed
 	}
