@@ -11,7 +11,7 @@ terraform {
 }
 
 resource "aws_launch_template" "web" {
-  for_each = toset(["search", "channel", "amazon", "pinned", "told"])
+  for_each = toset(["search", "channel", "amazon", "pinned", "told", "copied"])
 
   name          = each.key
   image_id      = "ami-0123456789abcdef0"

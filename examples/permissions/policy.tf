@@ -57,6 +57,50 @@ data "aws_iam_policy_document" "refit" {
     }
   }
 
+  # Only with copy: copying images to this region, and following how far copies are. ec2:CreateTags is below.
+  statement {
+    sid       = "Copy"
+    resources = ["*"]
+    actions = [
+      "ec2:CopyImage",
+      "ec2:DescribeImageReferences", # only with copy.keep
+      "ec2:DescribeSnapshots",
+    ]
+  }
+
+  # Only with copy.keep: what AWS reads for the caller to find out whether a copy is in use.
+  statement {
+    sid       = "CopiesInUse"
+    resources = ["*"]
+    actions = [
+      "ec2:DescribeLaunchTemplates",
+      "imagebuilder:GetContainerRecipe",
+      "imagebuilder:ListContainerRecipes",
+      "imagebuilder:ListImageRecipes",
+      "ssm:DescribeParameters",
+      "ssm:GetParameters",
+    ]
+
+    condition {
+      test     = "ForAnyValue:StringEquals"
+      variable = "aws:CalledVia"
+      values   = ["ec2-images.amazonaws.com"]
+    }
+  }
+
+  # Only with copy: deleting copies that AWS gave up, and old ones by copy.keep. Refit's copies have this tag.
+  statement {
+    sid       = "OldCopies"
+    resources = ["arn:aws:ec2:*::image/*", "arn:aws:ec2:*::snapshot/*"]
+    actions   = ["ec2:DeleteSnapshot", "ec2:DeregisterImage"]
+
+    condition {
+      test     = "StringLike"
+      variable = "aws:ResourceTag/refit:copy"
+      values   = ["?*"]
+    }
+  }
+
   # AWS checks these against the caller when a group's template changes and when members are launched.
   statement {
     sid       = "Launch"

@@ -1,4 +1,5 @@
-// Package ami finds machine images and makes launch template versions of them.
+// Package ami finds machine images, copies them, and makes launch template
+// versions of them.
 //
 // It owns the EC2 calls for both, the record of where a version came from, and
 // what each failure means. It must not decide which image is acceptable; that
@@ -40,30 +41,41 @@ type Docs interface {
 
 // Options make a [Client].
 type Options struct {
-	EC2   EC2
-	SSM   SSM // only for sources that are parameters
-	Docs  Docs
-	Clock clock.Clock
+	EC2    EC2
+	Copies Copies // only for copying
+	SSM    SSM    // only for sources that are parameters
+	Docs   Docs
+	Clock  clock.Clock
+	Region string // for messages; empty: the reader's own
 }
 
 // Client is safe for concurrent use.
 type Client struct {
-	ec2   EC2
-	ssm   SSM
-	docs  Docs
-	clock clock.Clock
+	ec2    EC2
+	copies Copies
+	ssm    SSM
+	docs   Docs
+	clock  clock.Clock
+	where  string // for people
 
 	mu      sync.Mutex
 	fits    map[string]Fit      // by instance type; a type never changes
 	known   map[string]*reading // by template
 	sources map[string]string   // by image: what it was copied from, "" for nothing; that never changes
 	told    map[string][]Due    // by template: the record as it was last written
+
+	copying sync.Mutex        // held while one copy is found or asked for
+	asked   map[string]string // copies that were asked for, by what they are of; under copying
 }
 
 // New returns a client.
 func New(o Options) *Client {
+	where := "this region"
+	if o.Region != "" {
+		where = "region " + o.Region
+	}
 	return &Client{
-		ec2: o.EC2, ssm: o.SSM, docs: o.Docs, clock: o.Clock,
+		ec2: o.EC2, copies: o.Copies, ssm: o.SSM, docs: o.Docs, clock: o.Clock, where: where, asked: map[string]string{},
 		fits: map[string]Fit{}, known: map[string]*reading{}, sources: map[string]string{}, told: map[string][]Due{},
 	}
 }

@@ -41,6 +41,7 @@ type NoImageError struct {
 	Choice image.Choice
 	// Named is the image that a parameter or an id names; empty: it was a search.
 	Named string
+	Where string // the region it was looked for in, for people
 }
 
 // Error implements error.
@@ -56,7 +57,7 @@ func (e *NoImageError) Error() string {
 	for _, v := range e.Choice.Verdicts {
 		return fmt.Sprintf("%s (%s) is not acceptable: %s", what, v.Image.Name, v.Why)
 	}
-	return what + " does not exist in this region, is not shared with this account, or is hidden by the account's Allowed AMIs setting"
+	return what + " does not exist in " + e.Where + ", is not shared with this account, or is hidden by the account's Allowed AMIs setting"
 }
 
 // mostImages bounds a search. It is some megabytes and ten calls.
@@ -145,7 +146,7 @@ func (c *Client) named(ctx context.Context, s Source, id string, rule image.Rule
 	if len(choice.Acceptable) > 0 {
 		return choice, nil
 	}
-	return choice, &NoImageError{Source: s, Choice: choice, Named: id, Total: len(found), Removed: choice.Removed}
+	return choice, &NoImageError{Source: s, Choice: choice, Named: id, Where: c.where, Total: len(found), Removed: choice.Removed}
 }
 
 // parameterName is the name in an ARN, or the name itself.
@@ -163,7 +164,7 @@ func (c *Client) parameter(ctx context.Context, name string) (string, error) {
 	out, err := c.ssm.GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String(name)})
 	switch code(err) {
 	case "ParameterNotFound", "ParameterVersionNotFound":
-		return "", &ParameterError{Name: name, Why: "does not exist in this region and account"}
+		return "", &ParameterError{Name: name, Why: "does not exist in " + c.where + " and account"}
 	case "ValidationException":
 		return "", &ParameterError{Name: name, Why: "cannot be one: " + err.Error()}
 	}
@@ -305,7 +306,17 @@ func fromAWS(i types.Image) image.Image {
 		DeprecatedAt: instant(i.DeprecationTime),
 	}
 	for _, m := range i.BlockDeviceMappings {
-		out.Encrypted = out.Encrypted || m.Ebs != nil && aws.ToBool(m.Ebs.Encrypted)
+		if m.Ebs != nil {
+			out.Encrypted = out.Encrypted || aws.ToBool(m.Ebs.Encrypted)
+			out.SizeGiB += int(aws.ToInt32(m.Ebs.VolumeSize))
+		}
+	}
+	// An image made from an instance is a new one; see [Client.Origins].
+	if aws.ToString(i.SourceInstanceId) == "" {
+		out.SourceID, out.SourceRegion = aws.ToString(i.SourceImageId), aws.ToString(i.SourceImageRegion)
+	}
+	if i.StateReason != nil {
+		out.Reason = aws.ToString(i.StateReason.Message)
 	}
 	if len(i.Tags) > 0 {
 		out.Tags = make(map[string]string, len(i.Tags))

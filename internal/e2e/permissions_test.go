@@ -51,6 +51,9 @@ const (
 	keepVersions        = "`keep_versions`"
 	warmPools           = "groups with a warm pool: `keep_versions`, `engine = \"instance_refresh\"`, `terminate_warm_instances`"
 	endWarm             = "`terminate_warm_instances`"
+	copyImages          = "`copy`"
+	copyGivenUp         = "a copy that AWS gave up"
+	copyKeep            = "`copy.keep`"
 	notifyTopic         = "`notify.sns_topic_arn`"
 	notifyBus           = "`notify.event_bus_name`"
 	notifyOwnBus        = "`notify.event_bus_name` with a bus of this account other than `default`"
@@ -88,7 +91,7 @@ const (
 
 // recorded are all rows: one that no test records would say what nobody knows.
 var recorded = []string{
-	planRoll, beforeRoll, zonalShifts, planImage, newVersion, makeVersion, withdrawVersion, imageParameter, keepVersions, warmPools, endWarm, notifyTopic, notifyBus, notifyOwnBus, rollGroup, targetGroups, networkBalancer, classicBalancers, ec2Status, alarms, probeMembers,
+	planRoll, beforeRoll, zonalShifts, planImage, newVersion, makeVersion, withdrawVersion, imageParameter, keepVersions, copyImages, copyGivenUp, copyKeep, warmPools, endWarm, notifyTopic, notifyBus, notifyOwnBus, rollGroup, targetGroups, networkBalancer, classicBalancers, ec2Status, alarms, probeMembers,
 	checkByFunction, memberImages, launchFirst, raiseDesired, rollBack, onDefault, rollRefresh, pointRefresh, stopRefresh, backRefresh,
 	readSSM, readS3, writeSSM, writeS3, tidySSM, tidyS3, watchSSM, watchS3, heldSSM, heldS3, clearSSM, clearS3, assumeRole,
 	publishSSM, publishS3, windowsSSM, windowsS3, decisionSSM, decisionS3,
@@ -96,12 +99,19 @@ var recorded = []string{
 
 // asked is what AWS checks for the caller beside an action itself. No simulator
 // can tell: it is from AWS's guides (Auto Scaling, "Control the use of launch
-// templates"; LaunchInstances, "Permissions"; S3, GetObject, "Permissions").
+// templates"; LaunchInstances, "Permissions"; S3, GetObject, "Permissions"; EC2, "Grant permissions to copy Amazon EC2
+// AMIs", "Identify your resources referencing specified AMIs").
 var asked = map[string][]string{
 	"autoscaling:UpdateAutoScalingGroup": {"ec2:CreateTags", "ec2:RunInstances", "iam:PassRole"},
 	"autoscaling:StartInstanceRefresh":   {"ec2:CreateTags", "ec2:RunInstances", "iam:PassRole"},
 	"autoscaling:LaunchInstances":        {"ec2:CreateFleet", "ec2:CreateTags", "ec2:RunInstances", "iam:PassRole"},
 	"s3:GetObject":                       {"s3:ListBucket"},
+	"ec2:CopyImage":                      {"ec2:CreateTags"},
+	"ec2:DeregisterImage":                {"ec2:DeleteSnapshot"},
+	"ec2:DescribeImageReferences": {
+		"ec2:DescribeInstances", "ec2:DescribeLaunchTemplateVersions", "ec2:DescribeLaunchTemplates", "imagebuilder:GetContainerRecipe",
+		"imagebuilder:ListContainerRecipes", "imagebuilder:ListImageRecipes", "ssm:DescribeParameters", "ssm:GetParameters",
+	},
 }
 
 // actions is a set of IAM actions.

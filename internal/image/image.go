@@ -21,6 +21,7 @@ type Image struct {
 	Alias        string // AWS's name of the owner: amazon, aws-marketplace, aws-backup-vault; empty: none
 	Architecture string // AWS's word: x86_64, arm64, i386, …
 	State        string // AWS's word: available, pending, failed, deregistered, disabled, …
+	Reason       string // AWS's text on the state; mostly empty
 	BootMode     string // AWS's word: uefi, legacy-bios, uefi-preferred; empty: whatever the instance type does by default
 	RootDevice   string // name, such as /dev/xvda
 	RootType     string // AWS's word: ebs, instance-store; empty: unknown
@@ -29,6 +30,12 @@ type Image struct {
 	CreatedAt    time.Time
 	DeprecatedAt time.Time // zero: never
 	Tags         map[string]string
+	SizeGiB      int // of its volumes together; 0: unknown
+	// SourceID and SourceRegion are what it was copied from; empty: it is no
+	// copy, or AWS does not tell.
+	SourceID, SourceRegion string
+	// Via is the owner of the original, where this stands for a copy of it.
+	Via string
 }
 
 // Available is AWS's word for an image that instances can be launched from.

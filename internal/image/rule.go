@@ -32,6 +32,9 @@ type Rule struct {
 	// Sort says what is newest.
 	Sort Sort
 
+	// Originals are wanted: no copy that Refit made is taken.
+	Originals bool
+
 	// InstanceType is used in messages only; empty: unknown.
 	InstanceType string
 	// Architectures, BootModes and RootTypes are what the template's instance
@@ -89,6 +92,7 @@ func (r Rule) conditions() []condition {
 	return []condition{
 		{"owner " + strings.Join(r.Owners, " or "), r.owner},
 		{"public parameter of AWS", r.public},
+		{"original", r.original},
 		{"state available", state},
 		{"not deprecated", r.deprecated},
 		{architecture, func(i Image) string { return r.architecture(i, fits) }},
@@ -133,6 +137,13 @@ func (r Rule) public(i Image) string {
 		return ""
 	}
 	return fmt.Sprintf("is named by AWS's parameter %s, but is of account %s and not of %s", r.Parameter, i.Owner, want)
+}
+
+func (r Rule) original(i Image) string {
+	if !r.Originals || !i.MadeByRefit() {
+		return ""
+	}
+	return "is a copy that Refit made of " + i.SourceID
 }
 
 func state(i Image) string {

@@ -26,6 +26,7 @@ type look struct {
 	none     error          // nothing is acceptable, or a parameter names nothing
 	pin      string         // why there is only one candidate; empty: nothing is pinned
 	unpinned string         // why a pin does not count; empty: there is none, or it does
+	want     amiWant
 	// inUse is the image in state, if some version with it has not failed.
 	inUse string
 }
@@ -39,6 +40,7 @@ const mostOptions = 50
 func (b *backend) lookAt(ctx context.Context, c *clients, t ami.Template, base ami.Version, current string, w amiWant) (look, error) {
 	l := look{template: t, base: base}
 	var err error
+	w = w.region(c)
 	if l.rule, err = b.rule(ctx, c, t, base, w); err != nil {
 		return l, err
 	}
@@ -46,6 +48,7 @@ func (b *backend) lookAt(ctx context.Context, c *clients, t ami.Template, base a
 	if err != nil {
 		return l, err
 	}
+	l.want = w
 	if w, err = b.pinned(ctx, c, &l, w); err != nil {
 		return l, err
 	}
@@ -58,6 +61,9 @@ func (b *backend) lookAt(ctx context.Context, c *clients, t ami.Template, base a
 	for n := range l.options {
 		o := &l.options[n]
 		data := t.With(base, o.Image.ID)
+		if o.Image.ID == "" {
+			continue // a copy that has to be made: no version can have it
+		}
 		o.Held = cmp.Or(o.Held, image.Holds(o.Image, data, l.inUse, held))
 		if v, ok := t.Newest(data); ok {
 			o.Version = v.Number
@@ -73,7 +79,7 @@ func (b *backend) pinned(ctx context.Context, c *clients, l *look, w amiWant) (a
 	if !w.pin.Active(l.rule.Now) {
 		return w, nil
 	}
-	bans, err := b.bans(ctx, c, w.pin.Image)
+	bans, err := b.bansIn(ctx, c, w.at(c), w.pin.Image)
 	if err != nil {
 		return w, err
 	}
@@ -89,7 +95,7 @@ func (b *backend) pinned(ctx context.Context, c *clients, l *look, w amiWant) (a
 // candidates finds the acceptable images of a source, and which of them, and of
 // others, are banned.
 func (b *backend) candidates(ctx context.Context, c *clients, l *look, w amiWant, others ...string) (err error) {
-	l.choice, err = c.images.Find(ctx, w.source, l.rule)
+	l.choice, err = w.at(c).Find(ctx, w.source, l.rule)
 	if errors.As(err, new(*ami.NoImageError)) || errors.As(err, new(*ami.ParameterError)) {
 		l.none = err
 		return nil
@@ -98,6 +104,9 @@ func (b *backend) candidates(ctx context.Context, c *clients, l *look, w amiWant
 		return err
 	}
 	found := l.choice.Acceptable[:min(len(l.choice.Acceptable), mostOptions)]
+	if w.copy != nil {
+		return b.copies(ctx, c, l, w, found, others)
+	}
 	if l.bans, err = b.bans(ctx, c, append(imageIDs(found), others...)...); err != nil {
 		return err
 	}
@@ -120,9 +129,18 @@ func (l look) title() string {
 func (l look) table(chosen string) string {
 	held := map[string]string{}
 	for _, o := range l.options {
-		held[o.Image.ID] = o.Held
+		held[l.original(o.Image).ID] = o.Held
 	}
 	return l.choice.Table(chosen, held)
+}
+
+// original is an option's image as it is among the candidates.
+func (l look) original(i image.Image) image.Image { return l.want.original(i) }
+
+// name is the id of the image that was chosen among the candidates; empty: none
+// was.
+func (l look) name(pick image.Option) string {
+	return l.original(pick.Image).ID
 }
 
 // known tells whether a template has a version with an image that is not in
@@ -137,7 +155,12 @@ func known(t ami.Template, imageID string, held []image.Quarantine) bool {
 func (b *backend) rule(ctx context.Context, c *clients, t ami.Template, base ami.Version, w amiWant) (image.Rule, error) {
 	fit, err := c.images.Fit(ctx, base.Content)
 	rule := fit.Apply(w.rule)
-	rule.Account, rule.InUse, rule.Now = t.Account, t.Latest().Image, b.clock.Now()
+	if err != nil {
+		return rule, err
+	}
+	rule.Account, rule.Now = t.Account, b.clock.Now()
+	rule.Originals = w.copy != nil && w.copy.Region == c.region
+	rule.InUse, err = w.inUse(ctx, c, t.Latest().Image)
 	return rule, err
 }
 
@@ -156,12 +179,15 @@ func base(t ami.Template, number int64) (ami.Version, error) {
 // mend puts the image of the version in state into a model that has another: a
 // plan with that one was applied after the window had closed.
 func (b *backend) mend(ctx context.Context, c *clients, m amiRefreshModel, v ami.Version) (amiRefreshModel, error) {
-	if !m.bound() || v.Image == m.ImageID.ValueString() {
+	if !m.bound() || m.Copy.IsNull() && v.Image == m.ImageID.ValueString() {
 		return m, nil
 	}
 	i, err := c.images.Image(ctx, v.Image)
 	if err != nil && !errors.Is(err, ami.ErrNoImage) {
 		return m, err
+	}
+	if !m.Copy.IsNull() {
+		return b.mendCopy(ctx, c, m, v, i)
 	}
 	i.ID = v.Image
 	m.set(i, v.Number)
@@ -209,21 +235,30 @@ func (b *backend) observe(ctx context.Context, c *clients, m amiRefreshModel, w 
 		}
 		to.set(pick.Image, 0)
 	}
-	seen.Image = imageSeen{to.ImageID.ValueString(), to.ImageName.ValueString(), to.ImageCreatedAt.ValueString()}
-	if !there || ok && current.Data != t.With(from, pick.Image.ID) {
+	seen.Image = to.seenAs()
+	if !there || ok && (pick.Image.ID == "" || current.Data != t.With(from, pick.Image.ID)) {
 		seen.Version = ""
 	}
 	if seen.Version == "" {
 		seen.Followers = followers(ctx, c, w.template)
 	}
-	var root *ami.RootSnapshotError
-	if ok && seen.Version == "" && errors.As(c.images.RootSnapshot(ctx, t, from, pick.Image.ID), &root) {
-		seen.warn("%s Apply will fail.", roller.Sentence(root.Error()))
+	if ok && seen.Version == "" {
+		seen.warnRoot(rootOf(ctx, c, t, from, pick.Image))
 	}
 	if there {
 		seen.Same = pack(t.Numbers(func(v ami.Version) bool { return v.Bare == current.Bare }))
 	}
 	return m, seen, nil
+}
+
+// rootOf finds out whether version data would give members another root disk
+// than an image's, of which a copy may have to be made.
+func rootOf(ctx context.Context, c *clients, t ami.Template, from ami.Version, i image.Image) error {
+	if i.ID == "" {
+		i.ID = i.SourceID
+		return t.RootFrom(from, i)
+	}
+	return c.images.RootSnapshot(ctx, t, from, i.ID)
 }
 
 // picked is the option to go for.
@@ -241,7 +276,7 @@ func (l look) pick(inState string, seen *amiSeen) (p picked, ok bool) {
 	pick, passed, ok := image.Settle(l.options)
 	for _, o := range passed {
 		seen.warn("%s", roller.Sentence("passed over: "+o.Held))
-		p.failed = p.failed || o.Image.ID == inState
+		p.failed = p.failed || o.Image.ID == inState && inState != ""
 	}
 	if l.none != nil {
 		seen.None = true
@@ -256,6 +291,15 @@ func (l look) pick(inState string, seen *amiSeen) (p picked, ok bool) {
 func (s *amiSeen) warn(format string, a ...any) {
 	if len(s.Warnings) < 2 {
 		s.Warnings = append(s.Warnings, clip(fmt.Sprintf(format, a...), mostWarning))
+	}
+}
+
+// warnRoot notes that version data would give members another root disk, where
+// err says so.
+func (s *amiSeen) warnRoot(err error) {
+	var root *ami.RootSnapshotError
+	if errors.As(err, &root) {
+		s.warn("%s Apply will fail.", roller.Sentence(root.Error()))
 	}
 }
 

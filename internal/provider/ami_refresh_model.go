@@ -19,6 +19,7 @@ type amiRefreshModel struct {
 	SourceVersion    types.String `tfsdk:"source_version"`
 	Source           types.Object `tfsdk:"source"`
 	Pin              types.Object `tfsdk:"pin"`
+	Copy             types.Object `tfsdk:"copy"`
 	Explain          types.Bool   `tfsdk:"explain"`
 	timing
 	KeepVersions          types.Int64  `tfsdk:"keep_versions"`
@@ -27,6 +28,7 @@ type amiRefreshModel struct {
 	ImageID               types.String `tfsdk:"image_id"`
 	ImageName             types.String `tfsdk:"image_name"`
 	ImageCreatedAt        types.String `tfsdk:"image_created_at"`
+	SourceImageID         types.String `tfsdk:"source_image_id"`
 	LaunchTemplateVersion types.String `tfsdk:"launch_template_version"`
 }
 
@@ -35,6 +37,7 @@ type amiWant struct {
 	template string
 	source   ami.Source
 	pin      image.Pin
+	copy     *copyWant  // nil: images are used as they are
 	rule     image.Rule // what source says beyond what AWS is asked
 	version  int64      // to copy from; 0: the latest
 	// known is false while parts of the configuration are not known yet.
@@ -52,12 +55,12 @@ func (m amiRefreshModel) want(ctx context.Context) (amiWant, diag.Diagnostics) {
 	if diags.HasError() {
 		return w, diags
 	}
-	w.known = !m.LaunchTemplateID.IsUnknown() && !m.SourceVersion.IsUnknown() && whole(ctx, m.Source) && whole(ctx, m.Pin)
+	w.known = !m.LaunchTemplateID.IsUnknown() && !m.SourceVersion.IsUnknown() && whole(ctx, m.Source) && whole(ctx, m.Pin) && whole(ctx, m.Copy)
 	if !w.known {
 		return w, diags
 	}
 	w.source, w.rule = s.want(ctx, &diags)
-	w.pin = pinOf(ctx, m.Pin, &diags)
+	w.pin, w.copy = pinOf(ctx, m.Pin, &diags), copyOf(ctx, m.Copy, &diags)
 	// The schema takes nothing but a number.
 	w.version, _ = strconv.ParseInt(m.SourceVersion.ValueString(), 10, 64)
 	return w, diags
@@ -75,6 +78,23 @@ func (m *amiRefreshModel) set(i image.Image, version int64) {
 	m.ImageName = types.StringValue(i.Name)
 	m.ImageCreatedAt = types.StringValue(i.CreatedAt.UTC().Format(time.RFC3339))
 	m.LaunchTemplateVersion = versionText(version)
+	m.SourceImageID = m.original(types.StringValue(i.SourceID))
+}
+
+// chosen is the image that was chosen of the source: the original of the copy
+// where there is one.
+func (m amiRefreshModel) chosen() types.String {
+	if m.Copy.IsNull() {
+		return m.ImageID
+	}
+	return m.SourceImageID
+}
+
+// seenAs is the image of a model as a snapshot has it.
+func (m amiRefreshModel) seenAs() imageSeen {
+	return imageSeen{
+		ID: m.ImageID.ValueString(), Name: m.ImageName.ValueString(), CreatedAt: m.ImageCreatedAt.ValueString(), Source: m.SourceImageID.ValueString(),
+	}
 }
 
 func versionText(number int64) types.String { return types.StringValue(strconv.FormatInt(number, 10)) }

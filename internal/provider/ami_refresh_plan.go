@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"encoding/json"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -35,7 +36,13 @@ type imageSeen struct {
 	ID        string `json:"id"`
 	Name      string `json:"name,omitempty"`
 	CreatedAt string `json:"at,omitempty"`
+	// Source is the original, where images are copied; then an empty ID is that
+	// of a copy that has to be made.
+	Source string `json:"source,omitempty"`
 }
+
+// chosen is the image that was chosen of the source.
+func (s imageSeen) chosen() string { return cmp.Or(s.Source, s.ID) }
 
 // fit leaves out the least important sentences until the snapshot is small
 // enough.
@@ -70,16 +77,16 @@ const mostWarning = 400
 func planAMIRefresh(prior, plan amiRefreshModel, seen *amiSeen) amiRefreshModel {
 	if seen == nil {
 		seen = &amiSeen{
-			Image:   imageSeen{prior.ImageID.ValueString(), prior.ImageName.ValueString(), prior.ImageCreatedAt.ValueString()},
+			Image:   prior.seenAs(),
 			Version: prior.LaunchTemplateVersion.ValueString(),
 		}
 	}
-	if stay := pinnedTo(plan.Pin); stay != "" && stay == prior.ImageID.ValueString() && !plan.Pin.Equal(prior.Pin) {
+	if stay := pinnedTo(plan.Pin); stay != "" && stay == prior.chosen().ValueString() && !plan.Pin.Equal(prior.Pin) {
 		// It is pinned where it is: whatever Read saw that is newer, it stays. Its
 		// version does too, unless the one to copy from is another by now.
 		here := *seen
-		if seen.Image.ID != stay {
-			here.Image = imageSeen{stay, prior.ImageName.ValueString(), prior.ImageCreatedAt.ValueString()}
+		if seen.Image.chosen() != stay {
+			here.Image = prior.seenAs()
 			here.Version = ""
 			if !plan.SourceVersion.IsNull() || seen.Same.has(seen.Latest) {
 				here.Version = prior.LaunchTemplateVersion.ValueString()
@@ -87,10 +94,11 @@ func planAMIRefresh(prior, plan amiRefreshModel, seen *amiSeen) amiRefreshModel 
 		}
 		seen, prior.Pin = &here, plan.Pin
 	}
-	if !plan.LaunchTemplateID.Equal(prior.LaunchTemplateID) || !plan.Source.Equal(prior.Source) || !plan.Pin.Equal(prior.Pin) {
+	if !plan.LaunchTemplateID.Equal(prior.LaunchTemplateID) || !plan.Source.Equal(prior.Source) || !plan.Pin.Equal(prior.Pin) ||
+		!sameCopying(plan.Copy, prior.Copy) {
 		// What Read saw is of another template or source.
 		plan.ImageID, plan.ImageName, plan.ImageCreatedAt = types.StringUnknown(), types.StringUnknown(), types.StringUnknown()
-		plan.LaunchTemplateVersion = types.StringUnknown()
+		plan.LaunchTemplateVersion, plan.SourceImageID = types.StringUnknown(), plan.original(types.StringUnknown())
 		return plan
 	}
 	same := plan.SourceVersion.Equal(prior.SourceVersion)
@@ -106,14 +114,31 @@ func planAMIRefresh(prior, plan amiRefreshModel, seen *amiSeen) amiRefreshModel 
 			plan.SourceVersion = prior.SourceVersion
 		}
 	}
-	plan.ImageID = types.StringValue(seen.Image.ID)
-	plan.ImageName = types.StringValue(seen.Image.Name)
-	plan.ImageCreatedAt = types.StringValue(seen.Image.CreatedAt)
+	plan.aim(seen.Image)
 	plan.LaunchTemplateVersion = types.StringUnknown()
 	if same && seen.Version != "" {
 		plan.LaunchTemplateVersion = types.StringValue(seen.Version)
 	}
 	return plan
+}
+
+// aim plans an image that Read saw. One of which a copy has to be made has no id
+// yet.
+func (m *amiRefreshModel) aim(at imageSeen) {
+	m.ImageID, m.SourceImageID = types.StringValue(at.ID), m.original(types.StringValue(at.Source))
+	if at.ID == "" && at.Source != "" {
+		m.ImageID = types.StringUnknown()
+	}
+	m.ImageName, m.ImageCreatedAt = types.StringValue(at.Name), types.StringValue(at.CreatedAt)
+}
+
+// original is a value of source_image_id, which is null where images are not
+// copied.
+func (m amiRefreshModel) original(id types.String) types.String {
+	if m.Copy.IsNull() || id.ValueString() == "" && !id.IsUnknown() {
+		return types.StringNull()
+	}
+	return id
 }
 
 // hold plans the prior image and version where a planned one has to wait for
@@ -136,8 +161,12 @@ func (m amiRefreshModel) hold(prior amiRefreshModel, seen *amiSeen) (amiRefreshM
 
 // record fills in what making a version would have made known.
 func (m *amiRefreshModel) record(prior amiRefreshModel) {
-	if m.ImageID.IsUnknown() {
-		m.stay(prior)
+	for value, before := range map[*types.String]types.String{
+		&m.ImageID: prior.ImageID, &m.ImageName: prior.ImageName, &m.ImageCreatedAt: prior.ImageCreatedAt, &m.SourceImageID: prior.SourceImageID,
+	} {
+		if value.IsUnknown() { // what was planned has to stay as planned until the next Read
+			*value = before
+		}
 	}
 	if m.LaunchTemplateVersion.IsUnknown() {
 		m.LaunchTemplateVersion = prior.LaunchTemplateVersion
@@ -146,5 +175,5 @@ func (m *amiRefreshModel) record(prior amiRefreshModel) {
 
 // stay takes the image of a prior model.
 func (m *amiRefreshModel) stay(prior amiRefreshModel) {
-	m.ImageID, m.ImageName, m.ImageCreatedAt = prior.ImageID, prior.ImageName, prior.ImageCreatedAt
+	m.ImageID, m.ImageName, m.ImageCreatedAt, m.SourceImageID = prior.ImageID, prior.ImageName, prior.ImageCreatedAt, prior.SourceImageID
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -58,6 +57,7 @@ func (r *amiRefresh) ValidateConfig(ctx context.Context, req resource.ValidateCo
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
 	if !resp.Diagnostics.HasError() {
 		resp.Diagnostics.Append(checkSource(ctx, m.Source)...)
+		resp.Diagnostics.Append(checkCopy(m.Copy)...)
 		resp.Diagnostics.Append(m.validate(ctx, true)...)
 	}
 }
@@ -105,9 +105,9 @@ func (r *amiRefresh) Update(ctx context.Context, req resource.UpdateRequest, res
 	case m.bound() && !m.judged(prior.timing):
 		resp.Diagnostics.Append(r.check(ctx, m)...)
 	}
-	if seen := recall[amiSeen](ctx, req.Private); seen != nil && !m.Pin.Equal(prior.Pin) && m.ImageID.Equal(prior.ImageID) {
+	if seen := recall[amiSeen](ctx, req.Private); seen != nil && !m.Pin.Equal(prior.Pin) && m.ImageID.Equal(prior.ImageID) && m.SourceImageID.Equal(prior.SourceImageID) {
 		// What Read saw that is newer does not count from now on.
-		seen.Image = imageSeen{m.ImageID.ValueString(), m.ImageName.ValueString(), m.ImageCreatedAt.ValueString()}
+		seen.Image = m.seenAs()
 		seen.Version, seen.None, seen.Warnings = m.LaunchTemplateVersion.ValueString(), false, nil
 		resp.Diagnostics.Append(remember(ctx, resp.Private, seen)...)
 	}
@@ -140,35 +140,28 @@ func (r *amiRefresh) apply(ctx context.Context, m, prior *amiRefreshModel, p pri
 	}
 	what := fmt.Sprintf("refresh the image of launch template %q", w.template)
 	fail := func(err error) diag.Diagnostics {
-		var version *ami.VersionError
-		d := unable(what, err, unchanged)
-		switch {
-		case errors.As(err, &version), errors.As(err, new(*sourceError)):
-			d = diag.WithPath(path.Root("source_version"), d)
-		case errors.As(err, new(*ami.NoImageError)), errors.As(err, new(*ami.TooManyError)), errors.As(err, new(*ami.ParameterError)):
-			d = diag.WithPath(path.Root("source"), d)
-		case errors.Is(err, ami.ErrNoTemplate):
-			d = diag.WithPath(path.Root("launch_template_id"), d)
-		}
-		return append(diags, d)
+		return append(diags, refreshError(what, err))
 	}
 	c, err := r.backend.clients(ctx)
 	if err != nil {
 		return fail(err)
 	}
-	closed := "" // why, where the window is
-	if prior != nil && m.bound() && m.outside() != outsideRun {
-		v, more := r.backend.reached(ctx, m.timing, what, w.template, func(context.Context) (map[string]string, error) { return nil, nil })
-		if diags.Append(more...); diags.HasError() {
-			return diags
-		}
-		if !v.open() {
-			closed = v.decision.Explain()
-		}
+	w = w.region(c)
+	judge := func() (string, diag.Diagnostics) { return r.closed(ctx, m, prior, what) }
+	closed, more := judge()
+	if diags.Append(more...); diags.HasError() {
+		return diags
 	}
 	chosen, err := r.choose(ctx, c, *m, w)
+	if err == nil && closed == "" && w.copy != nil {
+		chosen, closed, more, err = r.copyWithin(ctx, c, w, chosen, judge)
+		diags.Append(more...)
+	}
 	if err != nil {
 		return fail(err)
+	}
+	if diags.HasError() {
+		return diags
 	}
 	if closed != "" {
 		m.record(*prior)
@@ -189,12 +182,45 @@ func (r *amiRefresh) apply(ctx context.Context, m, prior *amiRefreshModel, p pri
 	if keep := m.KeepVersions; made.New && !keep.IsNull() {
 		diags.Append(r.backend.prune(ctx, c, w.template, int(keep.ValueInt64()))...)
 	}
+	if w.copy != nil {
+		diags.Append(r.backend.pruneCopies(ctx, c, w, chosen)...)
+	}
 	seen := amiSeen{
-		Image:   imageSeen{m.ImageID.ValueString(), m.ImageName.ValueString(), m.ImageCreatedAt.ValueString()},
+		Image:   m.seenAs(),
 		Version: m.LaunchTemplateVersion.ValueString(), Latest: m.LaunchTemplateVersion.ValueString(),
 		Same: pack([]int64{made.Version.Number}),
 	}
 	return append(diags, remember(ctx, p, seen)...)
+}
+
+// refreshError words a failure, at the attribute that it is of.
+func refreshError(what string, err error) diag.Diagnostic {
+	d := unable(what, err, unchanged)
+	l, copying := explainCopy(err)
+	switch {
+	case copying:
+		d = diag.NewAttributeErrorDiagnostic(path.Root("copy"), "Unable to "+what, l.String())
+	case errors.As(err, new(*ami.VersionError)), errors.As(err, new(*sourceError)):
+		d = diag.WithPath(path.Root("source_version"), d)
+	case errors.As(err, new(*ami.NoImageError)), errors.As(err, new(*ami.TooManyError)), errors.As(err, new(*ami.ParameterError)):
+		d = diag.WithPath(path.Root("source"), d)
+	case errors.Is(err, ami.ErrNoTemplate):
+		d = diag.WithPath(path.Root("launch_template_id"), d)
+	}
+	return d
+}
+
+// closed says why the image of the prior model stays for now: the window is
+// closed. Empty: it does not.
+func (r *amiRefresh) closed(ctx context.Context, m, prior *amiRefreshModel, what string) (why string, diags diag.Diagnostics) {
+	if prior == nil || !m.bound() || m.outside() == outsideRun {
+		return "", nil
+	}
+	v, diags := r.backend.reached(ctx, m.timing, what, m.LaunchTemplateID.ValueString(), func(context.Context) (map[string]string, error) { return nil, nil })
+	if !diags.HasError() && !v.open() {
+		why = v.decision.Explain()
+	}
+	return why, diags
 }
 
 // choose gives the planned image if it is still there and fit, or finds one.
@@ -213,8 +239,12 @@ func (r *amiRefresh) choose(ctx context.Context, c *clients, m amiRefreshModel, 
 	if err != nil {
 		return image.Image{}, err
 	}
-	if id := m.ImageID.ValueString(); id != "" {
-		return r.planned(ctx, c, t, from, w, id)
+	if id := m.chosen().ValueString(); id != "" {
+		i, err := r.planned(ctx, c, t, from, w, id)
+		if err == nil && w.copy != nil {
+			err = t.RootFrom(from, i)
+		}
+		return i, err
 	}
 	l, err := r.backend.lookAt(ctx, c, t, from, "", w)
 	if err != nil {
@@ -227,7 +257,10 @@ func (r *amiRefresh) choose(ctx context.Context, c *clients, m amiRefreshModel, 
 	if !ok {
 		return image.Image{}, fmt.Errorf("every acceptable image is held back: %s", passed[0].Held)
 	}
-	return pick.Image, nil
+	if w.copy != nil {
+		err = t.RootFrom(from, l.original(pick.Image))
+	}
+	return pick.Image, err
 }
 
 // planned checks the image that the plan named. A newer one waits for the next
@@ -239,12 +272,16 @@ func (r *amiRefresh) planned(ctx context.Context, c *clients, t ami.Template, fr
 	}
 	// What a pin names, or what the template has already, was taken up before its
 	// age, say, was held against it; it is no reason to refuse an edit.
-	if id == w.pin.Image || slices.ContainsFunc(t.Versions, func(v ami.Version) bool { return v.Image == id }) {
+	known, err := w.has(ctx, c, t, id)
+	if err != nil {
+		return image.Image{}, err
+	}
+	if id == w.pin.Image || known {
 		rule = rule.Chosen()
 	}
 	// As when it was chosen, but by its id: what its parameter holds by now
 	// waits for the next plan too.
-	choice, err := c.images.Find(ctx, ami.Source{Owners: w.source.Owners, Image: id}, rule)
+	choice, err := w.at(c).Find(ctx, ami.Source{Owners: w.source.Owners, Image: id}, rule)
 	var none *ami.NoImageError
 	if errors.As(err, &none) {
 		return image.Image{}, &planError{none}
@@ -253,7 +290,7 @@ func (r *amiRefresh) planned(ctx context.Context, c *clients, t ami.Template, fr
 		return image.Image{}, err
 	}
 	i := choice.Acceptable[0]
-	bans, err := r.backend.bans(ctx, c, id)
+	bans, err := r.backend.bansIn(ctx, c, w.at(c), id)
 	if why := bans.Why(id); why != "" {
 		return i, fmt.Errorf("image %s of the plan must not be used: %s; plan again, or lift the ban", id, why)
 	}
@@ -434,18 +471,22 @@ func (r *amiRefresh) foresee(ctx context.Context, plan amiRefreshModel, prior *a
 	}
 	pick, _, ok := image.Settle(l.options)
 	if plan.Explain.ValueBool() {
-		diags.AddWarning("Why this image", fmt.Sprintf("%s\n%s", l.title(), l.table(pick.Image.ID)))
+		diags.AddWarning("Why this image", fmt.Sprintf("%s\n%s", l.title(), l.table(l.name(pick))))
 	}
 	if !ok || pick.Image.ID == from.Image || !plan.ImageID.IsUnknown() {
 		return diags
 	}
-	if err := c.images.RootSnapshot(ctx, t, from, pick.Image.ID); errors.As(err, new(*ami.RootSnapshotError)) {
+	if err := rootOf(ctx, c, t, from, pick.Image); errors.As(err, new(*ami.RootSnapshotError)) {
 		return append(diags, unable(fmt.Sprintf("plan the image of launch template %q", w.template), err, unchanged))
 	}
-	r.backend.foresee(w.template, pick.Image.ID)
+	if pick.Image.ID == "" {
+		diags.Append(r.backend.warnCopy(ctx, c, l.want, pick.Image)...)
+	} else {
+		r.backend.foresee(w.template, pick.Image.ID)
+	}
 	diags.Append(caution(w.template, roller.Sentence(pick.Image.Caution(t.Account)))...)
 	diags.AddWarning(fmt.Sprintf("A new image goes into launch template %q", w.template), fmt.Sprintf("A copy of version %d: %s → %s.",
-		from.Number, r.backend.words(ctx, c, l, from.Image), l.choice.Words(pick.Image, l.rule)))
+		from.Number, r.backend.words(ctx, c, l, from.Image), l.choice.Words(l.original(pick.Image), l.rule)))
 	if prior == nil {
 		diags.Append(warnFollowers(w.template, followers(ctx, c, w.template))...)
 	}

@@ -47,9 +47,10 @@ func amiRefreshSchema() schema.Schema {
 					"for it; whose it is and whether it can run do. A ban ends a pin. Default: none.",
 				Attributes: map[string]schema.Attribute{
 					"image_id": schema.StringAttribute{
-						Required:            true,
-						MarkdownDescription: "Id of the image (`ami-…`). If it is the one in use, nothing else changes; if not, it is taken up as any other is.",
-						Validators:          []validator.String{imageIDValidator{}},
+						Required: true,
+						MarkdownDescription: "Id of the image (`ami-…`). If it is the one in use, nothing else changes; if not, it is taken up as any other is. " +
+							"With `copy`, the id of the original, as in `source_image_id`.",
+						Validators: []validator.String{imageIDValidator{}},
 					},
 					"reason": schema.StringAttribute{
 						Required:            true,
@@ -65,6 +66,7 @@ func amiRefreshSchema() schema.Schema {
 					},
 				},
 			},
+			"copy": copyAttribute(),
 			"explain": schema.BoolAttribute{
 				Optional: true,
 				MarkdownDescription: "Whether each plan has a warning with the newest candidates, which of them is chosen, and which condition removed each of the " +
@@ -78,9 +80,10 @@ func amiRefreshSchema() schema.Schema {
 			"keep_versions":    keepAttribute(),
 			"notify":           notifyAttribute(),
 			"notified":         notifiedAttribute(),
-			"image_id":         computed("Id of the image. Known at plan, once the resource exists."),
+			"image_id":         computed("Id of the image. Known at plan, once the resource exists, unless a copy has to be made."),
 			"image_name":       computed("Name of the image."),
-			"image_created_at": computed("When the image was made, in RFC 3339."),
+			"image_created_at": computed("When the image was made, in RFC 3339; with `copy`, the original."),
+			"source_image_id":  computed("With `copy`, id of the image that `image_id` is a copy of. Null without."),
 			"launch_template_version": computed("Number of the launch template version with the image; of the newest version while one is left to the roll of a group on `$Latest`. " +
 				"Unknown at plan when a version has to be made."),
 		},

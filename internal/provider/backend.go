@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/arczonalshift"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
@@ -70,6 +71,9 @@ func newBackend(o backendOptions) *backend {
 // clients are the adapters, all on one set of credentials.
 type clients struct {
 	images *ami.Client
+	region string
+	// in finds images and parameters in another region.
+	in func(region string) *ami.Client
 	// looks shares describes between the Reads of one plan; rolls never does.
 	looks *asg.Client
 	// live is for what is decided by right before a change.
@@ -121,7 +125,10 @@ func (b *backend) clients(ctx context.Context) (*clients, error) {
 		looks: asg.New(shared), live: live, rolls: probe.New(live, probe.Options{Transport: b.transport, Lambda: functions}),
 		journal: journal.New(store, journal.Options{}), docs: journal.NewDocuments(store),
 	}
-	made.images = ami.New(ami.Options{EC2: groups.EC2, SSM: parameters, Docs: made.docs, Clock: b.clock})
+	machines := ec2.NewFromConfig(config, func(o *ec2.Options) { override(&o.BaseEndpoint, b.source.Endpoint("ec2")) })
+	made.images = ami.New(ami.Options{EC2: machines, Copies: machines, SSM: parameters, Docs: made.docs, Clock: b.clock})
+	made.region = config.Region
+	made.in = b.elsewhere(config, made)
 	made.preflight = preflight.New(preflight.Options{
 		AutoScaling: groups.AutoScaling, EC2: groups.EC2, Groups: made.looks, Clock: b.clock,
 		Quotas:      servicequotas.NewFromConfig(config, func(o *servicequotas.Options) { override(&o.BaseEndpoint, b.source.Endpoint("servicequotas")) }),
@@ -146,6 +153,25 @@ func (b *backend) clients(ctx context.Context) (*clients, error) {
 // newsTries is how often an event is tried to be sent: nothing waits for it, so
 // it must not hold up an apply for minutes.
 const newsTries = 4
+
+// elsewhere gives the clients of other regions, each made once.
+func (b *backend) elsewhere(config aws.Config, c *clients) func(region string) *ami.Client {
+	var mu sync.Mutex
+	made := map[string]*ami.Client{c.region: c.images}
+	return func(region string) *ami.Client {
+		mu.Lock()
+		defer mu.Unlock()
+		if made[region] == nil {
+			config.Region = region
+			made[region] = ami.New(ami.Options{
+				EC2:  ec2.NewFromConfig(config, func(o *ec2.Options) { override(&o.BaseEndpoint, b.source.Endpoint("ec2")) }),
+				SSM:  ssm.NewFromConfig(config, func(o *ssm.Options) { override(&o.BaseEndpoint, b.source.Endpoint("ssm")) }),
+				Docs: c.docs, Clock: b.clock, Region: region,
+			})
+		}
+		return made[region]
+	}
+}
 
 func override(endpoint **string, with *string) {
 	if with != nil {

@@ -64,7 +64,10 @@ func explain(err error) (happened, next string) {
 	var held *heldError
 	var many *ami.TooManyError
 	var parameter *ami.ParameterError
+	var bare *notCopiedError
 	switch {
+	case errors.As(err, &bare):
+		return roller.Sentence(bare.Error()), "Apply a refit_ami_refresh with this copy first, or copy the image by hand; this data source makes no copy."
 	case errors.Is(err, awsconf.ErrNoCredentials):
 		return roller.Sentence("No AWS credentials were found: " + strings.TrimPrefix(err.Error(), awsconf.ErrNoCredentials.Error()+": ")),
 			"Set AWS_PROFILE or AWS_ACCESS_KEY_ID, run `aws sso login`, or set profile or assume_role in the provider block."
@@ -121,6 +124,8 @@ func explainAWS(err error) (happened, next string) {
 		"SignatureDoesNotMatch", "InvalidAccessKeyId":
 		return roller.Sentence(fmt.Sprintf("AWS does not accept the credentials: %s: %s", api.ErrorCode(), api.ErrorMessage())),
 			"Renew them, or correct the region they are for, and run it again."
+	case "ResourceLimitExceeded":
+		return roller.Sentence(asg.Plain(err)), "Run it again later, or have AWS raise the quota."
 	case "NoSuchBucket":
 		return roller.Sentence("the journal's bucket does not exist: " + asg.Plain(err)),
 			"Create it, or correct s3_bucket of journal in the provider block."

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,9 +36,11 @@ func newImageData() datasource.DataSource { return &imageData{} }
 // imageDataModel is refit_ami.
 type imageDataModel struct {
 	Source           types.Object `tfsdk:"source"`
+	Copy             types.Object `tfsdk:"copy"`
 	LaunchTemplateID types.String `tfsdk:"launch_template_id"`
 	InstanceType     types.String `tfsdk:"instance_type"`
 	ImageID          types.String `tfsdk:"image_id"`
+	SourceImageID    types.String `tfsdk:"source_image_id"`
 	ImageName        types.String `tfsdk:"image_name"`
 	CreatedAt        types.String `tfsdk:"created_at"`
 	AgeDays          types.Int64  `tfsdk:"age_days"`
@@ -92,13 +95,20 @@ func (d *imageData) Schema(_ context.Context, _ datasource.SchemaRequest, resp *
 					"Default: any.",
 				Validators: []validator.String{stringvalidator.LengthBetween(1, 64)},
 			},
-			"image_id":     computedText("Id of the image."),
-			"image_name":   computedText("Name of the image."),
-			"created_at":   computedText("When the image was made, in RFC 3339."),
-			"age_days":     days,
-			"owner_id":     computedText("Account that owns the image."),
-			"architecture": computedText("Architecture of the image, such as `x86_64`."),
-			"tags":         tags("the image"),
+			"copy": schema.SingleNestedAttribute{
+				Optional: true,
+				MarkdownDescription: "Answers with the copy of the image in the provider's region and account, as `copy` of a `refit_ami_refresh` would have it. None is made: " +
+					"an image without a copy is passed over, and it is an error if none has one. Default: no copy.",
+				Attributes: dataAttributes(copyingAttributes()),
+			},
+			"image_id":        computedText("Id of the image."),
+			"source_image_id": computedText("With `copy`, id of the image that `image_id` is a copy of. Null without."),
+			"image_name":      computedText("Name of the image."),
+			"created_at":      computedText("When the image was made, in RFC 3339."),
+			"age_days":        days,
+			"owner_id":        computedText("Account that owns the image."),
+			"architecture":    computedText("Architecture of the image, such as `x86_64`."),
+			"tags":            tags("the image"),
 			"candidates": computedText("The newest images of the source as a table for people: which one is chosen, and which condition removed each of the others. " +
 				"Twelve at most. Its form may change."),
 			"in_use": schema.SingleNestedAttribute{
@@ -125,6 +135,8 @@ func dataAttributes(of map[string]resourceschema.Attribute) map[string]schema.At
 		switch a := a.(type) {
 		case resourceschema.StringAttribute:
 			out[name] = schema.StringAttribute{Required: a.Required, Optional: a.Optional, MarkdownDescription: a.MarkdownDescription, Validators: a.Validators}
+		case resourceschema.BoolAttribute:
+			out[name] = schema.BoolAttribute{Required: a.Required, Optional: a.Optional, MarkdownDescription: a.MarkdownDescription, Validators: a.Validators}
 		case resourceschema.SetAttribute:
 			out[name] = schema.SetAttribute{Required: a.Required, Optional: a.Optional, ElementType: a.ElementType, MarkdownDescription: a.MarkdownDescription, Validators: a.Validators}
 		case resourceschema.MapAttribute:
@@ -142,6 +154,7 @@ func (d *imageData) ValidateConfig(ctx context.Context, req datasource.ValidateC
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
 	if !resp.Diagnostics.HasError() {
 		resp.Diagnostics.Append(checkSource(ctx, m.Source)...)
+		resp.Diagnostics.Append(checkCopy(m.Copy)...)
 	}
 }
 
@@ -162,6 +175,7 @@ func (d *imageData) Read(ctx context.Context, req datasource.ReadRequest, resp *
 	resp.Diagnostics.Append(m.Source.As(ctx, &s, basetypes.ObjectAsOptions{})...)
 	w := amiWant{template: m.LaunchTemplateID.ValueString()}
 	w.source, w.rule = s.want(ctx, &resp.Diagnostics)
+	w.copy = copyingOf(ctx, m.Copy, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -196,15 +210,23 @@ func (d *imageData) choose(ctx context.Context, m *imageDataModel, w amiWant, di
 	if l.none != nil {
 		return l.none
 	}
-	pick, _, ok := image.Settle(l.options)
+	options := slices.DeleteFunc(slices.Clone(l.options), func(o image.Option) bool { return o.Image.ID == "" })
+	if len(options) == 0 && len(l.options) > 0 {
+		return &notCopiedError{original: l.original(l.options[0].Image), region: l.want.copy.Region}
+	}
+	pick, _, ok := image.Settle(options)
 	if !ok {
 		return &heldError{l.table("")}
 	}
 	i := pick.Image
+	m.SourceImageID = types.StringNull()
+	if i.Via != "" {
+		m.SourceImageID = types.StringValue(i.SourceID)
+	}
 	m.ImageID, m.ImageName, m.Owner = types.StringValue(i.ID), types.StringValue(i.Name), types.StringValue(i.Owner)
 	m.Architecture, m.CreatedAt = types.StringValue(i.Architecture), types.StringValue(i.CreatedAt.UTC().Format(time.RFC3339))
 	m.AgeDays, m.Tags = types.Int64Value(i.AgeDays(l.rule.Now)), tagsValue(ctx, i.Tags, diags)
-	m.Candidates = types.StringValue(l.table(i.ID))
+	m.Candidates = types.StringValue(l.table(l.name(pick)))
 	return nil
 }
 
@@ -250,7 +272,9 @@ func (b *backend) lookWithout(ctx context.Context, c *clients, instanceType stri
 			return look{}, fmt.Errorf("AWS does not know instance type %s in this region; correct instance_type", instanceType)
 		}
 	}
-	l := look{rule: fit.Apply(w.rule)}
+	w = w.region(c)
+	l := look{rule: fit.Apply(w.rule), want: w}
+	l.rule.Originals = w.copy != nil && w.copy.Region == c.region
 	l.rule.Now = b.clock.Now()
 	return l, b.candidates(ctx, c, &l, w)
 }
@@ -260,3 +284,28 @@ type heldError struct{ table string }
 
 // Error implements error.
 func (e *heldError) Error() string { return "every acceptable image is held back" }
+
+// notCopiedError says that no acceptable image has a copy here.
+type notCopiedError struct {
+	original image.Image // the newest
+	region   string
+}
+
+// Error implements error.
+func (e *notCopiedError) Error() string {
+	return fmt.Sprintf("no acceptable image of %s has a copy in this region and account; the newest is %s (%s)", e.region, e.original.ID, e.original.Name)
+}
+
+// copyingOf maps copy of the data source; nil: there is none.
+func copyingOf(ctx context.Context, o types.Object, diags *diag.Diagnostics) *copyWant {
+	if o.IsNull() {
+		return nil
+	}
+	var m struct {
+		SourceRegion types.String `tfsdk:"source_region"`
+		Encrypted    types.Bool   `tfsdk:"encrypted"`
+		KMSKeyID     types.String `tfsdk:"kms_key_id"`
+	}
+	diags.Append(o.As(ctx, &m, basetypes.ObjectAsOptions{})...)
+	return &copyWant{Copying: image.Copying{Region: m.SourceRegion.ValueString(), Encrypted: m.Encrypted.ValueBool(), Key: m.KMSKeyID.ValueString()}}
+}

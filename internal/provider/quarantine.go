@@ -65,6 +65,11 @@ func (b *backend) quarantines(ctx context.Context, c *clients, template string) 
 // which of these images they are about. Where nothing is banned, images cost
 // no call.
 func (b *backend) bans(ctx context.Context, c *clients, images ...string) (image.Bans, error) {
+	return b.bansIn(ctx, c, c.images, images...)
+}
+
+// bansIn is [backend.bans] for images of the region of a client.
+func (b *backend) bansIn(ctx context.Context, c *clients, in *ami.Client, images ...string) (image.Bans, error) {
 	now := b.clock.Now()
 	all, err := b.banned.all(ctx, c.docs, image.BanRoot, now)
 	if err != nil {
@@ -72,7 +77,7 @@ func (b *backend) bans(ctx context.Context, c *clients, images ...string) (image
 	}
 	bans := image.Bans{Active: image.StillBanned(all, now)}
 	if len(bans.Active) > 0 {
-		bans.Origins, err = c.images.Origins(ctx, images...)
+		bans.Origins, err = in.Origins(ctx, images...)
 	}
 	return bans, err
 }

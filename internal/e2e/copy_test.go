@@ -1,0 +1,55 @@
+package e2e_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/awssim"
+	"github.com/fleetrefit/terraform-provider-refit/internal/tftest"
+)
+
+// TestAccPermissions_copy records what copying images uses.
+func TestAccPermissions_copy(t *testing.T) {
+	t.Parallel()
+	s := newProject(t, provider)
+	template := s.template()
+	s.write(provider + fmt.Sprintf(`
+resource "refit_ami_refresh" "web" {
+  launch_template_id = %q
+  source             = { owners = ["self"], name = "built-*" }
+  copy               = { source_region = "eu-west-1", keep = 1 }
+}`, template))
+	build := func(name string) { s.world.AddImage(awssim.Image{Name: name, Region: "eu-west-1", RootVolumeGiB: 2}) }
+	apply := []string{"apply", "-auto-approve"}
+	build("built-1")
+	s.uses(apply, planImage, newVersion, makeVersion, copyImages, readSSM, writeSSM)
+	forget(t, s.world, template) // the version that names the first copy
+	build("built-2")
+	s.uses(apply, planImage, newVersion, makeVersion, copyImages, copyKeep, readSSM, writeSSM)
+
+	build("built-3")
+	s.world.FailCopies(1, "the disk is bad")
+	s.world.ResetCalls()
+	if r := tftest.Run(s.T, s.dir, s.env, apply...); r.Code != 1 {
+		t.Fatalf("got exit code %d, want 1\n%s", r.Code, r.Output)
+	}
+	exactly(t, used(s.world), planImage, newVersion, copyImages, copyGivenUp, readSSM, writeSSM)
+}
+
+// forget deletes the latest version of a template.
+func forget(t *testing.T, w *awssim.World, template string) {
+	t.Helper()
+	client := ec2.NewFromConfig(w.Config())
+	out, err := client.DescribeLaunchTemplates(t.Context(), &ec2.DescribeLaunchTemplatesInput{LaunchTemplateIds: []string{template}})
+	if err != nil || len(out.LaunchTemplates) != 1 {
+		t.Fatalf("got %v, %v; want one template", out, err)
+	}
+	if _, err := client.DeleteLaunchTemplateVersions(t.Context(), &ec2.DeleteLaunchTemplateVersionsInput{
+		LaunchTemplateId: aws.String(template), Versions: []string{fmt.Sprint(aws.ToInt64(out.LaunchTemplates[0].LatestVersionNumber))},
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
