@@ -41,6 +41,13 @@ type imageSeen struct {
 	Source string `json:"source,omitempty"`
 }
 
+// asPlanned is the snapshot by which a model is as it should be, until the next
+// Read.
+func (m amiRefreshModel) asPlanned() amiSeen {
+	version := m.LaunchTemplateVersion.ValueString()
+	return amiSeen{Image: m.seenAs(), Version: version, Latest: version, Same: numbers(version)}
+}
+
 // chosen is the image that was chosen of the source.
 func (s imageSeen) chosen() string { return cmp.Or(s.Source, s.ID) }
 

@@ -165,6 +165,7 @@ func (r *amiRefresh) apply(ctx context.Context, m, prior *amiRefreshModel, p pri
 	}
 	if closed != "" {
 		m.record(*prior)
+		diags.Append(remember(ctx, p, m.asPlanned())...)
 		return append(diags, deferral(closed))
 	}
 	to, more := m.notify(ctx)
@@ -185,12 +186,7 @@ func (r *amiRefresh) apply(ctx context.Context, m, prior *amiRefreshModel, p pri
 	if w.copy != nil {
 		diags.Append(r.backend.pruneCopies(ctx, c, w, chosen)...)
 	}
-	seen := amiSeen{
-		Image:   m.seenAs(),
-		Version: m.LaunchTemplateVersion.ValueString(), Latest: m.LaunchTemplateVersion.ValueString(),
-		Same: pack([]int64{made.Version.Number}),
-	}
-	return append(diags, remember(ctx, p, seen)...)
+	return append(diags, remember(ctx, p, m.asPlanned())...)
 }
 
 // refreshError words a failure, at the attribute that it is of.
