@@ -330,10 +330,10 @@ func (t *turn) old() []Member { return slices.Concat(t.stale, t.kept) }
 
 // committed is what the group will come to without us: AWS launches up to
 // desired by itself, in whole members, and a launch of ours on top of that would
-// be one too many.
+// be one too many. One whose answer was lost may have raised desired, too.
 func (t *turn) committed() int {
-	n := t.launched()
-	return n + roundUp(max(t.desired()-n, 0), t.chunk)
+	n := t.launched() - t.coming
+	return n + roundUp(max(t.desired()-n, 0), t.chunk) + t.coming
 }
 
 // unready is the capacity of the new members that are still to prove that they

@@ -831,3 +831,23 @@ func TestDecide_pointedAtTheEnd(t *testing.T) {
 		}
 	}
 }
+
+// TestDecide_owedAndLost: AWS owes a member, and the answer to a launch of one more
+// was lost. Both may come, so that a ceiling of eight is reached.
+func TestDecide_owedAndLost(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		lost int
+		want string
+	}{{0, "point 2, launch 1"}, {1, "point 2"}} {
+		s := group(7)
+		rec := rolling(&s)
+		s.Members = s.Members[:6]
+		if c.lost > 0 {
+			rec.Intents = []rollout.Intent{{Kind: rollout.Launch, Count: c.lost, Lost: true, Since: began}}
+		}
+		if d := rollout.Decide(rollout.Input{Spec: spec(75, 125), Snapshot: later(s, 5*time.Second), Record: rec}); kinds(d) != c.want {
+			t.Errorf("with %d lost: %q, want %q", c.lost, kinds(d), c.want)
+		}
+	}
+}
