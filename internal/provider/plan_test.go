@@ -373,7 +373,7 @@ func TestForecastOfWeights(t *testing.T) {
 			map[string]int64{"stale": 3, "lowest_healthy": 12, "highest_launched": 16, "batches": 3},
 			"",
 		},
-		{"no multiple", func(s *groupSeen) { s.Weights = []int{2, 5} }, nil, "5 is none of 2"},
+		{"no multiple", func(s *groupSeen) { s.Weights = []int{2, 5} }, nil, "5 is no multiple of the weight 2"},
 		{"spot", func(s *groupSeen) { s.Weights, s.Spot = []int{2, 4}, true }, nil, "Spot Instances of different weights"},
 		{"weighed by AWS", func(s *groupSeen) { s.Weighed = "vcpu" }, nil, `desired capacity type is "vcpu"`},
 		{"no room", func(s *groupSeen) { s.Weights, s.Max = []int{4}, 14 }, nil, "raise max_size of the group to at least 16"},

@@ -104,7 +104,7 @@ func TestAccRollingUpdate_weightsRefused(t *testing.T) {
 }
 `
 	for name, c := range map[string]struct{ scenario, want string }{
-		"no multiple": {weighing(5, 2), `5\s+is\s+none\s+of\s+2.*use\s+"instance_refresh"`},
+		"no multiple": {weighing(5, 2), `5\s+is\s+no\s+multiple\s+of\s+the\s+weight\s+2.*engine\s+=\s+"instance_refresh"`},
 		"no room":     {strings.Replace(weighing(4), "max = 24", "max = 14", 1), `raise\s+max_size\s+of\s+the\s+group\s+to\s+at\s+least\s+16`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -274,6 +274,7 @@ func chaos(t *testing.T, r *rand.Rand, image string) (*rolltest.Stage, roller.Re
 type odd struct {
 	image, first, group, extra string
 	room                       int // max size above twice the members
+	more                       int // members beyond the usual ones
 }
 
 // chaosWith is chaos with somebody else at work, too.
@@ -290,6 +291,7 @@ alarm "web-5xx" {}
 function "smoke" {}
 ` + with.extra,
 	}
+	shape.Members += with.more
 	if with.room > 0 {
 		shape.Max = 2*shape.Members + with.room
 	}

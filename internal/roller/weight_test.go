@@ -35,6 +35,13 @@ distribution {
 }
 `
 
+const allSpot = `
+distribution {
+  on_demand_base_capacity                  = 0
+  on_demand_percentage_above_base_capacity = 0
+}
+`
+
 // prefer turns the order of the policy's types round, so that members to come
 // are of another weight than those that are there.
 func prefer(t *testing.T, s *rolltest.Stage) {
@@ -68,8 +75,9 @@ func resize(t *testing.T, s *rolltest.Stage, n int) {
 	s.World.Advance(5 * time.Minute)
 }
 
-// TestWeights_refused: what the managed engine cannot count is refused by name,
-// with the cure, and the other engine rolls it.
+// TestWeights_refused: where AWS may end light members by itself and the percentages
+// leave no room for it, a roll is refused by name, with the cures: more room, which
+// is tried here, or the other engine, which rolls the group as it is.
 func TestWeights_refused(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -77,18 +85,28 @@ func TestWeights_refused(t *testing.T) {
 		high        int
 		want        string
 	}{
-		{"no multiple", weighing(2, 5), 150, "engine is \"managed\", which rolls groups with different weights only where the largest is a multiple of all others, and 5 is none of 2"},
-		{"spot", weighing(4, 2) + partlySpot, 150, "engine is \"managed\", and the group's mixed instances policy asks for Spot Instances of different weights (2 to 4)"},
-		{"ends first", weighing(4, 2), 100, "max_healthy_percentage is 100, which ends members first, and the group's members differ in weight (2 to 4)"},
+		{"no multiple", weighing(2, 5), 150, "5 is no multiple of the weight 2"},
+		{"spot", weighing(4, 2) + partlySpot, 150, "its mixed instances policy asks for Spot Instances of different weights"},
+		{"ends first", weighing(4, 2), 100, "old members of different weights are ended first"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s := rolltest.New(t, rolltest.Shape{Members: 8, Max: 20, Group: c.group + "health_check = \"ELB\"\n"})
 			q := rolltest.Request(75, c.high)
 			_, err := s.Roller.Roll(t.Context(), q)
-			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "instance_refresh") {
-				t.Fatalf("roll = %v, want a refusal that begins with %q and names the cure", err, c.want)
+			if err == nil || !strings.Contains(err.Error(), "min_healthy_percentage is 75, which keeps 6 of 8 units") || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "instance_refresh") {
+				t.Fatalf("roll = %v, want a refusal with %q that names the cures", err, c.want)
 			}
+			large := rolltest.New(t, rolltest.Shape{Members: 40, Max: 80, Group: c.group})
+			roomy := rolltest.Request(75, c.high)
+			large.Referee(roomy)
+			if _, err := large.Roll(t.Context(), roomy); err != nil {
+				t.Fatalf("with room: %v\n%s", err, large.Story())
+			}
+			if strings.Contains(large.Story(), "desired capacity stays 1 above 40,") {
+				large.Outside(41) // 5 and 2 do not make 40 again
+			}
+			large.Settled(2)
 			s.Referee(q)
 			s.Lenient()
 			q.Spec.Engine = rollout.EngineRefresh
@@ -214,6 +232,52 @@ func TestChaos_weights(t *testing.T) {
 			if uneven && q.Spec.MaxHealthy <= 100 {
 				q.Spec.MaxHealthy = 150
 			}
+			if turned && (!broken || s.Group().Version != "2") {
+				s.Lenient()
+				defer s.Strict()
+				prefer(t, s)
+				resize(t, s, min(s.Group().Desired+weights[0], s.Group().Max))
+			}
+			s.Referee(*q)
+			s.Outside(s.Group().Desired)
+		})
+		_, err := s.Roll(t.Context(), q)
+		if (err == nil) == broken {
+			t.Fatalf("roll, broken %t: %v\n%s", broken, err, s.Story())
+		}
+		s.World.Advance(3 * time.Minute)
+		if g := s.Group(); strings.Contains(s.Story(), "no scaling activity explains it") && g.Desired > s.Wanted() ||
+			strings.Contains(s.Story(), fmt.Sprintf("desired capacity stays %d above %d,", g.Desired-s.Wanted(), s.Wanted())) {
+			s.Outside(g.Desired) // what cannot be told from others' wish, or weighs less than a member, stays and is reported
+		}
+		if broken {
+			g := s.Group()
+			if n := rolltest.CapacityOn(g, 2); n > 0 || g.HealthyCapacity() < g.Desired || g.Desired != s.Wanted() {
+				t.Errorf("%d run the broken image at the end, %d are healthy, desired %d, want %d\n%s", n, g.HealthyCapacity(), g.Desired, s.Wanted(), s.Story())
+			}
+			return
+		}
+		s.Settled(2)
+	})
+}
+
+// TestChaos_looseWeights is the same where nobody can size what AWS launches, so that
+// it ends light members by itself: different weights with Spot Instances, with one
+// that does not divide the largest, and ending first.
+func TestChaos_looseWeights(t *testing.T) {
+	t.Parallel()
+	chaotic(t, 19, func(t *testing.T, r *rand.Rand) {
+		weights := pick(r, []int{4, 1}, []int{1, 4}, []int{4, 2, 1}, []int{5, 2}, []int{2, 3}, []int{2, 4, 3})
+		shape := odd{group: "\n" + weighing(weights...), room: 12, more: 24}
+		percentages := pick(r, [2]int{60, 100}, [2]int{60, 110}, [2]int{60, 150})
+		shape.group += pick(r, "", partlySpot, allSpot)
+		broken := r.IntN(4) == 0
+		if broken {
+			shape.image = "never_healthy = true"
+		}
+		turned := r.IntN(2) == 0
+		s, q, _ := chaosWith(t, r, shape, func(s *rolltest.Stage, q *roller.Request) {
+			q.Spec.MinHealthy, q.Spec.MaxHealthy = percentages[0], percentages[1]
 			if turned && (!broken || s.Group().Version != "2") {
 				s.Lenient()
 				defer s.Strict()

@@ -21,7 +21,7 @@ func Advise(spec Spec, s Snapshot, f Facts) (engine Engine, why string) {
 		if len(spec.Checks) > 0 {
 			blind = append(blind, "checks")
 		}
-		if len(blind) > 0 && !s.Group.WarmPool && len(weightProblems(spec, s.Group)) == 0 {
+		if len(blind) > 0 && !s.Group.WarmPool && len(weightProblems(spec, s)) == 0 {
 			return EngineManaged, fmt.Sprintf("EC2 Auto Scaling does not wait for %s before it ends old members; Refit judges by it at every look and stops "+
 				"the instance refresh, which may be later than min_healthy_percentage asks for", strings.Join(blind, " and "))
 		}

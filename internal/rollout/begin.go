@@ -60,7 +60,8 @@ func Begin(o Opening) Record {
 		// costs a look.
 		rec.Typical.Healthy = max(o.Known.Healthy-max(o.Known.Healthy/10, o.Spec.Poll), 0)
 	}
-	rec.Fallback = g.Mixes || g.WarmPool // there is no LaunchInstances for them
+	// There is no LaunchInstances for some; and a raise is filled once, in whichever zones.
+	rec.Fallback = g.Mixes || g.WarmPool || g.loose()
 	rec.Previous = previous(o)
 	rec.NoReturn = noReturn(o, rec.Previous)
 	if !o.Spec.same(g.Points, o.Target) {

@@ -415,10 +415,11 @@ func anyWorld(t *rapid.T) rollout.Input {
 
 // weigh gives every second world weights.
 func weigh(t *rapid.T, s *rollout.Snapshot) {
-	weights := rapid.SampledFrom([][]int{nil, nil, nil, {2}, {4, 4}, {4, 1}, {4, 2, 1}}).Draw(t, "weights")
+	weights := rapid.SampledFrom([][]int{nil, nil, nil, {2}, {4, 4}, {4, 1}, {4, 2, 1}, {5, 2}}).Draw(t, "weights")
 	if len(weights) == 0 {
 		return
 	}
+	s.Group.Spot = rapid.Bool().Draw(t, "spot")
 	s.Group.Weights = map[string]int{}
 	for i, w := range weights {
 		s.Group.Weights[fmt.Sprint("type-", i)] = w

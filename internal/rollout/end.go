@@ -16,7 +16,7 @@ func (t *turn) end() bool {
 		t.wake(at) // this look may be older than what the former owner has ended
 		return false
 	}
-	if t.torn() {
+	if t.torn() || !t.calm() {
 		return false
 	}
 	most := t.mostEnds() - t.inFlight() - t.deciding(End)
@@ -83,10 +83,10 @@ func (t *turn) jammed() bool {
 // and within the floors of zones where asked to.
 func (t *turn) endStale(most int, byZone bool) {
 	// Surge that this turn launches is not there yet and excuses no end.
-	healthy, surge, running, room := t.healthy, t.rec.Surge-decrements(t.out.Steps), t.soon(), t.room()
+	healthy, surge, swaps := t.healthy-t.spare(), t.rec.Surge-decrements(t.out.Steps), exchange{running: t.soon(), room: t.room()}
 	if !t.lim.First {
 		// Members on their way up already take a slot each.
-		room = min(room, t.rec.Base-units(t.kept)-units(t.fresh))
+		swaps.room = min(swaps.room, t.rec.Base-units(t.kept)-units(t.fresh))
 	}
 	zones := t.healthyByZone()
 	for _, m := range t.candidates() {
@@ -105,17 +105,13 @@ func (t *turn) endStale(most int, byZone bool) {
 			surge -= w
 			s.Why = "end " + m.ID + ", which has a healthy successor"
 		} else {
-			// AWS replaces it, which for a moment is one running member more.
 			if t.drawsStale() {
 				return
 			}
-			more := t.replacement(w)
-			if running+more > t.lim.Running || room < 1 || ok && healthy-w-t.trimmed() < t.lim.Floor {
-				t.bound = t.bound || room > 0
+			if !t.swap(&swaps, w, healthy, ok) {
 				continue
 			}
-			running += more
-			room -= w
+			healthy -= t.trimmed()
 			t.expose()
 			s.Why = fmt.Sprintf("end %s, so that version %d takes its place", m.ID, t.goal.Number)
 		}
@@ -126,6 +122,26 @@ func (t *turn) endStale(most int, byZone bool) {
 		most--
 		t.step(s)
 	}
+}
+
+// exchange is what replacements by AWS may still take, in capacity, and how many
+// there were in this turn.
+type exchange struct{ running, room, made int }
+
+// swap says whether a member of weight w may be ended so that AWS replaces it, which
+// for a moment is one running member more, and books that. ok: it is one of the
+// healthy.
+func (t *turn) swap(x *exchange, w, healthy int, ok bool) bool {
+	more, least := t.replacement(w), healthy-t.trimmed()+t.overfill() // the floor has the latter already
+	if ok {
+		least -= w
+	}
+	if x.running+more > t.lim.Running || x.room < 1 || (ok || t.uneven() && x.made > 0) && least < t.lim.Floor {
+		t.bound = t.bound || x.room > 0
+		return false
+	}
+	x.running, x.room, x.made = x.running+more, x.room-w, x.made+1
+	return true
 }
 
 // soonWell says whether a stale member that AWS or others launched during the roll
@@ -226,7 +242,7 @@ func (t *turn) markEnding() bool {
 // others scaled in while the roll had launched ahead. One that has not proven to be
 // healthy may be so already: while the others do not hold the floor, it stays.
 func (t *turn) surplus() {
-	if !t.known || len(t.stale) > 0 || t.rec.Surge <= 0 || t.deciding(End) > 0 {
+	if !t.known || len(t.stale) > 0 || t.rec.Surge <= 0 || t.deciding(End) > 0 || !t.calm() {
 		return // what this turn ends already is not taken off the counts
 	}
 	extra := t.extra()

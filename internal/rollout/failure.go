@@ -230,8 +230,8 @@ func (t *turn) whyIdle() string {
 	} else if p != nil {
 		return p.Field + " " + p.Text
 	}
-	if t.uneven() && t.missing() > 0 && t.snap.Group.Max-t.desired() < t.chunk {
-		return fmt.Sprintf("max size %d of the group leaves no room for a member of %d units of capacity beside the %d that it wants now", t.snap.Group.Max, t.chunk, t.desired())
+	if why := t.whyWeighed(); why != "" {
+		return why
 	}
 	if w := t.waiting(); len(w) > 0 && len(t.stale) == 0 {
 		return "the roll waits for members that are kept from it: " + named(w)
@@ -368,7 +368,7 @@ type parting struct {
 // endSurge ends as much of our surge as can go now, new members that are not
 // healthy yet before old ones that have a successor, and says how much is left.
 func (t *turn) endSurge() int {
-	p := parting{todo: t.mostEnds(), left: t.rec.Surge, healthy: t.healthy, well: t.well}
+	p := parting{todo: t.mostEnds(), left: t.rec.Surge, healthy: t.healthy - t.spare(), well: t.well - t.spare()}
 	if t.hurry {
 		p.todo = hurriedEnds
 	}

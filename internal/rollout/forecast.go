@@ -30,7 +30,7 @@ func Predict(spec Spec, s Snapshot, target Version) Forecast {
 		rec, mem = Intend(d.Record, d.Steps), d.Memory
 		grew := false
 		for _, step := range d.Steps {
-			grew = grew || step.Kind == Launch || step.Kind == End && !step.Decrement
+			grew = grew || step.Kind == Launch || step.Kind == Raise || step.Kind == End && !step.Decrement
 			rec, mem, _ = Settle(rec, mem, step, m.do(step), m.now)
 		}
 		if grew {
@@ -164,6 +164,21 @@ func (m *model) launch(zone string, v Version) string {
 	return id
 }
 
+// emptiest is the zone in which AWS would launch; empty: the group has none.
+func (m *model) emptiest() string {
+	var there []Member
+	for _, x := range m.members {
+		if x.ended.IsZero() {
+			there = append(there, x.Member)
+		}
+	}
+	zones := byZone(there)
+	if len(m.group.Zones) == 0 {
+		return ""
+	}
+	return slices.MinFunc(m.group.Zones, func(a, b string) int { return zones[a] - zones[b] })
+}
+
 func (m *model) do(s Step) Result {
 	switch s.Kind {
 	case Launch:
@@ -198,7 +213,11 @@ func (m *model) do(s Step) Result {
 		m.group.Default = m.target.Number
 	case RaiseMaxSize, LowerMaxSize:
 		m.group.Max = s.To
-	case EndWarm, Suspend, Resume, Raise, Copy, Make, StepRefresh:
+	case Raise:
+		for m.group.Desired = s.To; m.launched() < m.group.Desired; {
+			m.launch(m.emptiest(), m.group.Points)
+		}
+	case EndWarm, Suspend, Resume, Copy, Make, StepRefresh:
 	}
 	return Result{}
 }

@@ -39,6 +39,17 @@ func TestPredict(t *testing.T) {
 	}
 }
 
+// TestPredict_mixed: where LaunchInstances cannot be used, the forecast is the same.
+func TestPredict_mixed(t *testing.T) {
+	t.Parallel()
+	mixed := group(4)
+	mixed.Group.Mixes = true
+	got, want := rollout.Predict(spec(100, 150), mixed, target), rollout.Predict(spec(100, 150), group(4), target)
+	if got.Batches != want.Batches || got.Lowest != want.Lowest || got.Highest != want.Highest || got.Duration > want.Duration+time.Minute {
+		t.Errorf("Predict of a mixed group = %+v, want about %+v", got, want)
+	}
+}
+
 func TestPredict_bakes(t *testing.T) {
 	t.Parallel()
 	plain := rollout.Predict(spec(100, 150), group(10), target)

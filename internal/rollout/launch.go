@@ -16,9 +16,9 @@ func (t *turn) launch() {
 	// current only once the pointer is there; while it is not, it is not asked
 	// for again.
 	want := min(roundUp(t.missing(), t.chunk), t.space(), roundUp(t.room(), t.chunk))
-	n := min(want, roundDown(t.lim.Running-t.soon(), t.chunk))
+	n := min(want, roundDown(t.lim.Running-t.soon()-t.overfill(), t.chunk))
 	t.bound = n < want
-	if n <= 0 || n < want && t.together(want) {
+	if n <= 0 || n < want && t.together(want) || t.loose() && !t.calm() {
 		return
 	}
 	if t.raiseMaxSize(n) || t.drawsStale() {

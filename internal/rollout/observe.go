@@ -301,6 +301,7 @@ func (t *turn) count() {
 		}
 	}
 	t.lim, _ = t.spec.LimitsBy(t.heavy, t.rec.Base, t.maxSize())
+	t.lim.Floor = min(t.lim.Floor+t.overfill(), max(t.lim.Floor, t.rec.Base))
 	if t.spec.MaxRunning == 0 {
 		t.lim.Running += t.standby // they were there before, and stay
 	}

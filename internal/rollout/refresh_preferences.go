@@ -166,7 +166,7 @@ func engineProblems(spec Spec, s Snapshot, target Version) []Problem {
 			add("engine", "is \"managed\", and the group has a warm pool, whose members no call of EC2 Auto Scaling replaces but an instance refresh; use \"instance_refresh\", "+
 				"or set terminate_warm_instances = true, so that they are ended through EC2")
 		}
-		p = append(p, weightProblems(spec, g)...)
+		p = append(p, weightProblems(spec, s)...)
 		return p
 	}
 	if reason, ok := g.Suspended["InstanceRefresh"]; ok {

@@ -379,6 +379,7 @@ type Memory struct {
 	Ailing       map[string]bool    // old members that have been sick since a rollback began
 	Announced    map[string]Version // launched by us and not seen yet
 	Weights      map[string]int     // what those weigh; 0: 1
+	Excess       time.Time          // since when AWS has launched more than is wanted, by a member's weight
 	EndedAt      map[string]time.Time
 	Ours         map[string]bool      // launched by us, by id
 	Asked        time.Time            // when AWS was last asked to launch by itself

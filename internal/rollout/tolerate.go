@@ -58,7 +58,7 @@ func (t *turn) replaceFailed() {
 	running := t.soon()
 	for _, f := range t.failures {
 		i := slices.IndexFunc(t.fresh, func(m Member) bool { return m.ID == f.id })
-		if i < 0 || t.inFlight()+t.deciding(End) >= t.mostEnds() || running+t.replacement(t.fresh[i].weight()) > t.lim.Running {
+		if i < 0 || t.inFlight()+t.deciding(End) >= t.mostEnds() || running+t.replacement(t.fresh[i].weight()) > t.lim.Running || !t.calm() || t.uneven() && t.deciding(End) > 0 {
 			continue // gone already, or once others have gone
 		}
 		running += t.replacement(t.fresh[i].weight())

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // weight is the capacity that a member counts for: 1 where there are no weights.
@@ -36,20 +37,22 @@ func (g Group) lightest() int {
 	return light
 }
 
+// distinct are the group's weights in rising order, each once.
+func (g Group) distinct() []int { return slices.Compact(slices.Sorted(maps.Values(g.Weights))) }
+
 // Telling are those of the group's weights that tell what a roll of it can do: the
 // smallest, the first that does not divide the largest, and the largest; nil where
 // it has none.
 func (g Group) Telling() []int {
-	all := slices.Compact(slices.Sorted(maps.Values(g.Weights)))
+	all := g.distinct()
 	if len(all) < 2 {
 		return all
 	}
 	heavy := all[len(all)-1]
-	out := []int{all[0], heavy}
 	if i := indivisible(all); i > 0 {
-		out = []int{all[0], all[i], heavy}
+		return []int{all[0], all[i], heavy}
 	}
-	return out
+	return []int{all[0], heavy}
 }
 
 // indivisible is the index of the first of some weights, in rising order, that does
@@ -109,7 +112,7 @@ func (t *turn) bounded() int {
 // launched and one of 1 has gone, 8 are, and the old member of 4 can only go after
 // one more.
 func (t *turn) widen() {
-	if t.uneven() && t.known && t.rec.Surge > 0 && t.unready() == 0 && t.planned+t.coming+t.terminating == 0 && t.missing() > 0 {
+	if t.uneven() && !t.loose() && t.known && t.rec.Surge > 0 && t.unready() == 0 && t.planned+t.coming+t.terminating == 0 && t.missing() > 0 {
 		t.wide = true
 		t.launch()
 		t.wide = false
@@ -124,6 +127,9 @@ func (t *turn) exact(n int) int {
 	less := t.missing()
 	if less >= n || !t.uneven() {
 		return n
+	}
+	if t.loose() {
+		return less // the floor has room for what is too much
 	}
 	light := t.lightest()
 	for _, w := range t.snap.Group.Weights {
@@ -166,22 +172,94 @@ func (t *turn) lightest() int {
 	return light
 }
 
-// replacement is what AWS launches at most in place of a member of weight w,
-// beyond what is launched now.
-func (t *turn) replacement(w int) int {
-	if t.uneven() {
-		return w + t.heavy - 1 - (t.committed() - t.desired())
-	}
-	return w
+// replacement is what AWS launches at most in place of a member of weight w.
+func (t *turn) replacement(w int) int { return w + t.trimmed() }
+
+// loose says whether nobody can size what AWS launches, so that it may end lighter
+// members by itself for what is too much: it picks the types for Spot, or some fill
+// no whole chunk, or members are replaced one for another.
+func (t *turn) loose() bool {
+	return t.uneven() && (t.snap.Group.loose() || !t.lim.First)
 }
 
-// trimmed is how much AWS may end by itself after a replacement that weighs more
-// than what it replaces.
+// loose says whether requests in whole chunks of the heaviest type may be exceeded.
+func (g Group) loose() bool {
+	all := g.distinct()
+	return len(all) > 1 && (g.Spot || indivisible(all) >= 0)
+}
+
+// trimmed is how much AWS may end by itself after it has replaced a member by one
+// that may be heavier.
 func (t *turn) trimmed() int {
 	if t.uneven() {
 		return t.heavy - 1
 	}
 	return 0
+}
+
+// overfill is how much more than asked for AWS may launch, and end again.
+func (t *turn) overfill() int {
+	if t.loose() {
+		return t.heavy - 1
+	}
+	return 0
+}
+
+// excess is the capacity for which AWS is about to end members; 0: none weighs so
+// little.
+func (t *turn) excess() int {
+	over, light := units(t.stale)+units(t.kept)+units(t.fresh)-t.desired(), t.heavy
+	for _, m := range slices.Concat(t.stale, t.kept, t.fresh) {
+		if !m.Protected {
+			light = min(light, m.weight())
+		}
+	}
+	if over < light {
+		return 0
+	}
+	return over
+}
+
+// spare is what AWS may end of the healthy members before anything else happens.
+func (t *turn) spare() int {
+	if t.uneven() {
+		return t.excess()
+	}
+	return 0
+}
+
+// calm says whether AWS has done what it does by itself where members differ in
+// weight: launched what is missing and ended what was too much then. One thing at a
+// time: of two launches, each may be too much. What it does not end within two
+// minutes, it leaves.
+func (t *turn) calm() bool {
+	if !t.uneven() {
+		return true
+	}
+	if t.excess() == 0 {
+		t.mem.Excess = time.Time{}
+	} else if t.mem.Excess.IsZero() {
+		t.mem.Excess = t.now
+	}
+	if left := t.mem.Excess.Add(2 * settle); !t.mem.Excess.IsZero() && t.now.Before(left) {
+		t.wake(left)
+		return false
+	}
+	return t.coming == 0 && units(t.stale)+units(t.kept)+units(t.fresh) >= t.desired()
+}
+
+// whyWeighed says what members that differ in weight keep a roll from; empty:
+// nothing.
+func (t *turn) whyWeighed() string {
+	switch {
+	case !t.uneven():
+		return ""
+	case t.missing() > 0 && t.snap.Group.Max-t.desired() < t.chunk && t.lim.First:
+		return fmt.Sprintf("max size %d of the group leaves no room for a member of %d units of capacity beside the %d that it wants now", t.snap.Group.Max, t.chunk, t.desired())
+	case t.loose() && t.rec.Base-t.lim.Floor < t.heavy:
+		return fmt.Sprintf("min_healthy_percentage = %d leaves no room for a member of %d units of capacity beside the %d that EC2 Auto Scaling may end by itself", t.spec.MinHealthy, t.heavy, t.overfill())
+	}
+	return ""
 }
 
 // extra is the capacity of new members that is more than wanted and ours.
@@ -229,32 +307,39 @@ func counted(l Limits, capacity int, member string) string {
 }
 
 // weightProblems names what of a group's weights the managed engine cannot work
-// with: AWS chooses the types, and ends light members where it has launched more
-// than was asked for.
-func weightProblems(spec Spec, g Group) []Problem {
-	var p []Problem
-	add := func(field, format string, a ...any) {
-		p = append(p, Problem{Field: field, Text: fmt.Sprintf(format, a...)})
-	}
+// with: where AWS may end healthy light members by itself, the floor must leave
+// room for it.
+func weightProblems(spec Spec, s Snapshot) []Problem {
+	g, heavy := s.Group, s.heaviest()
 	if g.Weighed != "" {
-		add("engine", "is \"managed\", and the group's desired capacity type is %q, so that only EC2 Auto Scaling knows what a new member will count for; "+
-			"use \"instance_refresh\"", g.Weighed)
+		return []Problem{{"engine", fmt.Sprintf("is \"managed\", and the group's desired capacity type is %q, so that only EC2 Auto Scaling knows what a new member will count for; "+
+			"use \"instance_refresh\"", g.Weighed)}}
 	}
-	all := slices.Compact(slices.Sorted(maps.Values(g.Weights)))
+	all := g.distinct()
 	if len(all) < 2 {
-		return p
+		return nil
 	}
-	heavy, i := all[len(all)-1], indivisible(all)
-	switch {
+	lim, _ := spec.LimitsBy(heavy, g.Desired, g.Max)
+	why, cure := "", ""
+	switch i := indivisible(all); {
 	case g.Spot:
-		add("engine", "is \"managed\", and the group's mixed instances policy asks for Spot Instances of different weights (%d to %d), of which EC2 Auto Scaling "+
-			"may end healthy ones by itself when it has rounded up; use \"instance_refresh\", or give all types the same weighted_capacity", all[0], heavy)
+		why, cure = "its mixed instances policy asks for Spot Instances of different weights", "give all types the same weighted_capacity"
 	case i >= 0:
-		add("engine", "is \"managed\", which rolls groups with different weights only where the largest is a multiple of all others, and %d is none of %d; "+
-			"use \"instance_refresh\", or change weighted_capacity in the policy", heavy, all[i])
-	case spec.MaxHealthy <= 100:
-		add("max_healthy_percentage", "is %d, which ends members first, and the group's members differ in weight (%d to %d), so that EC2 Auto Scaling might "+
-			"replace a light one by a heavy one and end others for it; set it above 100, or use engine = \"instance_refresh\"", spec.MaxHealthy, all[0], heavy)
+		why, cure = fmt.Sprintf("%d is no multiple of the weight %d", heavy, all[i]), "change weighted_capacity"
+	case !lim.First:
+		why, cure = "old members of different weights are ended first", "set max_healthy_percentage above 100 with room below max_size"
+	default:
+		return nil
 	}
-	return p
+	need, floor := 2*heavy-1, (g.Desired*spec.MinHealthy+99)/100
+	if g.Desired == 0 || g.Desired-floor >= need {
+		return nil
+	}
+	least := "which it wants too little for"
+	if g.Desired >= need {
+		least = fmt.Sprintf("with min_healthy_percentage = %d or less", (g.Desired-need)*100/g.Desired)
+	}
+	return []Problem{{"min_healthy_percentage", fmt.Sprintf("is %d, which keeps %d of %d units of capacity healthy, and where the group launches a member of %d, EC2 Auto Scaling may end "+
+		"lighter ones by itself, because %s; %d units must be to spare (%s), or %s, or use engine = \"instance_refresh\"",
+		spec.MinHealthy, floor, g.Desired, heavy, why, need, least, cure)}}
 }

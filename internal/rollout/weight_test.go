@@ -181,14 +181,23 @@ func TestWeights_refusals(t *testing.T) {
 	}{
 		{"all the same, Spot too, ending first", 100, func(g *rollout.Group) { g.Spot, g.Weights = true, map[string]int{"a": 4, "b": 4} }, "", ""},
 		{"multiples", 150, func(g *rollout.Group) { g.Weights = map[string]int{"a": 8, "b": 2, "c": 1} }, "", ""},
-		{"Spot of different ones", 150, func(g *rollout.Group) { g.Spot, g.Weights = true, map[string]int{"a": 4, "b": 2} }, "engine", "Spot Instances of different weights (2 to 4)"},
-		{"no multiple", 150, func(g *rollout.Group) { g.Weights = map[string]int{"a": 6, "b": 2, "c": 4} }, "engine", "6 is none of 4; use \"instance_refresh\", or change weighted_capacity"},
-		{"ending first", 100, func(g *rollout.Group) { g.Weights = map[string]int{"a": 4, "b": 2} }, "max_healthy_percentage", "set it above 100, or use engine = \"instance_refresh\""},
+		{
+			"Spot of different ones", 150, func(g *rollout.Group) { g.Spot, g.Weights = true, map[string]int{"a": 4, "b": 2} }, "min_healthy_percentage",
+			"is 50, which keeps 6 of 12 units of capacity healthy, and where the group launches a member of 4, EC2 Auto Scaling may end lighter ones by itself, " +
+				"because its mixed instances policy asks for Spot Instances of different weights; 7 units must be to spare (with min_healthy_percentage = 41 or less), " +
+				"or give all types the same weighted_capacity, or use engine = \"instance_refresh\"",
+		},
+		{"no multiple", 150, func(g *rollout.Group) { g.Weights = map[string]int{"a": 6, "b": 2, "c": 4} }, "min_healthy_percentage", "6 is no multiple of the weight 4; 11 units must be to spare (with min_healthy_percentage = 8 or less), or change weighted_capacity"},
+		{"heavier than the group", 150, func(g *rollout.Group) { g.Weights = map[string]int{"a": 9, "b": 2} }, "min_healthy_percentage", "17 units must be to spare (which it wants too little for)"},
+		{"ending first", 100, func(g *rollout.Group) { g.Weights = map[string]int{"a": 4, "b": 2} }, "min_healthy_percentage", "old members of different weights are ended first; 7 units must be to spare"},
+		{"no headroom", 150, func(g *rollout.Group) { g.Max, g.Weights = 12, map[string]int{"a": 4, "b": 2} }, "min_healthy_percentage", "or set max_healthy_percentage above 100 with room below max_size"},
+		{"ending first with room", 100, func(g *rollout.Group) { g.Weights = map[string]int{"a": 3, "b": 2} }, "", ""},
+		{"Spot with room", 150, func(g *rollout.Group) { g.Spot, g.Weights = true, map[string]int{"a": 3, "b": 1} }, "", ""},
 		{"weighed by AWS", 150, func(g *rollout.Group) { g.Weighed = "vcpu" }, "engine", "desired capacity type is \"vcpu\""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := weighted(nil, 4, 4, 4)
+			s := weighted(nil, 3, 3, 3, 3)
 			c.change(&s.Group)
 			got := rollout.Assess(spec(50, c.high), s, target).Problems
 			if c.field == "" && len(got) > 0 || c.field != "" && (len(got) != 1 || got[0].Field != c.field || !strings.Contains(got[0].Text, c.text)) {
@@ -275,7 +284,7 @@ func TestPreflight_weights(t *testing.T) {
 func TestPredict_weights(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		types := rapid.SampledFrom([][]int{{2}, {3, 3}, {4}, {16, 8}, {4, 1}, {4, 2, 1}}).Draw(t, "weights")
+		types := rapid.SampledFrom([][]int{{2}, {3, 3}, {4}, {16, 8}, {4, 1}, {4, 2, 1}, {5, 2}, {3, 2}}).Draw(t, "weights")
 		members := rapid.SliceOfN(rapid.SampledFrom(types), 1, 20).Draw(t, "members")
 		g := weighted(types, members...)
 		for i := range g.Members {
@@ -284,6 +293,8 @@ func TestPredict_weights(t *testing.T) {
 				g.Members[i].Version = target
 			}
 		}
+		g.Group.Spot = rapid.Bool().Draw(t, "spot")
+		g.Group.Mixes = g.Group.Spot && rapid.Bool().Draw(t, "mixes")
 		base := g.Group.Desired
 		g.Group.Max = rapid.IntRange(base, 2*base+types[0]).Draw(t, "max")
 		s := anySpec(t)
