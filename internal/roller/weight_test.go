@@ -216,7 +216,7 @@ func TestWeights_large(t *testing.T) {
 // Instances too, or of different ones, with members of several.
 func TestChaos_weights(t *testing.T) {
 	t.Parallel()
-	chaotic(t, 18, func(t *testing.T, r *rand.Rand) {
+	chaotic(t, 19, func(t *testing.T, r *rand.Rand) {
 		weights := pick(r, []int{2, 2}, []int{4, 4}, []int{3}, []int{4, 1}, []int{1, 4}, []int{4, 2, 1}, []int{2, 4})
 		shape := odd{group: "\n" + weighing(weights...), room: 12}
 		uneven := len(weights) > 1 && weights[0] != weights[1]
@@ -266,7 +266,7 @@ func TestChaos_weights(t *testing.T) {
 // that does not divide the largest, and ending first.
 func TestChaos_looseWeights(t *testing.T) {
 	t.Parallel()
-	chaotic(t, 19, func(t *testing.T, r *rand.Rand) {
+	chaotic(t, 20, func(t *testing.T, r *rand.Rand) {
 		weights := pick(r, []int{4, 1}, []int{1, 4}, []int{4, 2, 1}, []int{5, 2}, []int{2, 3}, []int{2, 4, 3})
 		shape := odd{group: "\n" + weighing(weights...), room: 12, more: 24}
 		percentages := pick(r, [2]int{60, 100}, [2]int{60, 110}, [2]int{60, 150})
