@@ -49,16 +49,16 @@ func newNewest(t *testing.T, more string, groups ...string) *stack {
 	return s
 }
 
-// stands fails the test unless the template has so many versions and the group
-// points at a text.
-func (s *stack) stands(when, pointer string, versions int) {
+// stands fails the test unless the template has two versions and the group points
+// at a text.
+func (s *stack) stands(when, pointer string) {
 	s.Helper()
 	out, err := ec2.NewFromConfig(s.world.Config()).DescribeLaunchTemplateVersions(s.Context(), &ec2.DescribeLaunchTemplateVersionsInput{LaunchTemplateId: aws.String(s.template())})
 	if err != nil {
 		s.Fatal(err)
 	}
-	if g, _ := s.world.Group("web"); g.Version != pointer || len(out.LaunchTemplateVersions) != versions {
-		s.Errorf("%s: the group is at %s and the template has %d versions, want %s and %d", when, g.Version, len(out.LaunchTemplateVersions), pointer, versions)
+	if g, _ := s.world.Group("web"); g.Version != pointer || len(out.LaunchTemplateVersions) != 2 {
+		s.Errorf("%s: the group is at %s and the template has %d versions, want %s and 2", when, g.Version, len(out.LaunchTemplateVersions), pointer)
 	}
 }
 
@@ -71,7 +71,7 @@ func (s *stack) goesOn() {
 	if r := tftest.Run(s.T, s.dir, s.env, "plan", "-detailed-exitcode"); r.Code != 0 {
 		s.Fatalf("the plan after it is not empty: %s", r.Output)
 	}
-	s.stands("at the end", "$Latest", 2)
+	s.stands("at the end", "$Latest")
 	for _, name := range []string{"web", "api"} {
 		g, ok := s.world.Group(name)
 		on := 0
@@ -101,7 +101,7 @@ func TestAccLatest_killed(t *testing.T) {
 	})
 	running <- s.apply()
 	wait(t, "the version to be made", dead)
-	s.stands("after the kill", "1", 2)
+	s.stands("after the kill", "1")
 	s.goesOn()
 }
 
@@ -122,7 +122,7 @@ func TestAccLatest_interrupted(t *testing.T) {
 	if err := a.cmd.Wait(); err == nil || !strings.Contains(a.out.String(), "interrupted") {
 		t.Errorf("the apply ended with %v and\n%s\nwant it to say that it was interrupted", err, a.out)
 	}
-	s.stands("after the interruption", "1", 2)
+	s.stands("after the interruption", "1")
 	s.goesOn()
 }
 
@@ -158,14 +158,14 @@ func TestAccDefault_killed(t *testing.T) {
 	})
 	running <- s.apply()
 	wait(t, "the default to be moved", dead)
-	s.stands("after the kill", "2", 2)
+	s.stands("after the kill", "2")
 	if r := tftest.Run(s.T, s.dir, s.env, "apply", "-auto-approve"); r.Code != 0 {
 		s.Fatalf("the apply after it: %s", r.Output)
 	}
 	if r := tftest.Run(s.T, s.dir, s.env, "plan", "-detailed-exitcode"); r.Code != 0 {
 		s.Fatalf("the plan after it is not empty: %s", r.Output)
 	}
-	s.stands("at the end", "$Default", 2)
+	s.stands("at the end", "$Default")
 	out, err := ec2.NewFromConfig(s.world.Config()).DescribeLaunchTemplates(s.Context(), &ec2.DescribeLaunchTemplatesInput{LaunchTemplateIds: []string{s.template()}})
 	if err != nil || aws.ToInt64(out.LaunchTemplates[0].DefaultVersionNumber) != 2 {
 		s.Errorf("the template at the end: %+v, %v; want version 2 to be the default", out, err)
