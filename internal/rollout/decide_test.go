@@ -575,7 +575,7 @@ func TestDecide_failureLimit(t *testing.T) {
 		{"AWS replaces it where there is no surge", 2, func(s *rollout.Snapshot, r *rollout.Record) {
 			s.Members[4].Healthy = false
 			s.Group.Desired, r.Base, r.Surge = 6, 6, 0
-		}, "point 2, end, launch 1, launch 1", 1, false},
+		}, "point 2, end, launch 2", 1, false},
 		{"AWS has replaced it", 2, func(s *rollout.Snapshot, _ *rollout.Record) {
 			s.Departures = map[string]rollout.Departure{s.Members[4].ID: {Text: "health check"}}
 			s.Members = append(s.Members[:4:4], s.Members[5])

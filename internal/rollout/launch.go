@@ -1,8 +1,10 @@
 package rollout
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // launch adds new members up to the ceiling, the running limit and the
@@ -86,8 +88,12 @@ type share struct {
 	count int
 }
 
-// zones spreads launches of n so that new members end up as an even group would,
-// preferring the zones that hold the most stale members now.
+// zones picks the zones to launch n in so that new members end up as an even group
+// would, preferring the zones that hold the most stale members now. Every zone
+// costs a call, so a batch goes to as few of them as that end allows: of 10 at a
+// time that come to be 34, 33 and 33, most batches go to one zone. What is to prove
+// the image, what a checkpoint is to see, and members of a target group without
+// cross-zone load balancing are spread over all of them.
 func (t *turn) zones(n int) []share {
 	names := slices.DeleteFunc(slices.Clone(t.snap.Group.Zones), func(z string) bool { return t.now.Before(t.mem.BadZones[z]) })
 	if len(names) == 0 {
@@ -97,6 +103,29 @@ func (t *turn) zones(n int) []share {
 		return []share{{"", n}}
 	}
 	slices.Sort(names)
+	setup := t.mem.Setup
+	if !t.rec.Proven || t.rec.Checkpoints < len(t.spec.Checkpoints) || setup != nil && len(setup.Zonal) > 0 || t.rec.Direction == Back {
+		return t.evenly(n, names)
+	}
+	due := t.evenly(max(n, roundUp(t.missing()+t.planned, t.chunk)), names)
+	fresh := byZone(t.fresh)
+	slices.SortStableFunc(due, func(a, b share) int { return cmp.Or(b.count-a.count, fresh[a.name]-fresh[b.name]) })
+	var out []share
+	for _, z := range due {
+		if z.count = min(z.count, n, mostLaunches*t.chunk); z.count > 0 {
+			out = append(out, z)
+			n -= z.count
+		}
+	}
+	slices.SortFunc(out, func(a, b share) int { return strings.Compare(a.name, b.name) })
+	return out
+}
+
+// mostLaunches is how many members AWS launches in one call.
+const mostLaunches = 100
+
+// evenly spreads n over zones.
+func (t *turn) evenly(n int, names []string) []share {
 	fresh, stale := byZone(slices.Concat(t.fresh, t.kept)), byZone(t.stale) // those kept stay as new ones do
 	got := map[string]int{}
 	for n > 0 {
