@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
@@ -35,9 +36,10 @@ func (o *accountOptions) flags(cmd *cobra.Command) {
 
 // account is one account and region with its journal.
 type account struct {
-	config aws.Config
-	store  *journal.Store
-	clock  clock.Clock
+	config  aws.Config
+	expires func(context.Context) time.Time // when the credentials do
+	store   *journal.Store
+	clock   clock.Clock
 }
 
 // open finds credentials and region. It calls nothing of AWS beyond that.
@@ -47,7 +49,7 @@ func (o accountOptions) open(ctx context.Context) (*account, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &account{config: config, clock: clock.Real{}}
+	a := &account{config: config, expires: source.Expires, clock: clock.Real{}}
 	if o.bucket == "" {
 		a.store = journal.NewSSM(ssm.NewFromConfig(config), a.clock, o.prefix)
 		return a, nil
@@ -93,6 +95,6 @@ func (a *account) roller(tell func(roller.Event)) *roller.Roller {
 			AutoScaling: autoscaling.NewFromConfig(a.config), EC2: ec2.NewFromConfig(a.config),
 			ELB: elb.NewFromConfig(a.config), Classic: elasticloadbalancing.NewFromConfig(a.config), Clock: a.clock,
 		}),
-		Journal: a.journal(), Docs: a.documents(), Clock: a.clock, Progress: tell, // no Images: it settles, and rolls to nothing
+		Journal: a.journal(), Docs: a.documents(), Clock: a.clock, Expires: a.expires, Progress: tell, // no Images: it settles, and rolls to nothing
 	}
 }

@@ -279,8 +279,7 @@ func (l look) pick(inState string, seen *amiSeen) (p picked, ok bool) {
 		p.failed = p.failed || o.Image.ID == inState && inState != ""
 	}
 	if l.none != nil {
-		seen.None = true
-		seen.warn("%s", roller.Sentence(l.none.Error()))
+		seen.None = true // the plan looks again and says why
 	}
 	p.Option = pick
 	// Where the image runs well in another version, what failed was an edit of
@@ -299,7 +298,7 @@ func (s *amiSeen) warn(format string, a ...any) {
 func (s *amiSeen) warnRoot(err error) {
 	var root *ami.RootSnapshotError
 	if errors.As(err, &root) {
-		s.warn("%s Apply will fail.", roller.Sentence(root.Error()))
+		s.Root = clip(roller.Sentence(root.Error()), mostWarning)
 	}
 }
 

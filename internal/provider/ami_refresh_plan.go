@@ -26,6 +26,9 @@ type amiSeen struct {
 	None bool `json:"none,omitempty"`
 	// Caution is a sentence about the image to go for, where that is a new one.
 	Caution string `json:"caution,omitempty"`
+	// Root says why members would not start from the image to go for, where a
+	// version with it has to be made.
+	Root string `json:"root,omitempty"`
 	// Warnings are sentences for the plan.
 	Warnings []string `json:"warnings,omitempty"`
 	// Window is how the window of the state was; nil: there is none.
@@ -63,6 +66,8 @@ func (s *amiSeen) fit() {
 			s.Window.Finding = ""
 		case s.Caution != "":
 			s.Caution = ""
+		case len(s.Root) > leastWhy:
+			s.Root = clip(s.Root, leastWhy)
 		case len(s.Warnings) > 0:
 			s.Warnings = s.Warnings[:len(s.Warnings)-1]
 		case len(s.Followers) > 100:

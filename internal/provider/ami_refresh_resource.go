@@ -108,7 +108,7 @@ func (r *amiRefresh) Update(ctx context.Context, req resource.UpdateRequest, res
 	if seen := recall[amiSeen](ctx, req.Private); seen != nil && !m.Pin.Equal(prior.Pin) && m.ImageID.Equal(prior.ImageID) && m.SourceImageID.Equal(prior.SourceImageID) {
 		// What Read saw that is newer does not count from now on.
 		seen.Image = m.seenAs()
-		seen.Version, seen.None, seen.Warnings = m.LaunchTemplateVersion.ValueString(), false, nil
+		seen.Version, seen.None, seen.Root, seen.Warnings = m.LaunchTemplateVersion.ValueString(), false, "", nil
 		resp.Diagnostics.Append(remember(ctx, resp.Private, seen)...)
 	}
 	if !resp.Diagnostics.HasError() {
@@ -402,6 +402,9 @@ func (r *amiRefresh) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 		}
 		if plan.LaunchTemplateVersion.IsUnknown() {
 			resp.Diagnostics.Append(warnFollowers(plan.LaunchTemplateID.ValueString(), seen.Followers)...)
+		}
+		if plan.LaunchTemplateVersion.IsUnknown() && seen.Root != "" {
+			resp.Diagnostics.AddWarning(fmt.Sprintf("Members of launch template %q would not start from the new image", plan.LaunchTemplateID.ValueString()), seen.Root+"\nApply will fail.")
 		}
 	}
 	if r.backend != nil && !plan.ImageID.IsUnknown() {

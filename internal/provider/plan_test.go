@@ -92,7 +92,7 @@ func TestSnapshotsStayBelowTwoKilobytes(t *testing.T) {
 	group.fit()
 	ami := amiSeen{
 		Image: imageSeen{"ami-0123456789abcdef0", strings.Repeat("n", 128), "2026-11-20T09:00:00Z", "ami-0123456789abcdef1"}, Version: "10000", Latest: "10000",
-		Same: group.Same, Warnings: []string{strings.Repeat("w", mostWarning), strings.Repeat("w", mostWarning)}, Window: longestWindow(),
+		Same: group.Same, Root: strings.Repeat("r", mostWarning), Caution: strings.Repeat("c", mostWarning), Warnings: []string{strings.Repeat("w", mostWarning), strings.Repeat("w", mostWarning)}, Window: longestWindow(),
 	}
 	ami.fit()
 	for name, seen := range map[string]any{"group": group, "ami": ami} {

@@ -115,7 +115,7 @@ var successors = []struct {
 	}},
 	{"settles", func(t *testing.T, s *rolltest.Stage, _ roller.Request) {
 		t.Helper()
-		settled(t, s, 4)
+		settled(t, s)
 		if g := s.Group(); g.Max != 4 {
 			t.Errorf("max size is %d after settling, want 4\n%s", g.Max, s.Story())
 		}

@@ -82,7 +82,7 @@ func (o *owner) release(snap rollout.Snapshot) (left []string, err error) {
 		if _, err := o.act(d.Steps); err != nil {
 			return nil, err
 		}
-		if left = o.owed(); len(left) == 0 || o.stop.Err() != nil || !o.Clock.Now().Before(until) {
+		if left = o.owed(); len(left) == 0 || o.stop.Err() != nil || !o.Clock.Now().Before(until) || o.ending() {
 			break
 		}
 		if err := o.nap(o.q.Spec.Poll); err != nil {
@@ -97,6 +97,19 @@ func (o *owner) release(snap rollout.Snapshot) (left []string, err error) {
 		return left, o.lease.Pause(o.ctx, o.rec.Fit(o.lease.Room()))
 	}
 	return nil, o.lease.Settle(o.ctx, o.rec.Fit(o.lease.Room()))
+}
+
+// farewell is what it takes to write down what is left and give the lease back.
+const farewell = 30 * time.Second
+
+// ending says whether the credentials are about to expire. With them the lease
+// could not be given back, and who comes next would have to outwait it.
+func (o *owner) ending() bool {
+	if o.Expires == nil {
+		return false
+	}
+	at := o.Expires(o.ctx)
+	return !at.IsZero() && at.Sub(o.Clock.Now()) < farewell
 }
 
 // owed says for people what of a roll's own doing is still there.

@@ -13,11 +13,12 @@ import (
 	"github.com/fleetrefit/terraform-provider-refit/internal/rolltest"
 )
 
-// settled settles the group in a second process until nothing is left, and
+// settled settles a group of four in a second process until nothing is left, and
 // checks that all is as the roll found it. No referee watches: a resumed
 // AZRebalance launches beyond the ceiling as it likes.
-func settled(t *testing.T, s *rolltest.Stage, members int) {
+func settled(t *testing.T, s *rolltest.Stage) {
 	t.Helper()
+	const members = 4
 	s.Roller = s.NewRoller("second", 2)
 	for range 10 {
 		done, err := s.Roller.Settle(t.Context(), "web", 10*time.Minute)
@@ -56,7 +57,7 @@ func TestSettle_killed(t *testing.T) {
 				if !s.Crash(t.Context(), q, n/2, n%2 == 1) {
 					break
 				}
-				settled(t, s, 4)
+				settled(t, s)
 				if t.Failed() {
 					t.Fatalf("killed at call %d", n/2)
 				}
@@ -80,7 +81,7 @@ func TestSettle_denied(t *testing.T) {
 		t.Fatalf("settle = %+v, %v, want two processes left\n%s", done, err, s.Story())
 	}
 	s.World.Advance(5 * time.Minute)
-	settled(t, s, 4)
+	settled(t, s)
 }
 
 // TestSettle_held leaves a roll alone that somebody is at work on.
@@ -108,4 +109,33 @@ func TestSettle_nothing(t *testing.T) {
 	if waited := s.Elapsed(); waited > time.Minute {
 		t.Errorf("a group that does not exist was waited for %s, want at most a minute", waited)
 	}
+}
+
+// Settling stops in time to write down what is left when the credentials are
+// about to expire; the next one finishes.
+func TestSettle_expiring(t *testing.T) {
+	t.Parallel()
+	s := rolltest.New(t, rolltest.Shape{Members: 4})
+	for n := 0; s.Group().Desired <= 4; n++ {
+		s = rolltest.New(t, rolltest.Shape{Members: 4})
+		if !s.Crash(t.Context(), rolltest.Request(100, 150), n, true) {
+			t.Fatal("no crash leaves members too many")
+		}
+	}
+	s.Roller = s.NewRoller("second", 2)
+	var ends time.Time
+	s.Roller.Expires = func(context.Context) time.Time {
+		if e, _, err := s.Roller.Journal.Peek(t.Context(), s.Group().ARN); err == nil && e.Owner.Name == "second" && ends.IsZero() {
+			ends = s.World.Clock().Now().Add(20 * time.Second) // from the first look on after the lease is its
+		}
+		return ends
+	}
+	done, err := s.Roller.Settle(t.Context(), "web", 10*time.Minute)
+	if err != nil || len(done.Left) == 0 || s.World.Clock().Now().After(ends) {
+		t.Fatalf("settle = %+v, %v at %s, want something left before %s\n%s", done, err, s.World.Clock().Now(), ends, s.Story())
+	}
+	if e, _, err := s.Roller.Journal.Peek(t.Context(), s.Group().ARN); err != nil || e.State != journal.Paused {
+		t.Errorf("the journal is %s, %v, want it paused", e.State, err)
+	}
+	settled(t, s)
 }
