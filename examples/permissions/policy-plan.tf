@@ -29,6 +29,16 @@ data "aws_iam_policy_document" "refit_plan" {
     ]
   }
 
+  # Only with copy.kms_key_id: what is wrong with the key, before anything is copied. A plan goes on without.
+  statement {
+    sid       = "CopyKey"
+    resources = ["arn:aws:kms:*:*:key/*"]
+    actions = [
+      "kms:DescribeKey",
+      "kms:ListGrants", # only of a key of another account
+    ]
+  }
+
   # Only for source.ssm_parameter: the channels that hold the id of an image, AWS's among them.
   statement {
     sid       = "ImageParameters"

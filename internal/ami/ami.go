@@ -43,6 +43,7 @@ type Docs interface {
 type Options struct {
 	EC2    EC2
 	Copies Copies // only for copying
+	KMS    KMS    // only for copying
 	SSM    SSM    // only for sources that are parameters
 	Docs   Docs
 	Clock  clock.Clock
@@ -53,6 +54,7 @@ type Options struct {
 type Client struct {
 	ec2    EC2
 	copies Copies
+	kms    KMS
 	ssm    SSM
 	docs   Docs
 	clock  clock.Clock
@@ -75,7 +77,7 @@ func New(o Options) *Client {
 		where = "region " + o.Region
 	}
 	return &Client{
-		ec2: o.EC2, copies: o.Copies, ssm: o.SSM, docs: o.Docs, clock: o.Clock, where: where, asked: map[string]string{},
+		ec2: o.EC2, copies: o.Copies, kms: o.KMS, ssm: o.SSM, docs: o.Docs, clock: o.Clock, where: where, asked: map[string]string{},
 		fits: map[string]Fit{}, known: map[string]*reading{}, sources: map[string]string{}, told: map[string][]Due{},
 	}
 }

@@ -39,7 +39,7 @@ type Settings struct {
 	MaxRetries int
 	RetryMode  string // standard or adaptive; empty: AWS_RETRY_MODE, or standard
 	// Endpoints are base URLs by service: autoscaling, cloudwatch, ec2,
-	// elasticloadbalancing, eventbridge, lambda, s3, servicequotas, sns, ssm, sts. A missing one is taken from
+	// elasticloadbalancing, eventbridge, kms, lambda, s3, servicequotas, sns, ssm, sts. A missing one is taken from
 	// AWS_ENDPOINT_URL_<SERVICE> or AWS_ENDPOINT_URL, else it is AWS's own.
 	Endpoints map[string]string
 	// SkipMetadata keeps from asking the EC2 metadata service for credentials,

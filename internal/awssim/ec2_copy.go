@@ -244,6 +244,10 @@ type Key struct {
 	State string
 	// UsableBy are the other accounts that may use it.
 	UsableBy []string
+	// GrantedTo are the principals that it has grants for.
+	GrantedTo []string
+	// Asymmetric keys are for signing.
+	Asymmetric bool
 }
 
 // AddKey puts a key into the world and returns its ARN.
@@ -268,7 +272,7 @@ func defaultKey(region, account string) string {
 
 // usable tells whether an account may use a key.
 func (k *Key) usable(account string) bool {
-	return k.State == "Enabled" && (k.Account == account || slices.Contains(k.UsableBy, account))
+	return k.State == "Enabled" && !k.Asymmetric && (k.Account == account || slices.Contains(k.UsableBy, account))
 }
 
 // copyKey is the key that a copy gets, and what is wrong with it.

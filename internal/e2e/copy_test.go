@@ -16,15 +16,24 @@ func TestAccPermissions_copy(t *testing.T) {
 	t.Parallel()
 	s := newProject(t, provider)
 	template := s.template()
-	s.write(provider + fmt.Sprintf(`
-resource "refit_ami_refresh" "web" {
-  launch_template_id = %q
-  source             = { owners = ["self"], name = "built-*" }
-  copy               = { source_region = "eu-west-1", keep = 1 }
-}`, template))
 	build := func(name string) { s.world.AddImage(awssim.Image{Name: name, Region: "eu-west-1", RootVolumeGiB: 2}) }
 	apply := []string{"apply", "-auto-approve"}
 	build("built-1")
+	write := func(more string) {
+		s.write(provider + fmt.Sprintf(`
+resource "refit_ami_refresh" "web" {
+  launch_template_id = %q
+  source             = { owners = ["self"], name = "built-*" }
+  copy               = { source_region = "eu-west-1", %s }
+}`, template, more))
+	}
+	key := s.world.AddKey(awssim.Key{})
+	write(fmt.Sprintf("encrypted = true, kms_key_id = %q", key))
+	s.uses([]string{"plan"}, planImage, newVersion, copyKey, readSSM)
+	key = s.world.AddKey(awssim.Key{Account: "222222222222", UsableBy: []string{s.world.Account()}})
+	write(fmt.Sprintf("encrypted = true, kms_key_id = %q", key))
+	s.uses([]string{"plan"}, planImage, newVersion, copyKey, copyForeignKey, readSSM)
+	write("keep = 1")
 	s.uses(apply, planImage, newVersion, makeVersion, copyImages, readSSM, writeSSM)
 	forget(t, s.world, template) // the version that names the first copy
 	build("built-2")

@@ -356,6 +356,11 @@ func (b *backend) warnCopy(ctx context.Context, c *clients, w amiWant, i image.I
 	if original.Encrypted && original.Owner != i.Owner && i.Owner != "" {
 		text.next = fmt.Sprintf("%s is encrypted by account %s: the copy succeeds only if that account lets this one use the key.", original.ID, original.Owner)
 	}
+	if w.copy.Key != "" {
+		if why := c.images.EncryptionKey(ctx, w.copy.Key, i.Owner).Trouble(i.Owner); why != "" {
+			text.next = strings.TrimSpace(text.next + "\n" + roller.Sentence(why))
+		}
+	}
 	return diag.Diagnostics{diag.NewWarningDiagnostic(fmt.Sprintf("An image is copied for launch template %q", w.template), text.String())}
 }
 

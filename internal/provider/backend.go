@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
@@ -126,7 +127,8 @@ func (b *backend) clients(ctx context.Context) (*clients, error) {
 		journal: journal.New(store, journal.Options{}), docs: journal.NewDocuments(store),
 	}
 	machines := ec2.NewFromConfig(config, func(o *ec2.Options) { override(&o.BaseEndpoint, b.source.Endpoint("ec2")) })
-	made.images = ami.New(ami.Options{EC2: machines, Copies: machines, SSM: parameters, Docs: made.docs, Clock: b.clock})
+	keys := kms.NewFromConfig(config, func(o *kms.Options) { override(&o.BaseEndpoint, b.source.Endpoint("kms")) })
+	made.images = ami.New(ami.Options{EC2: machines, Copies: machines, KMS: keys, SSM: parameters, Docs: made.docs, Clock: b.clock})
 	made.region = config.Region
 	made.in = b.elsewhere(config, made)
 	made.preflight = preflight.New(preflight.Options{

@@ -417,6 +417,48 @@ func TestAccCopy_window(t *testing.T) {
 	})
 }
 
+// The plan says what is wrong with a key, as far as that is known.
+func TestAccCopy_key(t *testing.T) {
+	t.Parallel()
+	const role = ":role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
+	usable := []string{"123456789012"}
+	l := newLab(t, fleet)
+	l.build(built1, "built-1")
+	d := newDesk(t, l.world, false)
+	l.url = d.url
+	first := true
+	for _, c := range []struct {
+		name string
+		key  awssim.Key
+		ref  string // empty: the key's ARN
+		want string // empty: nothing is wrong
+	}{
+		{"good", awssim.Key{}, "", ""},
+		{"missing", awssim.Key{}, "alias/none", "Key alias/none does not exist in this region"},
+		{"disabled", awssim.Key{State: "Disabled", Alias: "alias/off"}, "alias/off", "Key alias/off is Disabled: the copy will fail"},
+		{"asymmetric", awssim.Key{Asymmetric: true, Alias: "alias/sign"}, "alias/sign", "Key alias/sign is not a symmetric key"},
+		{"another's, not granted", awssim.Key{Account: builds, UsableBy: usable, GrantedTo: []string{"arn:aws:iam::999999999999" + role}}, "", "has no grant for Auto Scaling's service-linked role of account 123456789012"},
+		{"another's, granted", awssim.Key{Account: builds, UsableBy: usable, GrantedTo: []string{"arn:aws:iam::123456789012" + role + "_CMK"}}, "", ""},
+		{"another's, denied", awssim.Key{Account: builds}, "", ""},
+	} {
+		arn := l.world.AddKey(c.key)
+		if c.ref == "" {
+			c.ref = arn
+		}
+		d.write("main.tf", l.config(requireRefit+copyFrom(fmt.Sprintf("encrypted = true, kms_key_id = %q", c.ref))))
+		if first {
+			d.run([]int{0}, "init")
+			first = false
+		}
+		output, _ := d.plan()
+		output = strings.Join(strings.Fields(strings.ReplaceAll(output, "│", " ")), " ")
+		if !strings.Contains(output, "An image is copied for launch template") || !strings.Contains(output, c.want) ||
+			c.want == "" && (strings.Contains(output, "will fail") || strings.Contains(output, "no grant")) {
+			t.Errorf("%s: got a plan that does not say %q of the key:\n%s", c.name, c.want, output)
+		}
+	}
+}
+
 // TestAccCopy_timeout changes the environment, so it is not parallel.
 func TestAccCopy_timeout(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "progress")

@@ -121,7 +121,7 @@ func (l *lab) factories() map[string]func() (tfprotov6.ProviderServer, error) {
 // config is a provider block for the simulator, and more. $LT is the template.
 func (l *lab) config(more string) string {
 	var endpoints strings.Builder
-	for _, s := range []string{"arczonalshift", "autoscaling", "cloudwatch", "ec2", "elasticloadbalancing", "eventbridge", "lambda", "s3", "servicequotas", "sns", "ssm", "sts"} {
+	for _, s := range []string{"arczonalshift", "autoscaling", "cloudwatch", "ec2", "elasticloadbalancing", "eventbridge", "kms", "lambda", "s3", "servicequotas", "sns", "ssm", "sts"} {
 		fmt.Fprintf(&endpoints, "    %s = %q\n", s, l.url)
 	}
 	return fmt.Sprintf(`

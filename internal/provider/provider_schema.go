@@ -12,7 +12,7 @@ import (
 
 // services are those that Refit calls, as AWS_ENDPOINT_URL_… and the
 // endpoints attribute name them.
-var services = []string{"arczonalshift", "autoscaling", "cloudwatch", "ec2", "elasticloadbalancing", "eventbridge", "lambda", "s3", "servicequotas", "sns", "ssm", "sts"}
+var services = []string{"arczonalshift", "autoscaling", "cloudwatch", "ec2", "elasticloadbalancing", "eventbridge", "kms", "lambda", "s3", "servicequotas", "sns", "ssm", "sts"}
 
 func providerSchema() schema.Schema {
 	return schema.Schema{
