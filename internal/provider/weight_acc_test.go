@@ -123,3 +123,46 @@ func TestAccRollingUpdate_weightsRefused(t *testing.T) {
 		})
 	}
 }
+
+// Different weights with Spot Instances: a roll where the floor leaves room for what
+// EC2 Auto Scaling may end by itself, and a plan that names the room where it does not.
+func TestAccRollingUpdate_weightsSpot(t *testing.T) {
+	t.Parallel()
+	spot := "  distribution {\n    on_demand_base_capacity = 4\n    on_demand_percentage_above_base_capacity = 50\n  }\n"
+	l := newLab(t, strings.Replace(weighing(4, 2), "  max = 24\n  desired = 12\n", "  max = 80\n  desired = 40\n"+spot, 1))
+	lowest := 40
+	l.world.OnTick(func() {
+		if g, ok := l.world.Group("web"); ok {
+			lowest = min(lowest, g.HealthyCapacity())
+		}
+	})
+	roomy := strings.Replace(both, "min_healthy_percentage  = 100", "min_healthy_percentage  = 75", 1)
+	rolled := func(image string) resource.TestCheckFunc {
+		return func(*terraform.State) error {
+			if g, images := l.group(); len(images) != 1 || images[image] == 0 || g.HealthyCapacity() < 40 || g.Desired != 40 {
+				return fmt.Errorf("got healthy members by image %v, %d units, desired %d; want 40 units of %s", images, g.HealthyCapacity(), g.Desired, image)
+			}
+			return nil
+		}
+	}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: l.factories(),
+		Steps: []resource.TestStep{
+			{
+				PreConfig: func() { lowest = 40 },
+				Config:    l.config(roomy), ConfigStateChecks: []statecheck.StateCheck{converged, outcome("succeeded")}, Check: rolled(second),
+			},
+			{Config: l.config(roomy), ConfigPlanChecks: emptyPlan},
+			{
+				PreConfig:   func() { l.publish(third, "golden-web-4", awssim.ImageBehaviour{}) },
+				Config:      l.config(both),
+				ExpectError: regexp.MustCompile(`(?s)7\s+units\s+must\s+be\s+to\s+spare\s+\(with\s+min_healthy_percentage\s+=\s+82\s+or\s+less\)`),
+				Check:       rolled(second),
+			},
+			{Config: l.config(roomy), ConfigStateChecks: []statecheck.StateCheck{converged, outcome("succeeded")}, Check: rolled(third)},
+		},
+	})
+	if lowest < 30 {
+		t.Errorf("%d units were healthy, want at least 30", lowest)
+	}
+}
