@@ -59,3 +59,29 @@ func TestOthers_rollBack(t *testing.T) {
 	}
 	inOrder(t, s, 2)
 }
+
+// TestOthers_undone: the roll's instance refresh ended while nobody watched it, and
+// somebody's own has undone it since. That is told once; whoever asks again after
+// that gets another refresh.
+func TestOthers_undone(t *testing.T) {
+	t.Parallel()
+	s, q := refreshed(t, rolltest.Shape{})
+	if !s.Crash(t.Context(), q, 12, true) {
+		t.Fatalf("it ended before\n%s", s.Story())
+	}
+	s.World.Advance(20 * time.Minute)
+	if err := s.World.Act(awssim.Action{Do: "start_refresh", Group: "web", Version: "1"}); err != nil {
+		t.Fatal(err)
+	}
+	s.World.Advance(20 * time.Minute)
+	inOrder(t, s, 1)
+	s.Roller = s.NewRoller("second", 2)
+	_, err := s.Roll(t.Context(), q)
+	if e := ended(t, s, err, rollout.Paused); !strings.Contains(e.Happened, "4 members were not replaced") {
+		t.Errorf("happened = %q\n%s", e.Happened, s.Story())
+	}
+	if _, err := s.Roll(t.Context(), q); err != nil {
+		t.Fatalf("again: %v\n%s", err, s.Story())
+	}
+	inOrder(t, s, 2)
+}

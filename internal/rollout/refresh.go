@@ -84,7 +84,7 @@ type RefreshRecord struct {
 	Asked   time.Time `json:"at"` // on the owner's clock
 	// Returns: AWS can roll it back.
 	Returns bool `json:"r,omitempty"`
-	Stale   int  `json:"st,omitempty"` // members to replace when it was asked for
+	Stale   int  `json:"st,omitempty"` // members to replace when it was asked for; 0: any number is less
 	// Stopped: we asked AWS to cancel it.
 	Stopped bool `json:"x,omitempty"`
 	// Then is how the roll ends once this refresh has, and Why; empty: it goes on.
@@ -109,6 +109,7 @@ func (r *RefreshRecord) resumed(was Outcome) *RefreshRecord {
 	c := *r
 	if was == Paused {
 		c.Then, c.Why, c.Next = "", "", ""
+		c.Stale = 0 // somebody has looked at what it left, and tries again
 	}
 	return &c
 }

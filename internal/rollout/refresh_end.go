@@ -146,7 +146,7 @@ func (t *turn) leftStale() {
 		return
 	}
 	left = append(left, t.staleWarm()...)
-	if r := t.rec.Refresh; r == nil || len(left) < r.Stale {
+	if r := t.rec.Refresh; r == nil || r.Stale == 0 || len(left) < r.Stale {
 		t.rec.Refresh = nil
 		t.note("%d members are stale after the instance refresh; another one replaces them", len(left))
 		t.wake(t.now)
