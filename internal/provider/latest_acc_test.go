@@ -82,6 +82,41 @@ func TestAccLatest_life(t *testing.T) {
 	})
 }
 
+// TestAccLatest_literal: a roll makes the version of an image that no
+// refit_ami_refresh has chosen, too; but not where members would not run it.
+func TestAccLatest_literal(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, onLatest(""))
+	config := func(image string) string {
+		return l.config(fmt.Sprintf(`
+resource "refit_asg_rolling_update" "web" {
+  autoscaling_group_name  = "web"
+  launch_template_version = "$Latest"
+  image_id                = %q
+  max_healthy_percentage  = 150
+}`, image))
+	}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: l.factories(),
+		Steps: []resource.TestStep{
+			{
+				Config: config(second), ConfigStateChecks: []statecheck.StateCheck{converged, outcome("succeeded")},
+				Check: resource.ComposeTestCheckFunc(l.runs(second, 4), l.at("$Latest", first, second)),
+			},
+			{Config: config(second), ConfigPlanChecks: emptyPlan},
+			{
+				PreConfig: func() { l.disk("/dev/xvda"); l.publish(third, "golden-web-4", awssim.ImageBehaviour{}) },
+				Config:    config(third),
+				ExpectError: regexp.MustCompile(`(?s)Version\s+3\s+of\s+launch\s+template\s+\S+\s+makes\s+the\s+root\s+disk\s+/dev/xvda\s+from\s+snap-0123456789abcdef0:.*` +
+					`not\s+from\s+image\s+` + third + `.*Nothing\s+was\s+changed.*Remove\s+snapshot_id`),
+			},
+		},
+	})
+	if g, _ := l.group(); g.Version != "$Latest" || len(l.versions()) != 3 {
+		t.Errorf("got a group at %s and versions %q, want nothing changed", g.Version, l.versions())
+	}
+}
+
 // TestAccLatest_noRoll: without a roll no version is made, and each plan says
 // whose fault that is; once the group is on a number, it is.
 func TestAccLatest_noRoll(t *testing.T) {

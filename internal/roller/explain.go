@@ -126,8 +126,11 @@ func (o *owner) stateNow() string {
 	if o.started.IsZero() {
 		return "Nothing was changed."
 	}
-	c := o.rec.Counts
-	text := fmt.Sprintf("When last seen, %d members ran version %d and %d did not", c.Current, o.rec.Target.Number, c.Stale)
+	c, to := o.rec.Counts, "the version to roll to"
+	if o.rec.Target.Made() {
+		to = fmt.Sprintf("version %d", o.rec.Target.Number)
+	}
+	text := fmt.Sprintf("When last seen, %d members ran %s and %d did not", c.Current, to, c.Stale)
 	if o.rec.Pointed != "" {
 		text += ", the group's template pointer was on " + o.rec.Pointed
 	}
@@ -147,6 +150,8 @@ func next(err error) string {
 		return fmt.Sprintf("Allow %s for the credentials in use; see the permissions guide.", denied.Action)
 	case errors.As(err, &newer), errors.As(err, &unreadable):
 		return "" // the error says it
+	case errors.As(err, new(*asg.RootDiskError)):
+		return "Remove snapshot_id from that block device mapping of the launch template: the image brings its own root disk."
 	case asg.Expired(err):
 		return "Renew the AWS credentials, then run terraform apply again."
 	case asg.Denied(err):

@@ -18,7 +18,7 @@ import (
 // before it is proven, it is made once, and the text comes back.
 func TestChaos_latest(t *testing.T) {
 	t.Parallel()
-	chaotic(t, 20, func(t *testing.T, r *rand.Rand) {
+	chaotic(t, 21, func(t *testing.T, r *rand.Rand) {
 		image := pick(r, "", "", "never_healthy = true")
 		s := rolltest.FromScenario(t, newest(image, "suspended = [\"AZRebalance\"]", ""), r.IntN(3) == 0)
 		if !*wire {

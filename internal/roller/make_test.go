@@ -102,6 +102,8 @@ func TestMake(t *testing.T) {
 		{name: "instance refresh", engine: rollout.EngineRefresh, outcome: rollout.Succeeded, images: "1 2", at: "$Latest"},
 		{name: "broken", image: "never_healthy = true", outcome: rollout.RolledBack, images: "1 2 1", at: "$Latest"},
 		{name: "broken, instance refresh", image: "never_healthy = true", engine: rollout.EngineRefresh, outcome: rollout.RolledBack, images: "1 2 1", at: "$Latest"},
+		{name: "half Spot", group: halfSpot, outcome: rollout.Succeeded, images: "1 2", at: "$Latest"},
+		{name: "half Spot, broken", image: "never_healthy = true", group: halfSpot, outcome: rollout.RolledBack, images: "1 2 1", at: "$Latest"},
 		{name: "the answer is lost", fault: awssim.Fault{Calls: "ec2:CreateLaunchTemplateVersion", Kind: awssim.LoseAnswer, Times: 2}, outcome: rollout.Succeeded, images: "1 2", at: "$Latest"},
 		{
 			name: "denied", fault: awssim.Fault{Calls: "ec2:CreateLaunchTemplateVersion", Kind: awssim.Deny}, outcome: rollout.FailedRoll, images: "1", at: "$Latest",
