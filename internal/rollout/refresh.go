@@ -100,10 +100,10 @@ func (r *RefreshRecord) Running() bool {
 	return r != nil && (r.Status == "" || r.Status.Active())
 }
 
-// resumed is what a roll that goes on takes over: after a pause, the reason for
-// it is history; after a crash it is not.
+// resumed is what a roll that goes on takes over: after a pause, the reason for it
+// is history, and so is a refresh that was over; after a crash they are not.
 func (r *RefreshRecord) resumed(was Outcome) *RefreshRecord {
-	if r == nil {
+	if r == nil || was == Paused && !r.Running() {
 		return nil
 	}
 	c := *r

@@ -376,6 +376,31 @@ func TestDecideRefresh_watch(t *testing.T) {
 	}
 }
 
+// A roll that had paused goes on with a refresh that runs, and with a new one where
+// the old one is over: what that had left, it would leave for good.
+func TestBegin_pausedRefresh(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		status rollout.RefreshStatus
+		was    rollout.Outcome
+		kept   bool
+		want   string
+	}{
+		{rollout.RefreshInProgress, rollout.Paused, true, ""},
+		{rollout.RefreshSuccessful, rollout.Paused, false, "point 1"},
+		{rollout.RefreshSuccessful, "", true, ""}, // its owner died: how it ended is still to be judged
+	} {
+		s, in := awaited(group(2), c.status)
+		in.Refresh.Status, in.Outcome = c.status, c.was
+		s.Group.Pointer, s.Group.Points = "2", target
+		rec := rollout.Begin(rollout.Opening{Spec: byRefresh(), Snapshot: s, Target: target, Inherited: &in, Epoch: 2})
+		d := rollout.Decide(rollout.Input{Spec: byRefresh(), Snapshot: s, Record: rec})
+		if (rec.Refresh != nil) != c.kept || kinds(d) != c.want {
+			t.Errorf("%s after %q: kept %t, steps %q, want %t and %q", c.status, c.was, rec.Refresh != nil, kinds(d), c.kept, c.want)
+		}
+	}
+}
+
 // A refresh that is on record is not somebody else's, and neither is what the
 // other engine has suspended.
 func TestWithoutOwn(t *testing.T) {
