@@ -293,7 +293,7 @@ func TestAccCopy_lostAnswer(t *testing.T) {
 	for name, f := range map[string]awssim.Fault{
 		"the answer of the copy":   {Calls: "ec2:CopyImage", Kind: awssim.LoseAnswer, Times: 1},
 		"the copy's first request": {Calls: "ec2:CopyImage", Kind: awssim.Drop, Times: 1},
-		"every answer of the copy": {Calls: "ec2:CopyImage", Kind: awssim.LoseAnswer, Times: 25},
+		"every answer of the copy": {Calls: "ec2:CopyImage", Kind: awssim.LoseAnswer, Times: 2},
 		"the journal, after it":    {Calls: "ssm:PutParameter", Kind: awssim.Fail, Code: "InternalServerError", Status: 400, Skip: 1, Times: 1},
 		"sight of it, half-way":    {Calls: "ec2:DescribeImages", Kind: awssim.Fail, Code: "Unavailable", Status: 400, Skip: 14, Times: 1},
 	} {
@@ -301,6 +301,11 @@ func TestAccCopy_lostAnswer(t *testing.T) {
 			t.Parallel()
 			l := newLab(t, fleet)
 			l.build(built1, "built-1")
+			// Retries wait in real time.
+			config := strings.Replace(l.config(copyFrom("")), "region     =", "max_retries = 2\n  region     =", 1)
+			if !strings.Contains(config, "max_retries") {
+				t.Fatal("the configuration has no max_retries")
+			}
 			once := func() resource.TestCheckFunc {
 				return resource.ComposeTestCheckFunc(l.runsCopyOf(built1), l.wantCopies("available "+built1), l.wantVersions("1 "+first+" by hand", "2 "+l.copyID()+" by hand"))
 			}
@@ -312,15 +317,15 @@ func TestAccCopy_lostAnswer(t *testing.T) {
 						t.Fatal(err)
 					}
 				},
-				Config: l.config(copyFrom("")), Check: func(s *terraform.State) error { return once()(s) },
+				Config: config, Check: func(s *terraform.State) error { return once()(s) },
 			}}
 			if f.Times > 1 || f.Skip > 0 { // the first apply fails
 				steps[0].Check, steps[0].ExpectError = nil, regexp.MustCompile(`(?s)Unable to refresh the image`)
 				steps = append(steps, resource.TestStep{
-					PreConfig: func() { remove() }, Config: l.config(copyFrom("")), Check: func(s *terraform.State) error { return once()(s) },
+					PreConfig: func() { remove() }, Config: config, Check: func(s *terraform.State) error { return once()(s) },
 				})
 			}
-			steps = append(steps, resource.TestStep{Config: l.config(copyFrom("")), ConfigPlanChecks: noChanges})
+			steps = append(steps, resource.TestStep{Config: config, ConfigPlanChecks: noChanges})
 			resource.Test(t, resource.TestCase{ProtoV6ProviderFactories: l.factories(), Steps: steps})
 		})
 	}
