@@ -39,11 +39,11 @@ data "aws_iam_policy_document" "refit_plan" {
     ]
   }
 
-  # Only for source.ssm_parameter: the channels that hold the id of an image, AWS's among them.
+  # Only for source.ssm_parameter and target.ssm_parameter: the channels that hold the id of an image, AWS's among them.
   statement {
     sid       = "ImageParameters"
     resources = ["arn:aws:ssm:*:${var.account}:parameter/golden/*", "arn:aws:ssm:*::parameter/aws/service/*"]
-    actions   = ["ssm:GetParameter"]
+    actions   = ["ssm:GetParameter", "ssm:GetParameterHistory"]
   }
 
   # The journal, in Parameter Store.

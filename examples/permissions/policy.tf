@@ -132,6 +132,13 @@ data "aws_iam_policy_document" "refit" {
     actions   = ["lambda:InvokeFunction"]
   }
 
+  # Only for target.ssm_parameter.
+  statement {
+    sid       = "MoveImageParameter"
+    resources = ["arn:aws:ssm:*:${var.account}:parameter/golden/*"]
+    actions   = ["ssm:PutParameter"]
+  }
+
   # Only with notify.
   statement {
     sid       = "TellTopic"

@@ -30,6 +30,8 @@ type EC2 interface {
 // SSM is what this package needs of the SDK's client for Parameter Store.
 type SSM interface {
 	GetParameter(context.Context, *ssm.GetParameterInput, ...func(*ssm.Options)) (*ssm.GetParameterOutput, error)
+	GetParameterHistory(context.Context, *ssm.GetParameterHistoryInput, ...func(*ssm.Options)) (*ssm.GetParameterHistoryOutput, error)
+	PutParameter(context.Context, *ssm.PutParameterInput, ...func(*ssm.Options)) (*ssm.PutParameterOutput, error)
 }
 
 // Docs keeps the record of where versions came from.
@@ -44,7 +46,7 @@ type Options struct {
 	EC2    EC2
 	Copies Copies // only for copying
 	KMS    KMS    // only for copying
-	SSM    SSM    // only for sources that are parameters
+	SSM    SSM    // only for sources and targets that are parameters
 	Docs   Docs
 	Clock  clock.Clock
 	Region string // for messages; empty: the reader's own

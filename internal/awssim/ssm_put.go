@@ -55,8 +55,8 @@ func putParameter(w *World, in *ssm.PutParameterInput) (*ssm.PutParameterOutput,
 // nothing is stored, and only an event tells.
 func (w *World) putImageParameter(in *ssm.PutParameterInput, name string, tier types.ParameterTier, v paramVersion, old *parameter) *ssm.PutParameterOutput {
 	w.after(imageCheckTime, func() {
-		if i := w.ec2.images[v.value]; i == nil || !w.imageVisible(i) {
-			w.event("", "parameter %s not stored: image %s not found", name, v.value)
+		if i := w.ec2.images[v.value]; i == nil || !w.imageVisible(i) || i.State != "available" {
+			w.event("", "parameter %s not stored: image %s not found, or not available", name, v.value)
 			return
 		}
 		v.at = w.now
@@ -144,6 +144,11 @@ func (w *World) checkExisting(in *ssm.PutParameterInput, name string, old *param
 	case in.Type != "" && in.Type != old.latest().kind:
 		return paramError("HierarchyTypeMismatchException",
 			"Parameter Store does not support changing a parameter type in a hierarchy. For example, you can't change a parameter from a String type to a SecureString type.")
+	}
+	if is, was := deref(in.DataType), old.latest().dataType; is != "" && is != was {
+		// No text has aws:ec2:image turned into another data type or the other way:
+		// https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-data-types.html
+		return notValid("The data type of parameter " + old.name + " can't be changed from " + was + " to " + is + ".")
 	}
 	return nil
 }

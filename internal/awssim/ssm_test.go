@@ -315,6 +315,22 @@ func TestSSMImages(t *testing.T) {
 	if got := s.value("/image"); got != image {
 		t.Errorf("an image that is not there was stored: %s", got)
 	}
+	s.world.SetImageState(s.world.AddImage(awssim.Image{ID: "ami-00000000000000009", Name: "pending"}), "pending")
+	if v, err := s.put("/image", "ami-00000000000000009", isImage, overwrite); err != nil || v != 2 {
+		t.Fatalf("put of an image that is pending: version %d, %v", v, err)
+	}
+	s.world.Advance(10 * time.Second)
+	if got := s.value("/image"); got != image {
+		t.Errorf("an image that is pending was stored: %s", got)
+	}
+	// No parameter becomes one of images, or stops being one.
+	_, err = s.put("/image", "text", overwrite, func(in *ssm.PutParameterInput) { in.DataType = aws.String("text") })
+	wantCode(t, err, "ValidationException", "from aws:ec2:image to text")
+	if _, err := s.put("/text", image); err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.put("/text", image, overwrite, isImage)
+	wantCode(t, err, "ValidationException", "from text to aws:ec2:image")
 	// The public ones are AWS's, to be read only.
 	const public = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
 	s.world.PutParameter(public, image)

@@ -44,10 +44,12 @@ const (
 	planRoll, planImage = "planning `refit_asg_rolling_update`", "planning `refit_ami_refresh`, reading `refit_ami`"
 	beforeRoll          = "looking at what surrounds a group before a roll"
 	zonalShifts         = "looking at groups that allow zonal shifts before a roll"
-	newVersion          = "planning or making a new version: the groups that follow the template"
+	newVersion          = "planning or making a new version, or a move of `target.ssm_parameter`: the groups that follow"
 	makeVersion         = "applying `refit_ami_refresh`"
 	withdrawVersion     = "withdrawing a launch template version that came out other than its source"
 	imageParameter      = "`source.ssm_parameter`"
+	channelTarget       = "`target.ssm_parameter`"
+	moveChannel         = "moving it"
 	keepVersions        = "`keep_versions`"
 	warmPools           = "groups with a warm pool: `keep_versions`, `engine = \"instance_refresh\"`, `terminate_warm_instances`"
 	endWarm             = "`terminate_warm_instances`"
@@ -93,7 +95,7 @@ const (
 
 // recorded are all rows: one that no test records would say what nobody knows.
 var recorded = []string{
-	planRoll, beforeRoll, zonalShifts, planImage, newVersion, makeVersion, withdrawVersion, imageParameter, keepVersions, copyImages, copyKey, copyForeignKey, copyGivenUp, copyKeep, warmPools, endWarm, notifyTopic, notifyBus, notifyOwnBus, rollGroup, targetGroups, networkBalancer, classicBalancers, ec2Status, alarms, probeMembers,
+	planRoll, beforeRoll, zonalShifts, planImage, newVersion, makeVersion, withdrawVersion, imageParameter, channelTarget, moveChannel, keepVersions, copyImages, copyKey, copyForeignKey, copyGivenUp, copyKeep, warmPools, endWarm, notifyTopic, notifyBus, notifyOwnBus, rollGroup, targetGroups, networkBalancer, classicBalancers, ec2Status, alarms, probeMembers,
 	checkByFunction, memberImages, launchFirst, raiseDesired, rollBack, onDefault, rollRefresh, pointRefresh, stopRefresh, backRefresh,
 	readSSM, readS3, writeSSM, writeS3, tidySSM, tidyS3, watchSSM, watchS3, heldSSM, heldS3, clearSSM, clearS3, assumeRole,
 	publishSSM, publishS3, windowsSSM, windowsS3, decisionSSM, decisionS3,
@@ -556,6 +558,26 @@ resource "refit_ami_refresh" "web" {
 	}
 }
 
+// TestAccPermissions_target records what a parameter as the target uses.
+func TestAccPermissions_target(t *testing.T) {
+	t.Parallel()
+	s := newProjectOn(t, strings.Replace(scenario, `image = "golden-web-1" }
+  version`, `image = "resolve:ssm:/golden/web" }
+  version`, 1), provider)
+	s.world.PutParameter("/golden/web", newest(s.world))
+	s.publish("golden-web-9")
+	s.write(provider + fmt.Sprintf(`
+resource "refit_ami_refresh" "web" {
+  launch_template_id = %q
+  source_version     = 1
+  source             = { owners = ["self"], name = "golden-*" }
+  target             = { ssm_parameter = "/golden/web" }
+}`, s.template()))
+	s.uses([]string{"plan"}, planImage, newVersion, channelTarget, readSSM)
+	s.uses([]string{"apply", "-auto-approve"}, planImage, newVersion, channelTarget, moveChannel, readSSM)
+	s.uses([]string{"plan"}, planImage, channelTarget, readSSM)
+}
+
 // TestAccPermissions_notify records what telling others uses.
 func TestAccPermissions_notify(t *testing.T) {
 	t.Parallel()
@@ -763,7 +785,7 @@ func TestPermissions_policies(t *testing.T) {
 	t.Parallel()
 	plan, all, bucket := actions{}, actions{}, actions{}
 	rows := table(t)
-	for _, name := range []string{planRoll, beforeRoll, zonalShifts, planImage, newVersion, copyKey, copyForeignKey, imageParameter, targetGroups, networkBalancer, classicBalancers, ec2Status, alarms, warmPools, readSSM, watchSSM} {
+	for _, name := range []string{planRoll, beforeRoll, zonalShifts, planImage, newVersion, copyKey, copyForeignKey, imageParameter, channelTarget, targetGroups, networkBalancer, classicBalancers, ec2Status, alarms, warmPools, readSSM, watchSSM} {
 		plan.add(rows[name].uses)
 	}
 	delete(plan, "ec2:RunInstances") // a plan goes on without its dry run

@@ -3,7 +3,6 @@ package provider
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 )
@@ -14,15 +13,21 @@ const mostFollowers = 10
 // followers names the groups whose pointer floats over a template, empty when
 // there are none or groups cannot be listed.
 func followers(ctx context.Context, c *clients, template string) string {
-	all := c.looks.Followers(ctx, template, "")
-	names := make([]string, 0, len(all))
-	for _, f := range all[:min(len(all), mostFollowers)] {
-		names = append(names, fmt.Sprintf("%s (%s)", f.Group, f.Pointer))
+	return followerNames(c.looks.Followers(ctx, template, ""))
+}
+
+// warnFollowers words what a planned image does to groups that get it by
+// themselves.
+func (m amiRefreshModel) warnFollowers(ctx context.Context, seen *amiSeen) (diags diag.Diagnostics) {
+	ch := m.channel(ctx, &diags)
+	switch {
+	case diags.HasError() || ch != nil && m.ImageID.IsUnknown(): // foresee words it
+	case ch != nil && seen.Image.ID != seen.Holds:
+		return warnMoved(*ch, seen.Image.ID, seen.Followers)
+	case ch == nil:
+		return warnFollowers(m.LaunchTemplateID.ValueString(), seen.Followers)
 	}
-	if more := len(all) - len(names); more > 0 {
-		names = append(names, fmt.Sprintf("and %d more", more))
-	}
-	return clip(strings.Join(names, ", "), mostWarning)
+	return diags
 }
 
 // warnFollowers words what a new version of a template does to those groups.

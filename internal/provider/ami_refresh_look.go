@@ -68,7 +68,7 @@ func (b *backend) lookAt(ctx context.Context, c *clients, t ami.Template, base a
 		if v, ok := t.Newest(data); ok {
 			o.Version = v.Number
 		}
-		o.Known = known(t, o.Image.ID, held)
+		o.Known = known(t, o.Image.ID, held) || w.target.Held(o.Image.ID)
 	}
 	return l, nil
 }
@@ -161,6 +161,9 @@ func (b *backend) rule(ctx context.Context, c *clients, t ami.Template, base ami
 	rule.Account, rule.Now = t.Account, b.clock.Now()
 	rule.Originals = w.copy != nil && w.copy.Region == c.region
 	rule.InUse, err = w.inUse(ctx, c, t.Latest().Image)
+	if w.target != nil {
+		rule.InUse = w.target.Image
+	}
 	return rule, err
 }
 
@@ -174,6 +177,14 @@ func base(t ami.Template, number int64) (ami.Version, error) {
 		return v, &ami.VersionError{Template: t.ID, Number: number, Oldest: t.Versions[0].Number, Latest: t.Latest().Number}
 	}
 	return v, nil
+}
+
+// inUse is the image that is in use: that in state, or what the channel holds.
+func (m amiRefreshModel) inUse(s standing, w amiWant) string {
+	if w.target != nil {
+		return w.target.Image
+	}
+	return m.inState(s.there)
 }
 
 // mend puts the image of the version in state into a model that has another: a
@@ -194,38 +205,76 @@ func (b *backend) mend(ctx context.Context, c *clients, m amiRefreshModel, v ami
 	return m, nil
 }
 
+// standing is where a resource stands before anything is chosen.
+type standing struct {
+	template ami.Template
+	from     ami.Version  // to start from
+	current  ami.Version  // the one in state
+	there    bool         // current exists
+	to       *image.Image // what was chosen; nil: what is in use stays
+	wrong    string       // why an apply would fail, for people; empty: nothing is known to
+}
+
+// stand finds out where a model from state stands, and brings its image up to
+// date where that is another than was planned.
+func (b *backend) stand(ctx context.Context, c *clients, m amiRefreshModel, w amiWant) (standing, amiRefreshModel, error) {
+	t, err := c.images.Known(ctx, w.template)
+	if err != nil {
+		return standing{}, m, err
+	}
+	var s standing
+	s.template, s.from, err = b.begin(ctx, c, t, w)
+	if w.target == nil {
+		s.current = m.adopt(s.template, w)
+	} else {
+		number, _ := strconv.ParseInt(m.LaunchTemplateVersion.ValueString(), 10, 64)
+		s.current, _ = s.template.Version(number)
+	}
+	s.there = s.current.Number != 0
+	var other *notFollowingError
+	switch {
+	case err == nil:
+	case !absentYet(err) && !errors.As(err, &other):
+		return s, m, err
+	default:
+		// The source was deleted, or names no parameter any more. That matters only
+		// when it is to be copied.
+		if s.from = s.current; !s.there {
+			s.from = t.Latest()
+		}
+		if other != nil {
+			s.wrong = roller.Sentence(other.Error()) + " Apply will fail."
+		}
+	}
+	switch {
+	case w.target != nil:
+		m, err = b.seenIn(ctx, c, m, *w.target)
+	case s.there:
+		m, err = b.mend(ctx, c, m, s.current)
+	default:
+		err = nil
+	}
+	return s, m, err
+}
+
 // observe brings a model from state up to date and makes the snapshot that
 // plans work from.
 func (b *backend) observe(ctx context.Context, c *clients, m amiRefreshModel, w amiWant) (amiRefreshModel, *amiSeen, error) {
-	t, err := c.images.Known(ctx, w.template)
+	s, m, err := b.stand(ctx, c, m, w)
 	if err != nil {
 		return m, nil, err
 	}
-	current := m.adopt(t, w)
-	there := current.Number != 0
-	if there {
-		m, err = b.mend(ctx, c, m, current)
-	}
-	if err != nil {
-		return m, nil, err
-	}
-	from, err := base(t, w.version)
-	if err != nil {
-		// The source was deleted. That matters only when it is to be copied.
-		if from = current; !there {
-			from = t.Latest()
-		}
-	}
-	l, err := b.lookAt(ctx, c, t, from, m.inState(there), w)
+	t := s.template
+	l, err := b.lookAt(ctx, c, t, s.from, m.inUse(s, w), w)
 	if err != nil {
 		return m, nil, err
 	}
 	seen := &amiSeen{Latest: strconv.FormatInt(t.Latest().Number, 10), Version: m.LaunchTemplateVersion.ValueString()}
 	pick, ok := l.pick(m.ImageID.ValueString(), seen)
-	if ok && pick.failed && pick.Version != 0 {
+	if ok && pick.failed && pick.Version != 0 && w.target == nil {
 		// What is in state was rolled back. The image before it stands in.
 		m.set(pick.Image, pick.Version)
-		current, there = t.Version(pick.Version)
+		s.current, s.there = t.Version(pick.Version)
 		seen.Version = m.LaunchTemplateVersion.ValueString()
 	}
 	to := m
@@ -234,19 +283,18 @@ func (b *backend) observe(ctx context.Context, c *clients, m amiRefreshModel, w 
 			seen.Caution = clip(roller.Sentence(pick.Image.Caution(t.Account)), mostWarning)
 		}
 		to.set(pick.Image, 0)
+		s.to = &pick.Image
 	}
 	seen.Image = to.seenAs()
-	if !there || ok && (pick.Image.ID == "" || current.Data != t.With(from, pick.Image.ID)) {
+	if !s.there || ok && s.differs(pick.Image.ID, w) {
 		seen.Version = ""
 	}
-	if seen.Version == "" {
-		seen.Followers = followers(ctx, c, w.template)
+	if w.target != nil {
+		seen.Holds = w.target.Image
 	}
-	if ok && seen.Version == "" {
-		seen.warnRoot(rootOf(ctx, c, t, from, pick.Image))
-	}
-	if there {
-		seen.Same = pack(t.Numbers(func(v ami.Version) bool { return v.Bare == current.Bare }))
+	b.warnAhead(ctx, c, seen, s, w)
+	if s.there {
+		seen.Same = pack(t.Numbers(func(v ami.Version) bool { return v.Bare == s.current.Bare }))
 	}
 	return m, seen, nil
 }
@@ -259,6 +307,33 @@ func rootOf(ctx context.Context, c *clients, t ami.Template, from ami.Version, i
 		return t.RootFrom(from, i)
 	}
 	return c.images.RootSnapshot(ctx, t, from, i.ID)
+}
+
+// differs tells whether the version in state is not the one that an image
+// should have.
+func (s standing) differs(image string, w amiWant) bool {
+	if w.target != nil {
+		return s.current.Bare != s.from.Bare
+	}
+	return image == "" || s.current.Data != s.template.With(s.from, image)
+}
+
+// warnAhead notes for the plan what a new version, or a move of the channel,
+// will lead to.
+func (b *backend) warnAhead(ctx context.Context, c *clients, seen *amiSeen, s standing, w amiWant) {
+	moved := w.target != nil && seen.Holds != seen.Image.ID
+	switch {
+	case moved:
+		seen.Followers = channelFollowers(ctx, c, *w.target)
+	case w.target == nil && seen.Version == "":
+		seen.Followers = followers(ctx, c, w.template)
+	}
+	if s.wrong != "" && (moved || seen.Version == "") {
+		seen.warn("%s", s.wrong)
+	}
+	if s.to != nil && (moved || seen.Version == "") {
+		seen.warnRoot(rootOf(ctx, c, s.template, s.from, *s.to))
+	}
 }
 
 // picked is the option to go for.

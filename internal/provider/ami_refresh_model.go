@@ -18,6 +18,7 @@ type amiRefreshModel struct {
 	LaunchTemplateID types.String `tfsdk:"launch_template_id"`
 	SourceVersion    types.String `tfsdk:"source_version"`
 	Source           types.Object `tfsdk:"source"`
+	Target           types.Object `tfsdk:"target"`
 	Pin              types.Object `tfsdk:"pin"`
 	Copy             types.Object `tfsdk:"copy"`
 	Explain          types.Bool   `tfsdk:"explain"`
@@ -40,6 +41,9 @@ type amiWant struct {
 	copy     *copyWant  // nil: images are used as they are
 	rule     image.Rule // what source says beyond what AWS is asked
 	version  int64      // to copy from; 0: the latest
+	// target is the channel that the image goes into; nil: a version of the
+	// template. But for the name, it is as begin has found it.
+	target *ami.Channel
 	// known is false while parts of the configuration are not known yet.
 	known bool
 }
@@ -55,12 +59,12 @@ func (m amiRefreshModel) want(ctx context.Context) (amiWant, diag.Diagnostics) {
 	if diags.HasError() {
 		return w, diags
 	}
-	w.known = !m.LaunchTemplateID.IsUnknown() && !m.SourceVersion.IsUnknown() && whole(ctx, m.Source) && whole(ctx, m.Pin) && whole(ctx, m.Copy)
+	w.known = !m.LaunchTemplateID.IsUnknown() && !m.SourceVersion.IsUnknown() && whole(ctx, m.Source) && whole(ctx, m.Pin) && whole(ctx, m.Copy) && whole(ctx, m.Target)
 	if !w.known {
 		return w, diags
 	}
 	w.source, w.rule = s.want(ctx, &diags)
-	w.pin, w.copy = pinOf(ctx, m.Pin, &diags), copyOf(ctx, m.Copy, &diags)
+	w.pin, w.copy, w.target = pinOf(ctx, m.Pin, &diags), copyOf(ctx, m.Copy, &diags), m.channel(ctx, &diags)
 	// The schema takes nothing but a number.
 	w.version, _ = strconv.ParseInt(m.SourceVersion.ValueString(), 10, 64)
 	return w, diags

@@ -22,6 +22,8 @@ type amiSeen struct {
 	// Followers names the groups that float over the template, where a version
 	// has to be made.
 	Followers string `json:"followers,omitempty"`
+	// Holds is the image that the channel holds; empty: there is none.
+	Holds string `json:"holds,omitempty"`
 	// None: no image of the source is acceptable.
 	None bool `json:"none,omitempty"`
 	// Caution is a sentence about the image to go for, where that is a new one.
@@ -106,9 +108,8 @@ func planAMIRefresh(prior, plan amiRefreshModel, seen *amiSeen) amiRefreshModel 
 		}
 		seen, prior.Pin = &here, plan.Pin
 	}
-	if !plan.LaunchTemplateID.Equal(prior.LaunchTemplateID) || !plan.Source.Equal(prior.Source) || !plan.Pin.Equal(prior.Pin) ||
-		!sameCopying(plan.Copy, prior.Copy) {
-		// What Read saw is of another template or source.
+	if plan.elsewhere(prior) {
+		// What Read saw is of another template, source or target.
 		plan.ImageID, plan.ImageName, plan.ImageCreatedAt = types.StringUnknown(), types.StringUnknown(), types.StringUnknown()
 		plan.LaunchTemplateVersion, plan.SourceImageID = types.StringUnknown(), plan.original(types.StringUnknown())
 		return plan
@@ -151,6 +152,12 @@ func (m amiRefreshModel) original(id types.String) types.String {
 		return types.StringNull()
 	}
 	return id
+}
+
+// elsewhere tells whether what Read saw is of another template, source or target.
+func (m amiRefreshModel) elsewhere(prior amiRefreshModel) bool {
+	return !m.LaunchTemplateID.Equal(prior.LaunchTemplateID) || !m.Source.Equal(prior.Source) || !m.Pin.Equal(prior.Pin) ||
+		!sameCopying(m.Copy, prior.Copy) || !m.Target.Equal(prior.Target)
 }
 
 // hold plans the prior image and version where a planned one has to wait for

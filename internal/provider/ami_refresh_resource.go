@@ -59,6 +59,7 @@ func (r *amiRefresh) ValidateConfig(ctx context.Context, req resource.ValidateCo
 		resp.Diagnostics.Append(checkSource(ctx, m.Source)...)
 		resp.Diagnostics.Append(checkCopy(m.Copy)...)
 		resp.Diagnostics.Append(m.validate(ctx, true)...)
+		resp.Diagnostics.Append(m.checkTarget(ctx)...)
 	}
 }
 
@@ -100,7 +101,7 @@ func (r *amiRefresh) Update(ctx context.Context, req resource.UpdateRequest, res
 	switch {
 	case resp.Diagnostics.HasError():
 		return
-	case m.ImageID.IsUnknown() || m.LaunchTemplateVersion.IsUnknown():
+	case m.ImageID.IsUnknown() || m.LaunchTemplateVersion.IsUnknown() || m.moves(prior):
 		resp.Diagnostics.Append(r.apply(ctx, &m, &prior, resp.Private)...)
 	case m.bound() && !m.judged(prior.timing):
 		resp.Diagnostics.Append(r.check(ctx, m)...)
@@ -130,18 +131,16 @@ func remember(ctx context.Context, p private, seen any) diag.Diagnostics {
 	return p.SetKey(ctx, seenKey, body)
 }
 
-// apply makes sure of a version with the planned image, or with the newest
-// acceptable one when none is planned, and fills in the model. Outside the
-// window the version of the prior model stays; nil: there is none.
+// apply makes sure of a version, or a channel, with the planned image, or with
+// the newest acceptable one when none is planned, and fills in the model.
+// Outside the window the version of the prior model stays; nil: there is none.
 func (r *amiRefresh) apply(ctx context.Context, m, prior *amiRefreshModel, p private) diag.Diagnostics {
 	w, diags := m.want(ctx)
 	if diags.HasError() {
 		return diags
 	}
 	what := fmt.Sprintf("refresh the image of launch template %q", w.template)
-	fail := func(err error) diag.Diagnostics {
-		return append(diags, refreshError(what, err))
-	}
+	fail := func(err error) diag.Diagnostics { return append(diags, refreshError(what, err)) }
 	c, err := r.backend.clients(ctx)
 	if err != nil {
 		return fail(err)
@@ -168,13 +167,28 @@ func (r *amiRefresh) apply(ctx context.Context, m, prior *amiRefreshModel, p pri
 		diags.Append(remember(ctx, p, m.asPlanned())...)
 		return append(diags, deferral(closed))
 	}
-	to, more := m.notify(ctx)
-	if diags.Append(more...); diags.HasError() {
-		return diags
+	if w.target != nil {
+		err = r.move(ctx, c, m, w, chosen)
+	} else {
+		var more diag.Diagnostics
+		more, err = r.version(ctx, c, m, w, chosen)
+		diags.Append(more...)
+	}
+	if err != nil {
+		return fail(err)
+	}
+	return append(diags, remember(ctx, p, m.asPlanned())...)
+}
+
+// version makes sure of a version with the chosen image and fills in the model.
+func (r *amiRefresh) version(ctx context.Context, c *clients, m *amiRefreshModel, w amiWant, chosen image.Image) (diag.Diagnostics, error) {
+	to, diags := m.notify(ctx)
+	if diags.HasError() {
+		return diags, nil
 	}
 	made, held, err := r.backend.ensure(ctx, c, ami.Want{Template: w.template, Source: w.version, Image: chosen.ID, Tell: to.told()})
 	if err != nil {
-		return fail(err)
+		return diags, err
 	}
 	m.set(chosen, made.Version.Number)
 	if len(held) > 0 {
@@ -186,7 +200,7 @@ func (r *amiRefresh) apply(ctx context.Context, m, prior *amiRefreshModel, p pri
 	if w.copy != nil {
 		diags.Append(r.backend.pruneCopies(ctx, c, w, chosen)...)
 	}
-	return append(diags, remember(ctx, p, m.asPlanned())...)
+	return diags, nil
 }
 
 // refreshError words a failure, at the attribute that it is of.
@@ -202,6 +216,8 @@ func refreshError(what string, err error) diag.Diagnostic {
 		d = diag.WithPath(path.Root("source"), d)
 	case errors.Is(err, ami.ErrNoTemplate):
 		d = diag.WithPath(path.Root("launch_template_id"), d)
+	case errors.As(err, new(*ami.ChannelError)), errors.As(err, new(*ami.UnvalidatedError)), errors.As(err, new(*notFollowingError)):
+		d = diag.WithPath(path.Root("target"), d)
 	}
 	return d
 }
@@ -231,7 +247,7 @@ func (r *amiRefresh) choose(ctx context.Context, c *clients, m amiRefreshModel, 
 	if err != nil {
 		return image.Image{}, err
 	}
-	from, err := base(t, w.version)
+	t, from, err := r.backend.begin(ctx, c, t, w)
 	if err != nil {
 		return image.Image{}, err
 	}
@@ -272,7 +288,7 @@ func (r *amiRefresh) planned(ctx context.Context, c *clients, t ami.Template, fr
 	if err != nil {
 		return image.Image{}, err
 	}
-	if id == w.pin.Image || known {
+	if id == w.pin.Image || w.target.Held(id) || known {
 		rule = rule.Chosen()
 	}
 	// As when it was chosen, but by its id: what its parameter holds by now
@@ -360,11 +376,15 @@ func imported(ctx context.Context, c *clients, m amiRefreshModel) (amiRefreshMod
 	if err != nil {
 		return m, err
 	}
-	i, err := c.images.Image(ctx, t.Latest().Image)
+	id, err := c.images.Meant(ctx, t.Latest())
+	if err != nil {
+		return m, err
+	}
+	i, err := c.images.Image(ctx, id)
 	if err != nil && !errors.Is(err, ami.ErrNoImage) {
 		return m, err
 	}
-	i.ID = t.Latest().Image
+	i.ID = id
 	m.set(i, t.Latest().Number)
 	return m, nil
 }
@@ -400,8 +420,8 @@ func (r *amiRefresh) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 		if len(seen.Warnings) > 0 {
 			resp.Diagnostics.AddWarning(fmt.Sprintf("Newest image not used in launch template %q", plan.LaunchTemplateID.ValueString()), strings.Join(seen.Warnings, "\n"))
 		}
-		if plan.LaunchTemplateVersion.IsUnknown() {
-			resp.Diagnostics.Append(warnFollowers(plan.LaunchTemplateID.ValueString(), seen.Followers)...)
+		if plan.LaunchTemplateVersion.IsUnknown() || plan.moves(prior) {
+			resp.Diagnostics.Append(plan.warnFollowers(ctx, seen)...)
 		}
 		if plan.LaunchTemplateVersion.IsUnknown() && seen.Root != "" {
 			resp.Diagnostics.AddWarning(fmt.Sprintf("Members of launch template %q would not start from the new image", plan.LaunchTemplateID.ValueString()), seen.Root+"\nApply will fail.")
@@ -444,7 +464,7 @@ func (r *amiRefresh) foresee(ctx context.Context, plan amiRefreshModel, prior *a
 	}
 	var from ami.Version
 	if err == nil {
-		from, err = base(t, w.version)
+		t, from, err = r.backend.begin(ctx, c, t, w)
 	}
 	var l look
 	if err == nil {
@@ -475,20 +495,30 @@ func (r *amiRefresh) foresee(ctx context.Context, plan amiRefreshModel, prior *a
 	if !ok || pick.Image.ID == from.Image || !plan.ImageID.IsUnknown() {
 		return diags
 	}
-	if err := rootOf(ctx, c, t, from, pick.Image); errors.As(err, new(*ami.RootSnapshotError)) {
-		return append(diags, unable(fmt.Sprintf("plan the image of launch template %q", w.template), err, unchanged))
-	}
-	if pick.Image.ID == "" {
-		diags.Append(r.backend.warnCopy(ctx, c, l.want, pick.Image)...)
-	} else {
-		r.backend.foresee(w.template, pick.Image.ID)
-	}
-	diags.Append(caution(w.template, roller.Sentence(pick.Image.Caution(t.Account)))...)
-	diags.AddWarning(fmt.Sprintf("A new image goes into launch template %q", w.template), fmt.Sprintf("A copy of version %d: %s → %s.",
-		from.Number, r.backend.words(ctx, c, l, from.Image), l.choice.Words(l.original(pick.Image), l.rule)))
-	if prior == nil {
+	diags.Append(r.warnNew(ctx, c, l, pick.Image)...)
+	if prior == nil && w.target == nil && !diags.HasError() {
 		diags.Append(warnFollowers(w.template, followers(ctx, c, w.template))...)
 	}
+	return diags
+}
+
+// warnNew words what an image that was chosen will lead to.
+func (r *amiRefresh) warnNew(ctx context.Context, c *clients, l look, to image.Image) (diags diag.Diagnostics) {
+	w, t, from := l.want, l.template, l.base
+	if err := rootOf(ctx, c, t, from, to); errors.As(err, new(*ami.RootSnapshotError)) {
+		return diag.Diagnostics{unable(fmt.Sprintf("plan the image of launch template %q", w.template), err, unchanged)}
+	}
+	if to.ID == "" {
+		diags.Append(r.backend.warnCopy(ctx, c, w, to)...)
+	} else {
+		r.backend.foresee(w.template, to.ID)
+	}
+	diags.Append(caution(w.template, roller.Sentence(to.Caution(t.Account)))...)
+	if w.target != nil {
+		return append(diags, warnMoved(*w.target, l.choice.Words(to, l.rule), channelFollowers(ctx, c, *w.target))...)
+	}
+	diags.AddWarning(fmt.Sprintf("A new image goes into launch template %q", w.template), fmt.Sprintf("A copy of version %d: %s → %s.",
+		from.Number, r.backend.words(ctx, c, l, from.Image), l.choice.Words(l.original(to), l.rule)))
 	return diags
 }
 

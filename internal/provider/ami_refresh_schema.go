@@ -41,6 +41,7 @@ func amiRefreshSchema() schema.Schema {
 					"`ssm_parameter` or `image_id`. A change of it makes the image unknown at plan; a warning then says what it will be.",
 				Attributes: sourceAttributes(),
 			},
+			"target": targetAttribute(),
 			"pin": schema.SingleNestedAttribute{
 				Optional: true,
 				MarkdownDescription: "Stays at one image, or goes back to it, whatever else the source finds. Conditions on age and name, `exclude` and deprecation do not count " +

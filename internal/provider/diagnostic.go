@@ -57,6 +57,9 @@ func unable(what string, err error, nothing string) diag.Diagnostic {
 
 // explain says what happened and what to do about a failed call.
 func explain(err error) (happened, next string) {
+	if happened, next, ok := explainChannel(err); ok {
+		return happened, next
+	}
 	var denied *journal.DeniedError
 	var version *ami.VersionError
 	var pointed *asg.VersionError

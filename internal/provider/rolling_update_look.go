@@ -53,6 +53,7 @@ func (b *backend) survey(ctx context.Context, c *clients, r *roller.Roller, q ro
 	s.seen.Desired, s.seen.Max = s.assessment.Desired, s.assessment.Max // without what an unfinished roll has added
 	s.seen.Converged, s.seen.Left = s.assessment.Converged, s.assessment.Left
 	s.seen.Target, s.seen.Image = s.assessment.Target.Number, s.assessment.Target.Image
+	s.seen.Named = s.assessment.Target.Alias != ""
 	for _, p := range rollout.AlarmProblems(q.Spec, snap) { // it may be another by the time of the apply
 		s.seen.Warnings = append(s.seen.Warnings, clip(p.Field+" "+p.Text, mostWarning))
 	}

@@ -27,6 +27,8 @@ type groupSeen struct {
 	// state means, and Image its image.
 	Target int64  `json:"target,omitempty"`
 	Image  string `json:"image,omitempty"`
+	// Named says that the version names a parameter, and Image is what that holds.
+	Named bool `json:"named,omitempty"`
 	// Same are the versions that members of Target need not be replaced for.
 	Same numbers `json:"same,omitempty"`
 	// Latest, Default and Points are the numbers of the template's latest and
@@ -153,8 +155,13 @@ func (s *groupSeen) number(version types.String) string {
 }
 
 // held finds what keeps a version from being rolled to; the zero value: nothing.
-func (s *groupSeen) held(version, retry types.String) heldSeen {
-	number := s.number(version)
+func (s *groupSeen) held(m rollingUpdateModel) heldSeen {
+	number, retry := s.number(m.LaunchTemplateVersion), m.Retry
+	if s.Named && s.Same.has(number) && !m.ImageID.IsUnknown() && !m.ImageID.IsNull() && m.ImageID.ValueString() != s.Image {
+		// The parameter will have been moved by then, and it is not the number that
+		// is held back.
+		return heldSeen{}
+	}
 	for _, h := range s.Held {
 		if h.Versions.has(number) && (h.Ban != "" || retry.ValueString() == "" || retry.ValueString() == h.Retry) {
 			return h
@@ -263,7 +270,7 @@ func (p *rollingPlan) unknown() {
 // not be rolled to.
 func (p *rollingPlan) keepVersion(prior rollingUpdateModel, seen *groupSeen) {
 	version, before := p.model.LaunchTemplateVersion, prior.LaunchTemplateVersion
-	if held := seen.held(version, p.model.Retry); held.Why != "" {
+	if held := seen.held(p.model); held.Why != "" {
 		p.diags.AddAttributeWarning(attribute("launch_template_version"), fmt.Sprintf("Version held back from Auto Scaling group %q", p.model.AutoscalingGroupName.ValueString()),
 			fmt.Sprintf("%s\nThe group stays as it is. %s", roller.Sentence(held.Why), held.cure()))
 		if !version.Equal(before) {
@@ -286,7 +293,7 @@ func (p *rollingPlan) rolls(prior rollingUpdateModel, seen *groupSeen) bool {
 		seen.Left > 0 && (!m.Protected.Equal(prior.Protected) || !m.Standby.Equal(prior.Standby)) {
 		return true
 	}
-	if seen.held(m.LaunchTemplateVersion, m.Retry).Why != "" {
+	if seen.held(m).Why != "" {
 		return false
 	}
 	if !seen.Same.has(seen.number(m.LaunchTemplateVersion)) {
