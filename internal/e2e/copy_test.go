@@ -29,10 +29,10 @@ resource "refit_ami_refresh" "web" {
 	}
 	key := s.world.AddKey(awssim.Key{})
 	write(fmt.Sprintf("encrypted = true, kms_key_id = %q", key))
-	s.uses([]string{"plan"}, planImage, newVersion, copyKey, readSSM)
+	s.uses([]string{"plan"}, planImage, newVersion, planCopy, copyKey, readSSM)
 	key = s.world.AddKey(awssim.Key{Account: "222222222222", UsableBy: []string{s.world.Account()}})
 	write(fmt.Sprintf("encrypted = true, kms_key_id = %q", key))
-	s.uses([]string{"plan"}, planImage, newVersion, copyKey, copyForeignKey, readSSM)
+	s.uses([]string{"plan"}, planImage, newVersion, planCopy, copyKey, copyForeignKey, readSSM)
 	write("keep = 1")
 	s.uses(apply, planImage, newVersion, makeVersion, copyImages, readSSM, writeSSM)
 	forget(t, s.world, template) // the version that names the first copy
