@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	astypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 
+	"github.com/fleetrefit/terraform-provider-refit/internal/image"
 	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
 )
 
@@ -22,6 +23,35 @@ func (c *Client) Followers(ctx context.Context, templateID, except string) []rol
 		out = append(out, follows(g, templateID, except)...)
 	}
 	sortFollowers(out)
+	return out
+}
+
+// Running are the groups that launch from a template, by name. It reads the shared
+// look at all groups; where that is not to be had, it knows none.
+func (c *Client) Running(ctx context.Context, templateID string) []image.Use {
+	of := func(spec *astypes.LaunchTemplateSpecification) bool {
+		return spec != nil && aws.ToString(spec.LaunchTemplateId) == templateID
+	}
+	var out []image.Use
+	for name, g := range c.groups.everyone(ctx, c) {
+		spec := template(g)
+		if !of(spec) {
+			continue
+		}
+		u := image.Use{Group: name, Version: pointerText(spec)}
+		for _, i := range g.Instances {
+			if i.LifecycleState != astypes.LifecycleStateInService {
+				continue
+			}
+			var version string
+			if of(i.LaunchTemplate) {
+				version = aws.ToString(i.LaunchTemplate.Version)
+			}
+			u.Members = append(u.Members, version)
+		}
+		out = append(out, u)
+	}
+	slices.SortFunc(out, func(a, b image.Use) int { return strings.Compare(a.Group, b.Group) })
 	return out
 }
 

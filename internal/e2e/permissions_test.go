@@ -44,7 +44,7 @@ const (
 	planRoll, planImage = "planning `refit_asg_rolling_update`", "planning `refit_ami_refresh`, reading `refit_ami`"
 	beforeRoll          = "looking at what surrounds a group before a roll"
 	zonalShifts         = "looking at groups that allow zonal shifts before a roll"
-	newVersion          = "planning or making a new version, or a move of `target.ssm_parameter`: the groups that follow"
+	newVersion          = "planning or making a new version, or a move of `target.ssm_parameter`, or planning while the image is in quarantine: the groups of the launch template"
 	makeVersion         = "applying `refit_ami_refresh`"
 	withdrawVersion     = "withdrawing a launch template version that came out other than its source"
 	imageParameter      = "`source.ssm_parameter`"

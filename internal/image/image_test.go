@@ -255,3 +255,25 @@ func TestHolds(t *testing.T) {
 		}
 	}
 }
+
+func TestQuarantine_runsIn(t *testing.T) {
+	t.Parallel()
+	q := image.Quarantine{Group: "failed"}
+	for _, c := range []struct {
+		name string
+		use  image.Use
+		want string
+	}{
+		{"runs it", image.Use{Group: "web", Version: "2", Members: []string{"2", "3"}}, "web"},
+		{"the one that failed", image.Use{Group: "failed", Version: "2", Members: []string{"2"}}, ""},
+		{"points elsewhere", image.Use{Group: "web", Version: "1", Members: []string{"2"}}, ""},
+		{"floats", image.Use{Group: "web", Version: "$Latest", Members: []string{"2"}}, ""},
+		{"half", image.Use{Group: "web", Version: "2", Members: []string{"2", "1"}}, ""},
+		{"another template's member", image.Use{Group: "web", Version: "2", Members: []string{"2", ""}}, ""},
+		{"nobody", image.Use{Group: "web", Version: "2"}, ""},
+	} {
+		if got := q.RunsIn([]image.Use{c.use}, []string{"2", "3"}); got != c.want {
+			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package image
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -18,7 +19,30 @@ type Quarantine struct {
 	// Retry is the retry text of the roll that failed; another text lifts the
 	// quarantine.
 	Retry   string `json:"retry"`
-	Cleared bool   `json:"cleared"` // lifted by somebody
+	Cleared bool   `json:"cleared"`         // lifted by somebody
+	Group   string `json:"group,omitempty"` // the group it failed in last; empty: not known
+}
+
+// Use is what a group launches from, and what its members were launched from.
+type Use struct {
+	Group   string
+	Version string   // the number its pointer names, or $Latest or $Default
+	Members []string // the number of each member in service; empty for one of another template
+}
+
+// RunsIn names a group, other than the one a quarantine is about, that points at
+// one of some versions and whose members in service, of which there is one at
+// least, were all launched from them. Empty: there is none. To lead such a group
+// back to an older image, because the same data failed elsewhere, would make a
+// healthy group stale.
+func (q Quarantine) RunsIn(all []Use, versions []string) string {
+	for _, u := range all {
+		foreign := func(v string) bool { return !slices.Contains(versions, v) }
+		if u.Group != q.Group && !foreign(u.Version) && len(u.Members) > 0 && !slices.ContainsFunc(u.Members, foreign) {
+			return u.Group
+		}
+	}
+	return ""
 }
 
 // QuarantineRoot is the directory that all quarantines are kept in.

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -369,6 +370,69 @@ func TestAccAMIRefresh_templateDeleted(t *testing.T) {
 					}
 				},
 				Config: l.config(refresh), PlanOnly: true, ExpectNonEmptyPlan: true,
+			},
+		},
+	})
+}
+
+// Of two groups on one template one fails: the other, which runs the image, is
+// not led back with it.
+func TestAccAMIRefresh_oneOfTwoFails(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, fleet+strings.ReplaceAll(fleet[strings.Index(fleet, "\ngroup"):], `"web" {`, `"api" {`))
+	config := func(name string) string {
+		return l.config(strings.Replace(refresh, `"golden-*"`, fmt.Sprintf("%q", name), 1) + `
+resource "refit_asg_rolling_update" "web" {
+  autoscaling_group_name  = "web"
+  launch_template_version = refit_ami_refresh.web.launch_template_version
+  max_healthy_percentage  = 150
+}
+
+resource "refit_asg_rolling_update" "api" {
+  autoscaling_group_name  = "api"
+  launch_template_version = refit_ami_refresh.web.launch_template_version
+  max_healthy_percentage  = 150
+  depends_on              = [refit_asg_rolling_update.web]
+}`)
+	}
+	var seen sync.Map
+	l.world.OnTick(func() {
+		g, _ := l.world.Group("api")
+		for _, m := range g.Members {
+			if m.Image != second || !m.Healthy() {
+				continue
+			}
+			if _, old := seen.LoadOrStore(m.ID, true); !old {
+				l.world.At(0, func() {
+					if err := l.world.Act(awssim.Action{Do: "break", Group: "api", Instance: m.ID}); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+		}
+	})
+	runs := func(group, image string) {
+		g, _ := l.world.Group(group)
+		for _, m := range g.Members {
+			if m.Image != image {
+				t.Errorf("member %s of %s: got image %s, want %s", m.ID, group, m.Image, image)
+			}
+		}
+	}
+	stays := []statecheck.StateCheck{
+		state(refreshAddress, "image_id", second), state(refreshAddress, "launch_template_version", "2"),
+		state("refit_asg_rolling_update.web", "launch_template_version", "2"),
+		state("refit_asg_rolling_update.api", "launch_template_version", "1"),
+	}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: l.factories(),
+		Steps: []resource.TestStep{
+			{Config: config("golden-web-1")},
+			{Config: config("golden-web-*"), ExpectError: regexp.MustCompile(`rolled\s+back`)},
+			{Config: config("golden-web-*"), ConfigPlanChecks: emptyPlan, ConfigStateChecks: stays},
+			{
+				PreConfig: func() { runs("web", second); runs("api", first) },
+				Config:    config("golden-web-*"), ConfigPlanChecks: emptyPlan, ConfigStateChecks: stays,
 			},
 		},
 	})

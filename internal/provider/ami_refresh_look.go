@@ -27,7 +27,8 @@ type look struct {
 	pin      string         // why there is only one candidate; empty: nothing is pinned
 	unpinned string         // why a pin does not count; empty: there is none, or it does
 	want     amiWant
-	// inUse is the image in state, if some version with it has not failed.
+	// inUse is the image in state, if some version with it has not failed, or one
+	// that has runs in another group.
 	inUse string
 }
 
@@ -55,7 +56,7 @@ func (b *backend) lookAt(ctx context.Context, c *clients, t ami.Template, base a
 	if err := b.candidates(ctx, c, &l, w, current); err != nil || l.none != nil {
 		return l, err
 	}
-	if l.bans.Why(current) == "" && known(t, current, held) {
+	if l.bans.Why(current) == "" && (known(t, current, held) || w.target == nil && c.runs(ctx, t, current, held)) {
 		l.inUse = current
 	}
 	for n := range l.options {
@@ -148,6 +149,21 @@ func (l look) name(pick image.Option) string {
 func known(t ami.Template, imageID string, held []image.Quarantine) bool {
 	return slices.ContainsFunc(t.Versions, func(v ami.Version) bool {
 		return v.Image == imageID && !slices.ContainsFunc(held, func(q image.Quarantine) bool { return q.Data == v.Data })
+	})
+}
+
+// runs tells whether a group runs what failed in another one: versions of a
+// template with an image and data in quarantine.
+func (c *clients) runs(ctx context.Context, t ami.Template, imageID string, held []image.Quarantine) bool {
+	return slices.ContainsFunc(held, func(q image.Quarantine) bool {
+		if imageID == "" || q.Image != imageID {
+			return false
+		}
+		var versions []string
+		for _, n := range t.Numbers(func(v ami.Version) bool { return v.Data == q.Data }) {
+			versions = append(versions, strconv.FormatInt(n, 10))
+		}
+		return q.RunsIn(c.looks.Running(ctx, t.ID), versions) != ""
 	})
 }
 

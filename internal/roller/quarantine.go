@@ -26,7 +26,7 @@ func (o *owner) quarantine(e rollout.Ending) error {
 	}
 	if err := o.Docs.Put(o.ctx, image.QuarantinePath(t.TemplateID, t.Data), image.Quarantine{
 		Template: t.TemplateID, Data: t.Data, Image: t.Image, Reason: rollout.Clip(e.Reason, 300),
-		Until: o.Clock.Now().Add(quarantineFor).UTC().Truncate(time.Second), Retry: o.q.Retry,
+		Until: o.Clock.Now().Add(quarantineFor).UTC().Truncate(time.Second), Retry: o.q.Retry, Group: o.q.Group,
 	}); err != nil {
 		return err
 	}
