@@ -301,7 +301,8 @@ func (t *turn) verifyRaises() {
 		}
 		c := t.snap.Changes[i]
 		t.settledUntil(c.At)
-		if gap := c.From - in.From; gap != 0 {
+		gap := c.From - in.From
+		if gap += t.endedTwice(-gap); gap != 0 { // an end in doubt was ours, and our write has made up for it
 			// Others went From → c.From just before us, and our write hid it. Where
 			// they went further up than we did, nothing of To is ours.
 			base := unknown(t.rec.Base, in.From-t.rec.Base, gap)
@@ -327,7 +328,9 @@ func (t *turn) raised(in Intent) int {
 	if i := after(func(c Change) bool { return c.From == in.From }); i >= 0 {
 		return i
 	}
-	return after(func(c Change) bool { return !slices.Contains(t.rec.Raised, [2]int{c.From, c.To}) })
+	return after(func(c Change) bool {
+		return c.At.After(t.rec.Taken) || !slices.Contains(t.rec.Raised, [2]int{c.From, c.To})
+	})
 }
 
 // remember keeps what desired was expected to be before a change of ours.

@@ -57,8 +57,8 @@ func (t *turn) explain(got int) bool {
 	}
 	// Others' changes show in the activities, which may be late. Taking theirs for
 	// ours would scale them in.
-	if t.now.Sub(t.mem.Unexplained) < settle {
-		return false
+	if t.now.Sub(t.mem.Unexplained) < settle || slices.ContainsFunc(t.mem.Changes, func(c Change) bool { return t.now.Sub(c.At) < older }) {
+		return false // also where the desired capacity that is seen may be older than the newest change
 	}
 	t.guess(got)
 	return true

@@ -291,3 +291,44 @@ func TestDecide_olderRecord(t *testing.T) {
 	rec := rollout.Begin(rollout.Opening{Spec: spec(100, 150), Snapshot: s, Target: target, Inherited: &in, Epoch: 3, TookOver: true})
 	wantCapacity(t, "3 and a launch of ours", decide(spec(100, 150), s, rec, rollout.Memory{}), 3, 1)
 }
+
+// TestDecide_noGuessOnOldLooks: what nobody explains is not guessed while AWS tells
+// of a change so new that the desired capacity which is seen may be older.
+func TestDecide_noGuessOnOldLooks(t *testing.T) {
+	t.Parallel()
+	rec, s := sized(4, 0, 6)
+	d := decide(spec(100, 150), s, rec, rollout.Memory{})
+	s = later(s, time.Minute)
+	s.Changes = []rollout.Change{change(85, 5, 4, false)} // desired was 5, and is 4 by now
+	d = decide(spec(100, 150), s, d.Record, d.Memory)
+	wantCapacity(t, "6 where 4 was expected, and somebody has just scaled in from 5", d, 4, 0)
+	if len(d.Steps) > 0 || strings.Contains(notes(d), "no scaling activity") {
+		t.Errorf("steps %q, notes %q, want that it waits", kinds(d), notes(d))
+	}
+}
+
+// TestDecide_raiseLikeAnOldOne: our write was from another capacity than was read,
+// and looks like one of a former owner.
+func TestDecide_raiseLikeAnOldOne(t *testing.T) {
+	t.Parallel()
+	rec, s := sized(4, 2, 6, change(20, 3, 6, true))
+	rec.Raised, rec.Taken = [][2]int{{3, 6}, {4, 6}}, began.Add(10*time.Second)
+	mem := rollout.Memory{Verify: []rollout.Intent{{Kind: rollout.Raise, From: 4, To: 6, Since: began.Add(20 * time.Second)}}}
+	d := decide(spec(100, 150), s, rec, mem)
+	wantCapacity(t, "4 → 6, which was 3 → 6", d, 3, 3)
+}
+
+// TestDecide_raiseOverSilence: an end in doubt has lowered desired in silence just
+// before our write, which has made up for it.
+func TestDecide_raiseOverSilence(t *testing.T) {
+	t.Parallel()
+	for ids, base := range map[string]int{"i-gone": 4, "": 3} {
+		rec, s := sized(4, 2, 6, change(20, 3, 6, true))
+		if ids != "" {
+			rec.Doubts = []rollout.Intent{{Kind: rollout.End, IDs: []string{ids}, Dec: true}}
+		}
+		mem := rollout.Memory{Verify: []rollout.Intent{{Kind: rollout.Raise, From: 4, To: 6, Since: began.Add(20 * time.Second)}}}
+		d := decide(spec(100, 150), s, rec, mem)
+		wantCapacity(t, "4 → 6, which was 3 → 6, in doubt "+ids, d, base, 6-base)
+	}
+}
