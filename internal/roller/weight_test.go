@@ -227,37 +227,12 @@ func TestChaos_weights(t *testing.T) {
 		if broken {
 			shape.image = "never_healthy = true"
 		}
-		turned := uneven && r.IntN(2) == 0
-		s, q, _ := chaosWith(t, r, shape, func(s *rolltest.Stage, q *roller.Request) {
+		world := weighed{shape: shape, broken: broken, first: weights[0], turned: uneven && r.IntN(2) == 0}
+		world.roll(t, r, func(q *roller.Request) {
 			if uneven && q.Spec.MaxHealthy <= 100 {
 				q.Spec.MaxHealthy = 150
 			}
-			if turned && (!broken || s.Group().Version != "2") {
-				s.Lenient()
-				defer s.Strict()
-				prefer(t, s)
-				resize(t, s, min(s.Group().Desired+weights[0], s.Group().Max))
-			}
-			s.Referee(*q)
-			s.Outside(s.Group().Desired)
 		})
-		_, err := s.Roll(t.Context(), q)
-		if (err == nil) == broken {
-			t.Fatalf("roll, broken %t: %v\n%s", broken, err, s.Story())
-		}
-		s.World.Advance(3 * time.Minute)
-		if g := s.Group(); strings.Contains(s.Story(), "no scaling activity explains it") && g.Desired > s.Wanted() ||
-			strings.Contains(s.Story(), fmt.Sprintf("desired capacity stays %d above %d,", g.Desired-s.Wanted(), s.Wanted())) {
-			s.Outside(g.Desired) // what cannot be told from others' wish, or weighs less than a member, stays and is reported
-		}
-		if broken {
-			g := s.Group()
-			if n := rolltest.CapacityOn(g, 2); n > 0 || g.HealthyCapacity() < g.Desired || g.Desired != s.Wanted() {
-				t.Errorf("%d run the broken image at the end, %d are healthy, desired %d, want %d\n%s", n, g.HealthyCapacity(), g.Desired, s.Wanted(), s.Story())
-			}
-			return
-		}
-		s.Settled(2)
 	})
 }
 
@@ -275,34 +250,50 @@ func TestChaos_looseWeights(t *testing.T) {
 		if broken {
 			shape.image = "never_healthy = true"
 		}
-		turned := r.IntN(2) == 0
-		s, q, _ := chaosWith(t, r, shape, func(s *rolltest.Stage, q *roller.Request) {
+		world := weighed{shape: shape, broken: broken, first: weights[0], turned: r.IntN(2) == 0}
+		world.roll(t, r, func(q *roller.Request) {
 			q.Spec.MinHealthy, q.Spec.MaxHealthy = percentages[0], percentages[1]
-			if turned && (!broken || s.Group().Version != "2") {
-				s.Lenient()
-				defer s.Strict()
-				prefer(t, s)
-				resize(t, s, min(s.Group().Desired+weights[0], s.Group().Max))
-			}
-			s.Referee(*q)
-			s.Outside(s.Group().Desired)
 		})
-		_, err := s.Roll(t.Context(), q)
-		if (err == nil) == broken {
-			t.Fatalf("roll, broken %t: %v\n%s", broken, err, s.Story())
-		}
-		s.World.Advance(3 * time.Minute)
-		if g := s.Group(); strings.Contains(s.Story(), "no scaling activity explains it") && g.Desired > s.Wanted() ||
-			strings.Contains(s.Story(), fmt.Sprintf("desired capacity stays %d above %d,", g.Desired-s.Wanted(), s.Wanted())) {
-			s.Outside(g.Desired) // what cannot be told from others' wish, or weighs less than a member, stays and is reported
-		}
-		if broken {
-			g := s.Group()
-			if n := rolltest.CapacityOn(g, 2); n > 0 || g.HealthyCapacity() < g.Desired || g.Desired != s.Wanted() {
-				t.Errorf("%d run the broken image at the end, %d are healthy, desired %d, want %d\n%s", n, g.HealthyCapacity(), g.Desired, s.Wanted(), s.Story())
-			}
-			return
-		}
-		s.Settled(2)
 	})
+}
+
+// weighed is a world of a group with weights.
+type weighed struct {
+	shape  odd
+	broken bool // the new image never becomes healthy
+	turned bool // others prefer other types before the roll
+	first  int  // the weight of the type that was preferred before
+}
+
+// roll rolls the group with a request that set has finished, and checks its end.
+func (w weighed) roll(t *testing.T, r *rand.Rand, set func(q *roller.Request)) {
+	t.Helper()
+	s, q, _ := chaosWith(t, r, w.shape, func(s *rolltest.Stage, q *roller.Request) {
+		set(q)
+		if w.turned && (!w.broken || s.Group().Version != "2") {
+			s.Lenient()
+			defer s.Strict()
+			prefer(t, s)
+			resize(t, s, min(s.Group().Desired+w.first, s.Group().Max))
+		}
+		s.Referee(*q)
+		s.Outside(s.Group().Desired)
+	})
+	_, err := s.Roll(t.Context(), q)
+	if (err == nil) == w.broken {
+		t.Fatalf("roll, broken %t: %v\n%s", w.broken, err, s.Story())
+	}
+	s.World.Advance(3 * time.Minute)
+	if g := s.Group(); strings.Contains(s.Story(), "no scaling activity explains it") && g.Desired > s.Wanted() ||
+		strings.Contains(s.Story(), fmt.Sprintf("desired capacity stays %d above %d,", g.Desired-s.Wanted(), s.Wanted())) {
+		s.Outside(g.Desired) // what cannot be told from others' wish, or weighs less than a member, stays and is reported
+	}
+	if w.broken {
+		g := s.Group()
+		if n := rolltest.CapacityOn(g, 2); n > 0 || g.HealthyCapacity() < g.Desired || g.Desired != s.Wanted() {
+			t.Errorf("%d run the broken image at the end, %d are healthy, desired %d, want %d\n%s", n, g.HealthyCapacity(), g.Desired, s.Wanted(), s.Story())
+		}
+		return
+	}
+	s.Settled(2)
 }
