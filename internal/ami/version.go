@@ -329,9 +329,25 @@ type origin struct {
 // that an SSM parameter holds.
 const originsKept = 20
 
+// UnrecordedError is a version that was made, but that could not be put on
+// record. The next call finds the version.
+type UnrecordedError struct {
+	Template string // id
+	Number   int64
+	Err      error // why it could not
+}
+
+// Error implements error.
+func (e *UnrecordedError) Error() string {
+	return fmt.Sprintf("record where version %d of launch template %s came from: %v", e.Number, e.Template, e.Err)
+}
+
+// Unwrap gives the error of the record.
+func (e *UnrecordedError) Unwrap() error { return e.Err }
+
 // record notes where a version came from, for people and for audits. The
 // description of a version cannot hold it: aws_launch_template would show it
-// and plan to change it back.
+// and plan to change it back. The error is an [*UnrecordedError].
 func (c *Client) record(ctx context.Context, template string, o origin) error {
 	path := "versions/" + template
 	var made []origin
@@ -341,7 +357,7 @@ func (c *Client) record(ctx context.Context, template string, o origin) error {
 		err = c.docs.Put(ctx, path, made[max(0, len(made)-originsKept):])
 	}
 	if err != nil {
-		return fmt.Errorf("record where version %d of launch template %s came from: %w", o.Version, template, err)
+		return &UnrecordedError{Template: template, Number: o.Version, Err: err}
 	}
 	return nil
 }

@@ -226,6 +226,29 @@ func TestAccAMIRefresh_denied(t *testing.T) {
 	})
 }
 
+// A version that could not be put on record is there, and the error says so.
+func TestAccAMIRefresh_unrecorded(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, fleet)
+	lift, err := l.world.Inject(awssim.Fault{Calls: "ssm:PutParameter", Kind: awssim.Deny})
+	if err != nil {
+		t.Fatal(err)
+	}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: l.factories(),
+		Steps: []resource.TestStep{
+			{Config: l.config(refresh), ExpectError: regexp.MustCompile(`Version\s+2\s+was\s+made,\s+and\s+no\s+group\s+was\s+changed`)},
+			{
+				PreConfig: lift, Config: l.config(refresh),
+				ConfigStateChecks: []statecheck.StateCheck{state(refreshAddress, "launch_template_version", "2")},
+			},
+		},
+	})
+	if got := l.versions(); len(got) != 2 {
+		t.Errorf("got versions %v, want 2 of them", got)
+	}
+}
+
 func TestAccAMIRefresh_unavailable(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, fleet)

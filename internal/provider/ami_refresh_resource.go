@@ -205,7 +205,12 @@ func (r *amiRefresh) version(ctx context.Context, c *clients, m *amiRefreshModel
 
 // refreshError words a failure, at the attribute that it is of.
 func refreshError(what string, err error) diag.Diagnostic {
-	d := unable(what, err, unchanged)
+	state := unchanged
+	var made *ami.UnrecordedError
+	if errors.As(err, &made) {
+		state = fmt.Sprintf("Version %d was made, and no group was changed. The next apply goes on with that version.", made.Number)
+	}
+	d := unable(what, err, state)
 	l, copying := explainCopy(err)
 	switch {
 	case copying:
