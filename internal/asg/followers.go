@@ -2,12 +2,10 @@ package asg
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	astypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 
 	"github.com/fleetrefit/terraform-provider-refit/internal/image"
@@ -59,20 +57,15 @@ func (c *Client) Running(ctx context.Context, templateID string) []image.Use {
 // groups of the region, and where one call fails, so does the whole look.
 func (c *Client) FollowersNow(ctx context.Context, templateID, except string) ([]rollout.Follower, error) {
 	var out []rollout.Follower
-	in := &autoscaling.DescribeAutoScalingGroupsInput{MaxRecords: aws.Int32(100)}
-	for {
-		page, err := c.o.AutoScaling.DescribeAutoScalingGroups(ctx, in)
-		if err != nil {
-			return nil, fmt.Errorf("find the groups that follow launch template %s: %w", templateID, err)
-		}
-		for _, g := range page.AutoScalingGroups {
-			out = append(out, follows(g, templateID, except)...)
-		}
-		if in.NextToken = page.NextToken; aws.ToString(in.NextToken) == "" {
-			sortFollowers(out)
-			return out, nil
-		}
+	err := c.eachGroup(ctx, "find the groups that follow launch template "+templateID, func(g astypes.AutoScalingGroup) error {
+		out = append(out, follows(g, templateID, except)...)
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
+	sortFollowers(out)
+	return out, nil
 }
 
 // follows tells by which floating texts a group follows a template: its pointer,

@@ -26,20 +26,32 @@ type Uses struct {
 // so does the whole look.
 func (c *Client) Uses(ctx context.Context, templateID string) (Uses, error) {
 	u := &users{id: templateID, Uses: Uses{Versions: map[int64]bool{}}}
+	err := c.eachGroup(ctx, "find the groups that use launch template "+templateID, func(g astypes.AutoScalingGroup) error {
+		return c.useOf(ctx, u, g)
+	})
+	if err != nil {
+		return Uses{}, err
+	}
+	slices.Sort(u.Groups)
+	return u.Uses, nil
+}
+
+// eachGroup calls a function with each group of the region as it is at this
+// moment, until one fails or a look does. what words the error of a look.
+func (c *Client) eachGroup(ctx context.Context, what string, each func(astypes.AutoScalingGroup) error) error {
 	in := &autoscaling.DescribeAutoScalingGroupsInput{MaxRecords: aws.Int32(100)}
 	for {
-		out, err := c.o.AutoScaling.DescribeAutoScalingGroups(ctx, in)
+		page, err := c.o.AutoScaling.DescribeAutoScalingGroups(ctx, in)
 		if err != nil {
-			return Uses{}, fmt.Errorf("find the groups that use launch template %s: %w", templateID, err)
+			return fmt.Errorf("%s: %w", what, err)
 		}
-		for _, g := range out.AutoScalingGroups {
-			if err := c.useOf(ctx, u, g); err != nil {
-				return Uses{}, err
+		for _, g := range page.AutoScalingGroups {
+			if err := each(g); err != nil {
+				return err
 			}
 		}
-		if in.NextToken = out.NextToken; aws.ToString(in.NextToken) == "" {
-			slices.Sort(u.Groups)
-			return u.Uses, nil
+		if in.NextToken = page.NextToken; aws.ToString(in.NextToken) == "" {
+			return nil
 		}
 	}
 }
