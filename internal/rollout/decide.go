@@ -138,6 +138,7 @@ type turn struct {
 	failures    []failed
 	wide        bool             // launches may use what is for AWS to round up
 	bound       bool             // launches wait for members that are being ended to be gone
+	queued      bool             // so do ends that AWS is to replace
 	closing     Closing          // of the window
 	leaving     bool             // it has closed, and the roll ends when it can
 	skipped     map[string]bool  // target groups left out: all their targets are unused

@@ -137,7 +137,7 @@ func (t *turn) swap(x *exchange, w, healthy int, ok bool) bool {
 		least -= w
 	}
 	if x.running+more > t.lim.Running || x.room < 1 || (ok || t.uneven() && x.made > 0) && least < t.lim.Floor {
-		t.bound = t.bound || x.room > 0
+		t.queued = t.queued || x.room > 0
 		return false
 	}
 	x.running, x.room, x.made = x.running+more, x.room-w, x.made+1

@@ -98,6 +98,9 @@ func (t *turn) wantTargets(typical Typical) bool {
 	if t.rec.Restoring {
 		return !t.justKnown(t.out.Next)
 	}
+	if t.queued {
+		return true // to end more of them, it must be known who is healthy
+	}
 	waiting := t.bound
 	for _, m := range t.fresh {
 		if t.mem.Graduated[m.ID] {
@@ -153,7 +156,7 @@ func (t *turn) dueCapacity(typical Typical) {
 		}
 		t.wake(t.now.Add(wait))
 	}
-	if t.bound && t.terminating > 0 {
+	if (t.bound || t.queued) && t.terminating > 0 {
 		if t.mem.Learnt.Terminate == 0 {
 			// Seconds or many minutes: nobody knows. Each pause is half as long as
 			// it has taken so far.
