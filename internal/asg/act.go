@@ -175,9 +175,7 @@ func (c *Client) resize(ctx context.Context, group string, s rollout.Step) error
 		return err
 	}
 	switch got, desired := int(aws.ToInt32(now.MaxSize)), int(aws.ToInt32(now.DesiredCapacity)); {
-	case got == s.To:
-		return nil
-	case got != s.From:
+	case got != s.From && got != s.To: // To is written once more: a read may be older than the change to From
 		return &knownError{rollout.Again, fmt.Sprintf("max size is %d, not %d as a moment ago", got, s.From)}
 	case desired > s.To:
 		return &knownError{rollout.Again, fmt.Sprintf("desired capacity is %d, and AWS would lower it to a max size of %d", desired, s.To)}

@@ -236,6 +236,19 @@ func TestObserve_notFound(t *testing.T) {
 	}
 }
 
+// TestDo_maxSize: max size is written also where a read shows it as it is to be,
+// because that may be from before it was raised; never where others have set it.
+func TestDo_maxSize(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ from, to, writes int }{{6, 4, 1}, {4, 6, 1}, {6, 5, 0}} {
+		world, client := fleet(t, 1, asg.Options{}) // its max size is 4
+		res := client.Do(t.Context(), "web-000", rollout.Step{Kind: rollout.LowerMaxSize, From: c.from, To: c.to})
+		if got := world.Calls()["autoscaling:UpdateAutoScalingGroup"]; got != c.writes || (res.Failure == nil) != (c.writes > 0) {
+			t.Errorf("from %d to %d: %d writes, failure %+v, want %d", c.from, c.to, got, res.Failure, c.writes)
+		}
+	}
+}
+
 func TestPlain(t *testing.T) {
 	t.Parallel()
 	operation := func(err error) error {

@@ -159,3 +159,23 @@ func TestDecide_goneUntold(t *testing.T) {
 		}
 	}
 }
+
+// TestSkip_raises: a raise of desired is decided on what the one before it leads to.
+// Where that failed, and an end in between worked, it would hide the end and be taken
+// for one that hid a change by others.
+func TestSkip_raises(t *testing.T) {
+	t.Parallel()
+	failed := rollout.Step{Kind: rollout.Raise, From: 10, To: 11}
+	for _, c := range []struct {
+		step rollout.Step
+		want bool
+	}{
+		{rollout.Step{Kind: rollout.Raise, From: 10, To: 11}, true},
+		{rollout.Step{Kind: rollout.End, Decrement: true}, false},
+		{rollout.Step{Kind: rollout.Point}, false},
+	} {
+		if got := rollout.Skip(c.step, failed); got != c.want {
+			t.Errorf("%s after a raise that failed: skipped %t, want %t", c.step.Kind, got, c.want)
+		}
+	}
+}

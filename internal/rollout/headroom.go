@@ -50,8 +50,9 @@ func (t *turn) meetMaxSize() {
 	switch {
 	case seen == h.Set:
 		t.mem.MaxSizeSeen = true
-	case !late && (seen == h.Before || seen == h.Found):
-		// This look may be older than the last write.
+	case !late:
+		// This look may be older than the last write, and show what others had written
+		// before.
 	case seen == h.Found && (t.mem.MaxSizeLowered || !t.mem.MaxSizeSeen):
 		t.rec.Headroom = nil // put back, or never raised
 	case seen == h.Before && !t.mem.MaxSizeSeen:

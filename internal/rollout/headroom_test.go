@@ -73,7 +73,8 @@ func TestDecide_headroom(t *testing.T) {
 		{"a look from before", 5 * time.Second, 4, "", ""},
 		{"it shows", 5 * time.Second, 6, "point 2, launch", ""},
 		{"AWS has forgotten it", 2 * time.Minute, 4, "raise-max-size", ""},
-		{"others have raised it further", 5 * time.Second, 9, "point 2, launch", "max size was changed to 9 by somebody else"},
+		{"a look from before others had made it what was found", 5 * time.Second, 3, "", ""},
+		{"others have raised it further", 2 * time.Minute, 9, "point 2, launch", "max size was changed to 9 by somebody else"},
 	} {
 		look := later(s, c.after)
 		look.Group.Max = c.most

@@ -74,10 +74,14 @@ func Standing(rec Record, steps []Step) bool {
 
 // Skip says whether step must not be tried after failed did not work: a launch
 // without its pointer would launch the wrong version, one without the end
-// before it could go over the ceiling.
+// before it could go over the ceiling, and a raise from what another one was to
+// lead to would be read as a change by others.
 func Skip(step, failed Step) bool {
 	if failed.Kind == End && (step.Kind == Launch || step.Kind == Raise || step.Kind == LowerMaxSize) {
 		return true
+	}
+	if failed.Kind == Raise {
+		return step.Kind == Raise // it counts on the one before it
 	}
 	if failed.Kind != Point && failed.Kind != SetDefault && failed.Kind != Suspend {
 		return false

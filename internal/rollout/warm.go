@@ -31,7 +31,9 @@ func (t *turn) drawsStale() bool {
 	if !t.endsWarm() {
 		return false
 	}
-	ready := slices.DeleteFunc(t.staleWarm(), func(m Member) bool { return m.State != InService })
+	ready := slices.DeleteFunc(t.staleWarm(), func(m Member) bool {
+		return m.State != InService && t.mem.WarmEnded[m.ID].IsZero() // those ended were ready, however old this look is
+	})
 	t.endWarm(ready)
 	if t.snap.WarmSeen && len(ready) == 0 {
 		return false

@@ -1,0 +1,50 @@
+package rollout_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
+)
+
+// TestDecide_warmEnded: a member of the warm pool that was ready when it was asked to
+// end may be drawn until a look shows it go. One that shows it as it was before it was
+// ready is older than that.
+func TestDecide_warmEnded(t *testing.T) {
+	t.Parallel()
+	s, p := group(4), spec(100, 150)
+	s.Group.WarmPool, s.WarmSeen, p.TerminateWarm = true, true, true
+	m := healthy(9, old)
+	s.Warm = []rollout.Member{m}
+	rec := rollout.Begin(rollout.Opening{Spec: p, Snapshot: s, Target: target, Epoch: 1})
+	d := rollout.Decide(rollout.Input{Spec: p, Snapshot: s, Record: rec})
+	if got := kinds(d); got != "suspend, end-warm" {
+		t.Fatalf("first decision: %q, want the ready member of the pool ended before any launch", got)
+	}
+	rec, mem := rollout.Intend(d.Record, d.Steps), d.Memory
+	for _, step := range d.Steps {
+		rec, mem, _ = rollout.Settle(rec, mem, step, rollout.Result{}, s.At)
+	}
+	for _, c := range []struct {
+		name string
+		pool []rollout.Lifecycle
+		want string // begins with
+	}{
+		{"still ready", []rollout.Lifecycle{rollout.InService}, ""},
+		{"not ready yet", []rollout.Lifecycle{rollout.Pending}, ""},
+		{"going", []rollout.Lifecycle{rollout.Terminating}, "point 2, raise"},
+		{"gone", nil, "point 2, raise"},
+	} {
+		look := later(s, 5*time.Second)
+		look.Warm = nil
+		for _, state := range c.pool {
+			m.State = state
+			look.Warm = append(look.Warm, m)
+		}
+		got := kinds(rollout.Decide(rollout.Input{Spec: p, Snapshot: look, Record: rec, Memory: mem}))
+		if !strings.HasPrefix(got, c.want) || c.want == "" && got != "" {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
