@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/fleetrefit/terraform-provider-refit/internal/ami"
@@ -123,6 +126,57 @@ func TestEnsureAfterALostAnswer(t *testing.T) {
 	made, err := f.Ensure(t.Context(), want)
 	if err != nil || made.Version.Number != 2 || made.New {
 		t.Errorf("got %+v, %v; want version 2, made before", made, err)
+	}
+}
+
+// behind lists no version above a number, as AWS does for a while after it made one.
+type behind struct {
+	*ec2.Client
+	last int64
+}
+
+func (b behind) DescribeLaunchTemplateVersions(ctx context.Context, in *ec2.DescribeLaunchTemplateVersionsInput, o ...func(*ec2.Options)) (*ec2.DescribeLaunchTemplateVersionsOutput, error) {
+	out, err := b.Client.DescribeLaunchTemplateVersions(ctx, in, o...)
+	if err == nil && len(in.Versions) == 0 {
+		out.LaunchTemplateVersions = slices.DeleteFunc(out.LaunchTemplateVersions, func(v types.LaunchTemplateVersion) bool { return *v.VersionNumber > b.last })
+	}
+	return out, err
+}
+
+// The client token makes one version of one wish, also while AWS does not list
+// it yet, and two of two.
+func TestEnsureByToken(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	const third = "ami-00000000000000003"
+	f.world.AddImage(awssim.Image{ID: third, Name: "golden-web-3"})
+	api := ec2.NewFromConfig(f.world.Config())
+	if _, err := api.CreateLaunchTemplateVersion(t.Context(), &ec2.CreateLaunchTemplateVersionInput{
+		LaunchTemplateId: &f.template, SourceVersion: aws.String("1"), LaunchTemplateData: &types.RequestLaunchTemplateData{InstanceType: types.InstanceTypeT3Large},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	client := ami.New(ami.Options{EC2: behind{api, 2}, Docs: f.docs, Clock: f.world.Clock()})
+	if _, err := f.world.Inject(awssim.Fault{Calls: "ec2:CreateLaunchTemplateVersion", Kind: awssim.LoseAnswer, Times: 1}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name   string
+		source int64
+		image  string
+		want   int64 // 0: the answer is lost
+	}{
+		{"lost", 1, second, 0},
+		{"the same again", 1, second, 3},
+		{"later", 1, second, 3},
+		{"another image", 1, third, 4},
+		{"another source", 2, second, 5},
+	} {
+		f.world.Advance(time.Second)
+		made, err := client.Ensure(t.Context(), ami.Want{Template: f.template, Source: c.source, Image: c.image})
+		if made.Version.Number != c.want || (err != nil) != (c.want == 0) {
+			t.Errorf("%s: got version %d, %v; want %d", c.name, made.Version.Number, err, c.want)
+		}
 	}
 }
 

@@ -188,7 +188,7 @@ type Want struct {
 	Tell []string
 }
 
-// Made is what [Client.Ensure] came to.
+// Made is what [Client.FindVersion] or [Client.Make] came to.
 type Made struct {
 	Version Version
 	Source  Version
@@ -196,27 +196,9 @@ type Made struct {
 	New bool
 }
 
-// Ensure gives a version whose data is the source's with only the image
-// replaced, and makes one if need be. It is safe to repeat: an answer that was
-// lost leaves a version that the next call finds.
-func (c *Client) Ensure(ctx context.Context, w Want) (Made, error) {
-	t, found, err := c.FindVersion(ctx, w)
-	if err != nil || found.Version.Number != 0 {
-		return found, err
-	}
-	if err := c.announce(ctx, w, t, found.Source); err != nil {
-		return Made{}, err
-	}
-	v, err := c.makeVersion(ctx, t, found.Source, w.Image)
-	if err != nil {
-		return Made{}, err
-	}
-	c.announced(t.ID, v)
-	return Made{Version: v, Source: found.Source, New: true}, nil
-}
-
-// FindVersion is [Client.Ensure] without making a version: where there is none
-// to give, the number of the answer's Version is 0.
+// FindVersion looks for a version whose data is the source's with only the image
+// replaced. Where there is none to give, the number of the answer's Version is 0;
+// [Client.Make] makes one.
 //
 // A version further back than the latest is not used again even if its data
 // is equal: stacks that follow the latest version would be led away from it.
@@ -245,6 +227,22 @@ func (c *Client) FindVersion(ctx context.Context, w Want) (Template, Made, error
 		}
 	}
 	return t, Made{Source: source}, nil
+}
+
+// Make makes the version that [Client.FindVersion] has just not found, of the
+// template and the source that it gave. It is safe to repeat both: an answer that
+// was lost leaves a version that the next look finds, or that AWS answers with
+// again.
+func (c *Client) Make(ctx context.Context, w Want, t Template, source Version) (Made, error) {
+	if err := c.announce(ctx, w, t, source); err != nil {
+		return Made{}, err
+	}
+	v, err := c.makeVersion(ctx, t, source, w.Image)
+	if err != nil {
+		return Made{}, err
+	}
+	c.announced(t.ID, v)
+	return Made{Version: v, Source: source, New: true}, nil
 }
 
 func (c *Client) makeVersion(ctx context.Context, t Template, source Version, imageID string) (Version, error) {

@@ -43,7 +43,7 @@ func (b *backend) ensure(ctx context.Context, c *clients, w ami.Want) (made ami.
 		all = append(all, image.Follower(f))
 	}
 	if held = image.Held(all); len(held) == 0 {
-		made, err = c.images.Ensure(ctx, w)
+		made, err = c.images.Make(ctx, w, t, made.Source)
 		return made, nil, err
 	}
 	latest := t.Latest()

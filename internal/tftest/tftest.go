@@ -13,8 +13,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -146,6 +148,9 @@ func CLIConfig(t testing.TB, mirrors ...string) string {
 type Result struct {
 	Output string // standard output and standard error, as they came
 	Code   int    // the exit code
+	// Memory is the most, in bytes, that the process or one it has waited for
+	// ever took of the machine.
+	Memory int64
 }
 
 // Run runs terraform in a directory. env is added to a copy of this process's
@@ -168,5 +173,16 @@ func Run(t testing.TB, dir string, env []string, args ...string) Result {
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatalf("run terraform %s: %v", strings.Join(args, " "), err)
 	}
-	return Result{Output: out.String(), Code: cmd.ProcessState.ExitCode()}
+	return Result{Output: out.String(), Code: cmd.ProcessState.ExitCode(), Memory: memory(cmd.ProcessState)}
+}
+
+func memory(p *os.ProcessState) int64 {
+	usage, ok := p.SysUsage().(*syscall.Rusage)
+	switch {
+	case !ok:
+		return 0
+	case runtime.GOOS == "darwin": // in bytes there, in KiB elsewhere
+		return usage.Maxrss
+	}
+	return usage.Maxrss << 10
 }
