@@ -274,8 +274,12 @@ func (c *Client) images(ctx context.Context, s Source, how search) (found []imag
 // ErrNoImage says that an image does not exist, or not any more.
 var ErrNoImage = errors.New("the image does not exist, or not any more")
 
-// Image reads one image. The error is [ErrNoImage] when it is gone.
+// Image reads one image. The error is [ErrNoImage] when it is gone, and for a text
+// that is the id of none, such as the parameter that a template names.
 func (c *Client) Image(ctx context.Context, id string) (image.Image, error) {
+	if !strings.HasPrefix(id, "ami-") {
+		return image.Image{}, fmt.Errorf("read image %q: %w", id, ErrNoImage)
+	}
 	out, err := c.ec2.DescribeImages(ctx, &ec2.DescribeImagesInput{ImageIds: []string{id}, IncludeDeprecated: aws.Bool(true)})
 	switch code(err) {
 	case "InvalidAMIID.NotFound", "InvalidAMIID.Unavailable":

@@ -3,6 +3,7 @@ package awssim
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -182,6 +183,10 @@ func imageNotFound(id string) error {
 	return ec2Err("InvalidAMIID.NotFound", "The image id '[%s]' does not exist", id)
 }
 
+func imageMalformed(id string) error {
+	return ec2Err("InvalidAMIID.Malformed", "Invalid id: \"%s\" (expecting \"ami-...\")", id)
+}
+
 var imageFilters = resourceFilters[*image]{
 	"architecture":                     func(i *image) []string { return one(i.Architecture) },
 	"boot-mode":                        func(i *image) []string { return one(i.BootMode) },
@@ -213,6 +218,9 @@ var imageFilters = resourceFilters[*image]{
 
 func describeImages(w *World, in *ec2.DescribeImagesInput) (*ec2.DescribeImagesOutput, error) {
 	for _, id := range in.ImageIds {
+		if !strings.HasPrefix(id, "ami-") {
+			return nil, imageMalformed(id)
+		}
 		if i := w.ec2.images[id]; i == nil || !w.imageVisible(i) {
 			return nil, imageNotFound(id)
 		}

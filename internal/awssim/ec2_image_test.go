@@ -74,7 +74,9 @@ func TestDescribeImages(t *testing.T) {
 		_, err := client.DescribeImages(t.Context(), &ec2.DescribeImagesInput{ImageIds: []string{id}})
 		wantCode(t, err, "InvalidAMIID.NotFound", id)
 	}
-	_, err := client.DescribeImages(t.Context(), &ec2.DescribeImagesInput{Filters: []types.Filter{filter("colour", "red")}})
+	_, err := client.DescribeImages(t.Context(), &ec2.DescribeImagesInput{ImageIds: []string{"resolve:ssm:/golden/web"}})
+	wantCode(t, err, "InvalidAMIID.Malformed", "resolve:ssm:/golden/web")
+	_, err = client.DescribeImages(t.Context(), &ec2.DescribeImagesInput{Filters: []types.Filter{filter("colour", "red")}})
 	wantCode(t, err, "InvalidParameterValue", "The filter 'colour' is invalid")
 }
 

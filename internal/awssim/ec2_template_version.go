@@ -79,7 +79,7 @@ func checkTemplateData(d *types.RequestLaunchTemplateData) error {
 	id := deref(d.ImageId)
 	switch {
 	case id != "" && !strings.HasPrefix(id, "ami-") && !strings.HasPrefix(id, ssmAlias):
-		return ec2Err("InvalidAMIID.Malformed", "Invalid id: \"%s\" (expecting \"ami-...\")", id)
+		return imageMalformed(id)
 	case d.InstanceType != "" && d.InstanceRequirements != nil:
 		return ec2Err("InvalidParameterCombination", "InstanceType and InstanceRequirements cannot be used together.")
 	case len(d.NetworkInterfaces) > 0 && (len(d.SecurityGroupIds) > 0 || len(d.SecurityGroups) > 0):

@@ -74,6 +74,33 @@ func TestAccAMIRefresh_keepVersions(t *testing.T) {
 	})
 }
 
+// Where rolls make the versions, as for a group on $Latest, old ones go as well,
+// but none that the group still runs.
+func TestAccAMIRefresh_keepVersionsLatest(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, strings.Replace(five, `version       = "2"`, `version       = "$Latest"`, 1))
+	config := l.config(strings.Replace(toLatest, "  source ", "  keep_versions      = 3\n  source ", 1))
+	step := func(day time.Duration, id, name string, left ...int64) resource.TestStep {
+		return resource.TestStep{
+			PreConfig: func() {
+				l.publish(id, name, awssim.ImageBehaviour{})
+				l.world.Advance(day * 24 * time.Hour)
+			},
+			Config: config, Check: resource.ComposeTestCheckFunc(l.runs(id, 4), l.numbers(left...)),
+		}
+	}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: l.factories(),
+		Steps: []resource.TestStep{
+			step(0, third, "golden-web-4", 1, 2, 3, 4, 5, 6),
+			// Before the roll 4 to 6 are the newest, and 1 is the default.
+			step(31, "ami-00000000000000005", "golden-web-5", 1, 4, 5, 6, 7),
+			// 4 is too old now.
+			step(31, "ami-00000000000000006", "golden-web-6", 1, 5, 6, 7, 8),
+		},
+	})
+}
+
 // What cannot be deleted, or looked at, is no failed apply.
 func TestAccAMIRefresh_keepVersionsFails(t *testing.T) {
 	t.Parallel()

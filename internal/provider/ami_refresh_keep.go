@@ -25,7 +25,7 @@ import (
 func keepAttribute() schema.Int64Attribute {
 	return schema.Int64Attribute{
 		Optional: true,
-		MarkdownDescription: "How many of the template's newest versions to keep, at least 3. Each time a version was made, older ones are deleted, " +
+		MarkdownDescription: "How many of the template's newest versions to keep, at least 3. Each time a version was made, or is left to the roll of a group on `$Latest`, older ones are deleted, " +
 			"whoever made them, unless they are the default, younger than 30 days, or in use: by a group's pointer or an override, by a member " +
 			"(in standby and in warm pools too), by an instance refresh under way, or by the last roll of a group, to or from. " +
 			"What uses versions without being an Auto Scaling group of this region, such as an EC2 Fleet, is not looked for. " +
@@ -34,8 +34,8 @@ func keepAttribute() schema.Int64Attribute {
 	}
 }
 
-// prune deletes old versions of a template after a new one was made. What goes
-// wrong is a warning: the version is there, and the next one tries again.
+// prune deletes old versions of a template after a new one was made, or before a
+// roll makes one. What goes wrong is a warning: the next image tries again.
 func (b *backend) prune(ctx context.Context, c *clients, template string, keep int) diag.Diagnostics {
 	old, err := b.prunable(ctx, c, template, keep)
 	var kept map[int64]error
@@ -58,7 +58,7 @@ func (b *backend) prune(ctx context.Context, c *clients, template string, keep i
 	}
 	return diag.Diagnostics{diag.NewAttributeWarningDiagnostic(path.Root("keep_versions"),
 		fmt.Sprintf("Old versions of launch template %q were not deleted", template),
-		lines{happened, "The new version was made, and nothing else depends on this.", "They are tried again when the next version is made."}.String())}
+		lines{happened, "Nothing else depends on this.", "They are tried again with the next new image."}.String())}
 }
 
 // prunable are the versions of a template that nothing needs any more.

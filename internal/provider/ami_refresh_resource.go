@@ -194,7 +194,7 @@ func (r *amiRefresh) version(ctx context.Context, c *clients, m *amiRefreshModel
 	if len(held) > 0 {
 		diags.Append(warnHeld(w.template, chosen.ID, made.Version.Number, held)...)
 	}
-	if keep := m.KeepVersions; made.New && !keep.IsNull() {
+	if keep := m.KeepVersions; (made.New || len(held) > 0) && !keep.IsNull() {
 		diags.Append(r.backend.prune(ctx, c, w.template, int(keep.ValueInt64()))...)
 	}
 	if w.copy != nil {

@@ -112,9 +112,9 @@ func (d *imageData) Schema(_ context.Context, _ datasource.SchemaRequest, resp *
 			"candidates": computedText("The newest images of the source as a table for people: which one is chosen, and which condition removed each of the others. " +
 				"Twelve at most. Its form may change."),
 			"in_use": schema.SingleNestedAttribute{
-				Computed: true, MarkdownDescription: "The image of the launch template's latest version. Null without `launch_template_id`.",
+				Computed: true, MarkdownDescription: "The image of the launch template's latest version. Null without `launch_template_id`, and where that version names none.",
 				Attributes: map[string]schema.Attribute{
-					"image_id":   computedText("Id of the image."),
+					"image_id":   computedText("Id of the image. Where the version names a parameter, that of the image which this holds."),
 					"image_name": computedText("Name of the image. Null: AWS does not show the image any more."),
 					"created_at": computedText("When it was made, in RFC 3339. Null as above."),
 					"age_days":   days,
@@ -233,7 +233,14 @@ func (d *imageData) choose(ctx context.Context, m *imageDataModel, w amiWant, di
 // inUse tells about the image of the template's latest version, as far as AWS
 // still shows it.
 func (d *imageData) inUse(ctx context.Context, c *clients, m *imageDataModel, l look, diags *diag.Diagnostics) error {
-	id := l.template.Latest().Image
+	latest := l.template.Latest()
+	id, err := c.images.Meant(ctx, latest)
+	if errors.As(err, new(*ami.ParameterError)) {
+		id, err = latest.Image, nil // it names a parameter that names no image
+	}
+	if err != nil || id == "" {
+		return err
+	}
 	i, err := c.images.Image(ctx, id)
 	if err != nil && !errors.Is(err, ami.ErrNoImage) {
 		return err

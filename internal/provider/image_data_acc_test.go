@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
@@ -92,6 +94,47 @@ func TestAccImageData(t *testing.T) {
 	if got := l.versions(); len(got) != 2 {
 		t.Errorf("got versions %q, want nothing made", got)
 	}
+}
+
+// What a template has may be in a parameter, or be no image at all.
+func TestAccImageData_inUse(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, strings.Replace(fleet, `image         = "golden-web-1"`, `image = "resolve:ssm:/golden/web"`, 1))
+	l.world.PutParameter("/golden/web", first)
+	config := l.asking(`launch_template_id = "$LT"`, `owners = ["self"], name = "golden-*"`)
+	chosen := check("image_id", knownvalue.StringExact(second))
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: l.factories(),
+		Steps: []resource.TestStep{
+			{
+				Config: config,
+				ConfigStateChecks: []statecheck.StateCheck{
+					chosen, check("in_use.image_id", knownvalue.StringExact(first)), check("in_use.image_name", knownvalue.StringExact("golden-web-1")),
+					check("in_use.superseded_since", knownvalue.StringExact("2026-11-02T04:00:00Z")),
+				},
+			},
+			{
+				PreConfig: func() { l.world.PutParameter("/golden/web", "none") },
+				Config:    config,
+				ConfigStateChecks: []statecheck.StateCheck{
+					chosen, check("in_use.image_id", knownvalue.StringExact("resolve:ssm:/golden/web")), check("in_use.image_name", knownvalue.Null()),
+				},
+			},
+			{
+				PreConfig: func() {
+					_, err := l.ec2().CreateLaunchTemplateVersion(l.Context(), &ec2.CreateLaunchTemplateVersionInput{
+						LaunchTemplateId: &l.template, LaunchTemplateData: &types.RequestLaunchTemplateData{InstanceType: types.InstanceTypeT3Small},
+					})
+					if err != nil {
+						l.Fatal(err)
+					}
+					l.world.Advance(time.Minute)
+				},
+				Config:            config,
+				ConfigStateChecks: []statecheck.StateCheck{chosen, check("in_use", knownvalue.Null())},
+			},
+		},
+	})
 }
 
 func TestAccImageData_badInput(t *testing.T) {
