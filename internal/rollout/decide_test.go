@@ -763,6 +763,20 @@ func TestDecide_surplusNotProven(t *testing.T) {
 	}
 }
 
+// TestDecide_surplusAfterEnds: what is left of the surplus once the last old member is
+// being ended goes at a look soon, not when one is due anyway.
+func TestDecide_surplusAfterEnds(t *testing.T) {
+	t.Parallel()
+	var mem rollout.Memory
+	s, rec := grown(&mem)
+	s.Members = s.Members[3:] // of 4 old members one is left, and others want one
+	s.Group.Desired, rec.Base = 3, 1
+	d := decide(spec(100, 200), s, rec, mem)
+	if got, soon := kinds(d), s.At.Add(spec(100, 200).Poll); got != "end-, point 2" || d.Next.After(soon) {
+		t.Errorf("%q, and a look %s later, want one end and a look within %s", got, d.Next.Sub(s.At), soon.Sub(s.At))
+	}
+}
+
 // TestDecide_safePointSparesFallen: of two new members that are more than wanted,
 // the one that had been healthy once stays as long as it is not known to be sick,
 // and goes last when it is.

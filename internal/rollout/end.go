@@ -242,9 +242,19 @@ func (t *turn) markEnding() bool {
 // others scaled in while the roll had launched ahead. One that has not proven to be
 // healthy may be so already: while the others do not hold the floor, it stays.
 func (t *turn) surplus() {
-	if !t.known || len(t.stale) > 0 || t.rec.Surge <= 0 || t.deciding(End) > 0 || !t.calm() {
-		return // what this turn ends already is not taken off the counts
+	if !t.known || len(t.stale) > 0 || t.rec.Surge <= decrements(t.out.Steps) {
+		return
 	}
+	if t.deciding(End) == 0 && t.calm() { // else what this turn ends is not taken off the counts
+		t.endSurplus()
+	}
+	if t.deciding(End) > 0 {
+		t.wake(t.now.Add(t.spec.Poll)) // for the rest: nothing else may be due
+	}
+}
+
+// endSurplus ends as much of the surplus as the floor allows.
+func (t *turn) endSurplus() {
 	extra := t.extra()
 	for i := len(t.fresh) - 1; i >= 0 && extra > 0; i-- {
 		m, w := t.fresh[i], t.fresh[i].weight()

@@ -70,6 +70,9 @@ func (t *turn) raiseMaxSize(n int) bool {
 	if t.bounded()+n <= seen || most <= seen {
 		return false
 	}
+	if t.deciding(RaiseMaxSize) > 0 {
+		return true // once is enough, and a second write that failed would be taken for the first
+	}
 	if h := t.rec.Headroom; h != nil && seen != h.Set {
 		t.wake(t.now.Add(t.spec.Poll)) // this look is too old to show it
 		return true

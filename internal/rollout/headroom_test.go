@@ -85,6 +85,22 @@ func TestDecide_headroom(t *testing.T) {
 	}
 }
 
+// TestDecide_headroomOnce: launches before and after ends of one decision share one
+// raise of max size. A second one that failed would be taken for a refusal of the
+// first, and what was raised would stay so.
+func TestDecide_headroomOnce(t *testing.T) {
+	t.Parallel()
+	var mem rollout.Memory
+	s, rec := grown(&mem)
+	p := spec(100, 200)
+	p.RaiseMaxSize = true
+	s.Members = append(s.Members, healthy(6, old), healthy(7, old))
+	s.Group.Desired, s.Group.Max, rec.Base = 8, 8, 6
+	if d := decide(p, s, rec, mem); kinds(d) != "raise-max-size, end-, end-, point 2" {
+		t.Errorf("%q, want max size raised once, and two ended", kinds(d))
+	}
+}
+
 // TestSettle_headroom books the answers of a raise on top of one, and of putting
 // it back.
 func TestSettle_headroom(t *testing.T) {
