@@ -50,6 +50,9 @@ func (b *backend) survey(ctx context.Context, c *clients, r *roller.Roller, q ro
 	}
 	lately := snap.Typical.Or(s.assessment.Known)
 	s.seen.Times = [3]int{int(lately.Launch.Seconds()), int(lately.Healthy.Seconds()), int(lately.Terminate.Seconds())}
+	if q.Version == "" {
+		s.seen.Points = s.assessment.Target.Number // without what an unfinished roll has made of the pointer
+	}
 	s.seen.Desired, s.seen.Max = s.assessment.Desired, s.assessment.Max // without what an unfinished roll has added
 	s.seen.Converged, s.seen.Left = s.assessment.Converged, s.assessment.Left
 	s.seen.Target, s.seen.Image = s.assessment.Target.Number, s.assessment.Target.Image

@@ -17,11 +17,11 @@ func (r *Roller) Assess(ctx context.Context, q Request) (rollout.Assessment, err
 	if err != nil {
 		return rollout.Assessment{}, err
 	}
-	target, err := r.resolve(ctx, q)
+	entry, found, err := r.Journal.Peek(ctx, snap.Group.ARN)
 	if err != nil {
 		return rollout.Assessment{}, err
 	}
-	entry, found, err := r.Journal.Peek(ctx, snap.Group.ARN)
+	target, err := r.resolve(ctx, q, snap.Group, entry)
 	if err != nil {
 		return rollout.Assessment{}, err
 	}
@@ -74,19 +74,19 @@ func (r *Roller) Others(ctx context.Context, s rollout.Snapshot) (rollout.Snapsh
 // others is a snapshot without what an unfinished roll has added, or has AWS do.
 func others(entry journal.Entry, s rollout.Snapshot) rollout.Snapshot {
 	s.Group.Desired = wanted(entry, s.Group.Desired)
-	var rec rollout.Record
-	if err := json.Unmarshal(entry.Record, &rec); err != nil || !begun(rec) {
+	rec := unfinished(entry)
+	if rec == nil {
 		return s
 	}
-	return s.WithoutOwn(rec)
+	return s.WithoutOwn(*rec)
 }
 
 // wanted is the part of desired that others want, as far as the record of an
 // unfinished roll tells. One that cannot be read tells nothing; who takes over
 // will say so.
 func wanted(entry journal.Entry, desired int) int {
-	var rec rollout.Record
-	if err := json.Unmarshal(entry.Record, &rec); err != nil || !begun(rec) {
+	rec := unfinished(entry)
+	if rec == nil {
 		return desired
 	}
 	return min(desired, rec.Base)

@@ -147,7 +147,10 @@ func (o *owner) open() (rollout.Snapshot, error) {
 		snap, err := o.look(look)
 		passing := false // a look has waited already
 		if err == nil {
-			o.target, err = o.resolve(o.ctx, o.q)
+			var entry journal.Entry
+			if entry, err = o.entry(o.ctx, o.q, snap.Group); err == nil {
+				o.target, err = o.resolve(o.ctx, o.q, snap.Group, entry)
+			}
 			passing = asg.Passing(err)
 		}
 		switch {

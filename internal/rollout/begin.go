@@ -127,11 +127,7 @@ func resumed(o Opening) Record {
 	}
 	g := o.Snapshot.Group
 	// A pointer that is neither found nor ours was set since; take it as found.
-	ours := []string{rec.Pointer, rec.Pointed, number(rec.Pinned), number(rec.Target.Number), number(rec.Copy)}
-	if rec.Refresh != nil {
-		ours = append(ours, number(rec.Previous.Number)) // it was pinned there
-	}
-	if !slices.Contains(ours, g.Pointer) {
+	if !rec.knows(g.Pointer) {
 		rec.Pointer = g.Pointer
 		if !rec.Proven && !o.Spec.same(g.Points, o.Target) {
 			rec.Pinned = g.Points.pinnable()
@@ -148,6 +144,27 @@ func resumed(o Opening) Record {
 	}
 	rec.taken(o)
 	return rec
+}
+
+// knows says whether the roll has found the group's pointer on a text, or has put
+// it there.
+func (r Record) knows(pointer string) bool {
+	texts := []string{r.Pointer, r.Pointed, number(r.Pinned), number(r.Target.Number), number(r.Copy)}
+	if r.Refresh != nil {
+		texts = append(texts, number(r.Previous.Number)) // it was pinned there
+	}
+	return slices.Contains(texts, pointer)
+}
+
+// Asked is the text of the version that a roll of the group is asked for, where
+// empty means what the group points at. What an unfinished roll has made of that is
+// only meant to last as long as the roll: the text that it found counts then.
+// unfinished is its record, nil where there is none.
+func Asked(text string, g Group, unfinished *Record) string {
+	if text == "" && unfinished != nil && unfinished.Pointed != "" && unfinished.knows(g.Pointer) {
+		return unfinished.Pointer
+	}
+	return text
 }
 
 // inherit takes over what a roll to another target left to put back.

@@ -24,6 +24,30 @@ func TestBegin(t *testing.T) {
 	}
 }
 
+// TestAsked: what an unfinished roll has made of the pointer is not what a request
+// without a version is for; what others have is.
+func TestAsked(t *testing.T) {
+	t.Parallel()
+	pinned := rollout.Record{Pointer: "$Latest", Pointed: "1", Previous: old, Target: target, Refresh: &rollout.RefreshRecord{}}
+	for _, c := range []struct {
+		name, text, pointer string
+		rec                 *rollout.Record
+		want                string
+	}{
+		{"no roll", "", "1", nil, ""},
+		{"on the number of the old version", "", "1", &pinned, "$Latest"},
+		{"on the target", "", "2", &pinned, "$Latest"},
+		{"back on its text", "", "$Latest", &pinned, "$Latest"},
+		{"others have set it since", "", "7", &pinned, ""},
+		{"a roll that has not touched it", "", "1", &rollout.Record{Pointer: "1"}, ""},
+		{"a version is named", "2", "1", &pinned, "2"},
+	} {
+		if got := rollout.Asked(c.text, rollout.Group{Pointer: c.pointer}, c.rec); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
 // TestBegin_previous finds where a rollback goes.
 func TestBegin_previous(t *testing.T) {
 	t.Parallel()
