@@ -45,7 +45,7 @@ func (c *Client) Do(ctx context.Context, group string, s rollout.Step) rollout.R
 	case rollout.RaiseMaxSize, rollout.LowerMaxSize:
 		err = c.resize(ctx, group, s)
 	case rollout.End:
-		r.Was, err = c.end(ctx, s)
+		r.Was, r.Already, err = c.end(ctx, s)
 	case rollout.Copy:
 		r.Version, err = c.copyVersion(ctx, s)
 	case rollout.Make:
@@ -66,19 +66,21 @@ func (c *Client) Do(ctx context.Context, group string, s rollout.Step) rollout.R
 	return r
 }
 
-// end ends a member. Where that lowers desired, AWS's answer may say from what.
-func (c *Client) end(ctx context.Context, s rollout.Step) (was *int, err error) {
+// end ends a member. Where that lowers desired, AWS's answer may say from what; or
+// it tells of an end for another reason, which was under way.
+func (c *Client) end(ctx context.Context, s rollout.Step) (was *int, already bool, err error) {
 	out, err := c.o.AutoScaling.TerminateInstanceInAutoScalingGroup(ctx, &autoscaling.TerminateInstanceInAutoScalingGroupInput{
 		InstanceId: aws.String(s.Member), ShouldDecrementDesiredCapacity: aws.Bool(s.Decrement),
 	}, once)
 	if err != nil || !s.Decrement || out.Activity == nil {
-		return nil, err
+		return nil, false, err
 	}
-	if m := resized.FindStringSubmatch(aws.ToString(out.Activity.Cause)); m != nil {
+	cause := aws.ToString(out.Activity.Cause)
+	if m := resized.FindStringSubmatch(cause); m != nil {
 		from := atoi(m[1])
 		was = &from
 	}
-	return was, nil
+	return was, cause != "" && !strings.Contains(cause, "in response to a user request"), nil
 }
 
 // names are the processes of a step. Never empty: AWS takes no names for all.

@@ -27,7 +27,7 @@ func (c *Client) activities(ctx context.Context, name string, s *rollout.Snapsho
 	if err != nil {
 		return fmt.Errorf("read scaling activities of group %s: %w", name, err)
 	}
-	r := activityReader{s: s, launchedAt: map[string]time.Time{}, endedAt: map[string]time.Time{}, told: map[string]bool{}}
+	r := activityReader{s: s, launchedAt: map[string]time.Time{}, endedAt: map[string]time.Time{}, told: map[string]int{}}
 	s.Departures = map[string]rollout.Departure{}
 	for _, a := range slices.Backward(out.Activities) {
 		r.read(a)
@@ -73,7 +73,7 @@ type activityReader struct {
 	s          *rollout.Snapshot
 	launchedAt map[string]time.Time
 	endedAt    map[string]time.Time
-	told       map[string]bool // changes of desired already read: several activities repeat one
+	told       map[string]int // how many activities have told of a change of desired: several repeat one
 	launches   []time.Duration
 	ends       []time.Duration
 }
@@ -130,7 +130,9 @@ func sentences(cause string) []string {
 
 // change reads a change of the desired capacity out of one sentence.
 func (r *activityReader) change(text, id string, start time.Time) {
-	if r.told[text] {
+	n := r.told[text]
+	r.told[text]++
+	if n > 0 && !strings.Contains(text, "LaunchInstances") {
 		return
 	}
 	c := rollout.Change{At: start, Cause: "At " + text}
@@ -152,7 +154,11 @@ func (r *activityReader) change(text, id string, start time.Time) {
 		}
 	}
 	c.From, c.To = atoi(m[1]), atoi(m[2])
-	r.told[text] = true
+	// Two calls of the same second may read alike, with an end between them. One
+	// call launches as many members as it adds to desired, where none weighs more.
+	if n > 0 && (len(r.s.Group.Weights) > 0 || n%max(c.To-c.From, 1) > 0) {
+		return
+	}
 	r.s.Changes = append(r.s.Changes, c)
 }
 

@@ -1,6 +1,7 @@
 package asg_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -56,6 +57,42 @@ func TestChanges(t *testing.T) {
 		}
 		if !slices.Equal(got, c.want) {
 			t.Errorf("changes of %q, %q:\n got %+v\nwant %+v", c.description, c.cause, got, c.want)
+		}
+	}
+}
+
+// TestChanges_alike: two launches of one second, with an end between them, read
+// alike; the members of one launch repeat it.
+func TestChanges_alike(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 16, 9, 0, 0, 0, time.UTC)
+	told := func(from, to int, ids ...string) []astypes.Activity {
+		var out []astypes.Activity
+		for _, id := range ids {
+			out = append(out, astypes.Activity{
+				Description: aws.String("Launching a new EC2 instance: " + id), StartTime: &at, EndTime: &at,
+				Cause: aws.String(fmt.Sprintf("At 2026-11-16T09:00:00Z a user request launched %d instances with LaunchInstances changing the desired capacity from %d to %d.", to-from, from, to)),
+			})
+		}
+		return out
+	}
+	const a, b, c, d = "i-0000000000000000a", "i-0000000000000000b", "i-0000000000000000c", "i-0000000000000000d"
+	for _, tt := range []struct {
+		name       string
+		activities []astypes.Activity
+		want       []string // the first member of each change
+	}{
+		{"one launch of two", told(4, 6, a, b), []string{a}},
+		{"two launches of one", told(4, 5, a, b), []string{a, b}},
+		{"two launches of two", told(4, 6, a, b, c, d), []string{a, c}},
+		{"two launches of two, of which AWS tells of three yet", told(4, 6, a, b, c), []string{a, c}},
+	} {
+		var got []string
+		for _, c := range asg.ChangesOf(tt.activities...) {
+			got = append(got, c.Member)
+		}
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("%s: changes of %q, want %q", tt.name, got, tt.want)
 		}
 	}
 }

@@ -194,6 +194,30 @@ func fleet(t *testing.T, n int, o asg.Options) (*awssim.World, *asg.Client) {
 	return world, asg.New(o)
 }
 
+// TestEnd_already: AWS's answer tells from what an end has lowered desired, or that
+// the member was being ended before.
+func TestEnd_already(t *testing.T) {
+	t.Parallel()
+	world, c := fleet(t, 1, asg.Options{})
+	g, _ := world.Group("web-000")
+	end := func(id string) rollout.Result {
+		return c.Do(t.Context(), "web-000", rollout.Step{Kind: rollout.End, Member: id, Decrement: true})
+	}
+	if r := end(g.Members[0].ID); r.Failure != nil || r.Was == nil || *r.Was != 2 || r.Already {
+		t.Errorf("of a member in service: %+v, want that desired was 2", r)
+	}
+	if err := world.Act(awssim.Action{Do: "scale", Group: "web-000", Value: -1}); err != nil {
+		t.Fatal(err)
+	}
+	world.Advance(5 * time.Second)
+	if err := world.Act(awssim.Action{Do: "set_desired", Group: "web-000", Value: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if r := end(g.Members[1].ID); r.Failure != nil || r.Was != nil || !r.Already {
+		t.Errorf("of a member that a policy ends: %+v, want that AWS was ending it already", r)
+	}
+}
+
 // TestShared: the Reads of a plan share one paged describe, and a roll does not.
 func TestShared(t *testing.T) {
 	t.Parallel()

@@ -17,10 +17,12 @@ var (
 	DepartureOf = departure
 )
 
-// ChangesOf are the changes of desired that one activity tells of.
-func ChangesOf(a astypes.Activity) []rollout.Change {
+// ChangesOf are the changes of desired that activities tell of, oldest first.
+func ChangesOf(activities ...astypes.Activity) []rollout.Change {
 	s := rollout.Snapshot{Departures: map[string]rollout.Departure{}}
-	r := activityReader{s: &s, launchedAt: map[string]time.Time{}, endedAt: map[string]time.Time{}, told: map[string]bool{}}
-	r.read(a)
+	r := activityReader{s: &s, launchedAt: map[string]time.Time{}, endedAt: map[string]time.Time{}, told: map[string]int{}}
+	for _, a := range activities {
+		r.read(a)
+	}
 	return s.Changes
 }

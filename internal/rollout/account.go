@@ -57,9 +57,7 @@ func (t *turn) resolveLost() {
 		}
 		kept = append(kept, in)
 	}
-	// After the ends, whose decrements are off the surge now: a launch and an end
-	// that both happened leave desired as it was.
-	t.rec.Intents = slices.DeleteFunc(kept, t.notLaunched)
+	t.rec.Intents = kept
 }
 
 // openEnds books what is known of ends without an answer, and gives those of
@@ -105,15 +103,29 @@ func (t *turn) lowered(id string) (lowered, told bool) {
 	return false, told
 }
 
-// notLaunched says whether an intent is a launch whose answer was lost and that
-// did not happen: desired does not show it, although it would by now.
-func (t *turn) notLaunched(in Intent) bool {
-	if in.adds() == 0 || t.now.Sub(in.Since) < settle || t.snap.Group.Desired != t.rec.Base+t.rec.Surge {
-		return false
+// resolveLaunches takes launches off the record whose answer was lost and that did
+// not happen: neither desired nor the activities show them, although they would by
+// now. Desired alone does not tell: what one had added others, or an end without
+// an answer, may have taken off again. It comes after the activities have been
+// read, with which those that happened are booked.
+func (t *turn) resolveLaunches() {
+	if slices.ContainsFunc(t.rec.Intents, func(in Intent) bool { return in.Kind == End && in.Dec }) {
+		return
 	}
-	if in.Kind == Launch {
+	t.rec.Intents = slices.DeleteFunc(t.rec.Intents, t.notLaunched)
+}
+
+// notLaunched says whether an intent is a launch that did not happen.
+func (t *turn) notLaunched(in Intent) bool {
+	switch {
+	case in.adds() == 0 || t.now.Sub(in.Since) < settle:
+		return false
+	case !t.snap.ActivitiesSeen:
+		t.out.Look.Activities = true
+		return false
+	case in.Kind == Launch:
 		t.coming -= in.Count
-	} else {
+	default:
 		t.doubt(Intent{Kind: Raise, From: in.From, To: in.To})
 	}
 	return true

@@ -29,6 +29,7 @@ func (t *turn) account() {
 	old := got == want && t.now.Sub(t.mem.PuzzledAt) < older // this look may be older than that one
 	if t.snap.ActivitiesSeen && t.explain(got) && !old || !t.snap.ActivitiesSeen && got == want && !old {
 		t.mem.Unexplained, t.mem.PuzzledAt = time.Time{}, time.Time{}
+		t.resolveLaunches()
 		return
 	}
 	t.out.Look.Activities = true
@@ -95,22 +96,27 @@ func among(changes []Change, c Change) bool {
 // be the desired capacity which is old.
 func (t *turn) attribute(got int) (found, sure bool) {
 	var strays, news []Change
-	former := len(t.mem.Applied) == 0 && !t.rec.Drift.Since.IsZero() // booked by a former owner
 	for _, c := range t.mem.Changes {
 		switch t.claim(c); {
 		case t.stray(c):
 			strays = append(strays, c)
 		case t.ours(c), among(t.mem.Applied, c):
-		case former && !c.At.Before(t.rec.Drift.Since):
-			t.mem.Applied = append(t.mem.Applied, c)
 		default:
 			news = append(news, c)
 		}
 	}
+	if len(t.mem.Applied) == 0 && !t.rec.Drift.Since.IsZero() {
+		t.mem.Applied = t.inherited(news)
+		news = slices.DeleteFunc(news, func(c Change) bool { return among(t.mem.Applied, c) })
+	}
+	landed, strays := t.landed(strays)
 	for from := range len(news) + 1 {
 		with := t.with(news[from:])
 		base, added := t.replay(with)
 		surplus := got - (t.rec.Base + t.rec.Surge - t.rec.Drift.Desired + added)
+		for _, c := range landed {
+			surplus -= c.To - c.From
+		}
 		ours := fitting(len(strays), func(i int) int { return strays[i].To - strays[i].From }, 0, surplus)
 		if surplus != 0 && ours == nil {
 			continue
@@ -119,13 +125,58 @@ func (t *turn) attribute(got int) (found, sure bool) {
 			return true, false
 		}
 		t.apply(with, base, added)
+		for _, c := range landed {
+			t.strayed(c)
+		}
 		for _, i := range ours {
 			t.strayed(strays[i])
 		}
 		return true, true
 	}
-	fits := got == t.rec.Base+t.rec.Surge
+	fits := got == t.rec.Base+t.rec.Surge && len(landed) == 0
 	return fits, fits
+}
+
+// landed are those strays that are the effect of a launch on record without an
+// answer, and the others. Where the former owner died before it wrote a record of
+// its own, nobody knows which were on record when it was written.
+func (t *turn) landed(strays []Change) (landed, others []Change) {
+	if !t.rec.Taken.IsZero() && t.rec.Written.IsZero() {
+		return nil, strays
+	}
+	var open []int
+	for _, in := range t.rec.Intents {
+		if in.Kind == Launch && in.Lost {
+			open = append(open, in.Count)
+		}
+	}
+	slices.Sort(open)
+	for _, c := range strays {
+		i := slices.IndexFunc(open, func(n int) bool { return n >= c.To-c.From })
+		if i < 0 {
+			others = append(others, c)
+			continue
+		}
+		landed, open = append(landed, c), slices.Delete(open, i, i+1)
+	}
+	return landed, others
+}
+
+// inherited are those of the changes by others that a former owner has booked: the
+// first ones that make up what is on record of them. It may not have seen the
+// newest. Where AWS tells of others than it did to the former owner, all are.
+func (t *turn) inherited(changes []Change) []Change {
+	at := slices.IndexFunc(changes, func(c Change) bool { return !c.At.Before(t.rec.Drift.Since) })
+	if at < 0 {
+		return nil
+	}
+	booked := changes[at:]
+	for n := 1; n <= len(booked); n++ {
+		if base, added := t.replay(booked[:n]); base == t.rec.Base && added == t.rec.Drift.Desired {
+			return slices.Clone(booked[:n])
+		}
+	}
+	return slices.Clone(booked)
 }
 
 // with are the changes by others that are booked and those of news, in order.
@@ -308,11 +359,18 @@ func (t *turn) claim(c Change) {
 
 // guess books a desired capacity that nobody has explained for long enough.
 func (t *turn) guess(got int) {
-	var all []Change
+	var strays, all []Change
 	for _, c := range t.mem.Changes {
-		if !t.ours(c) {
+		switch {
+		case t.stray(c):
+			strays = append(strays, c)
+		case !t.ours(c):
 			all = append(all, c)
 		}
+	}
+	landed, _ := t.landed(strays)
+	for _, c := range landed {
+		t.strayed(c)
 	}
 	base, added := t.replay(all)
 	t.apply(all, base, added)

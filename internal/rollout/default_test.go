@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -51,5 +52,55 @@ func TestDecide_defaultBack(t *testing.T) {
 				t.Errorf("ending %+v, notes %q, want notes %q", got.Ending, notes(got), c.wantLeft)
 			}
 		})
+	}
+}
+
+// TestDecide_nothingLeftOnDefault: every member runs the target already when a roll
+// by an instance refresh begins, and the group follows a default version or a
+// newest one that is another. It is put on the target first, and then the text that
+// was found back where it means the target.
+func TestDecide_nothingLeftOnDefault(t *testing.T) {
+	t.Parallel()
+	newer := rollout.Version{TemplateID: "lt-1", Number: 3, Data: "d3", Image: "ami-3"}
+	for _, c := range []struct {
+		pointer string
+		points  rollout.Version
+		want    string
+	}{
+		{"$Default", old, "point 2; set-default 2, point $Default"},
+		{"$Default", target, ""},
+		{"$Latest", newer, "point 2"},
+	} {
+		s := group(2)
+		s.Members = []rollout.Member{healthy(0, target), healthy(1, target)}
+		s.Group.Pointer, s.Group.Points = c.pointer, c.points
+		s.Group.DefaultIs, s.Group.LatestIs, s.Group.Latest = c.points, newer, 3
+		s.Group.Default = c.points.Number
+		s.RefreshesSeen = true
+		rec := rollout.Begin(rollout.Opening{Spec: byRefresh(), Snapshot: s, Target: target, Epoch: 1})
+		var mem rollout.Memory
+		var steps []string
+		ended := false
+		for range 40 {
+			d := decide(byRefresh(), s, rec, mem)
+			if rec, mem = d.Record, d.Memory; len(d.Steps) > 0 {
+				steps = append(steps, kinds(d))
+			}
+			for _, step := range d.Steps {
+				rec, mem, _ = rollout.Settle(rollout.Intend(rec, d.Steps), mem, step, rollout.Result{}, s.At)
+				if step.Kind == rollout.Point {
+					s.Group.Pointer, s.Group.Points = step.Version, target
+				} else {
+					s.Group.Default, s.Group.DefaultIs = 2, target
+				}
+			}
+			if ended = d.Ending != nil && d.Ending.Outcome == rollout.Succeeded; ended {
+				break
+			}
+			s = later(s, 10*time.Second)
+		}
+		if got := strings.Join(steps, "; "); got != c.want || !ended {
+			t.Errorf("at %s, which is version %d: steps %q, ended %t, want %q", c.pointer, c.points.Number, got, ended, c.want)
+		}
 	}
 }

@@ -159,7 +159,13 @@ func (t *turn) exposing() bool {
 func (t *turn) arrived() bool {
 	return (t.known || t.justKnown(t.now)) && len(t.stale)+len(t.waiting()) == 0 && t.unready() <= 0 && t.missing() <= 0 &&
 		len(t.treated(Terminate)) == 0 && t.coming+t.planned <= 0 && len(t.rec.Intents) == 0 &&
-		(t.rec.Surge <= decrements(t.out.Steps) || t.remainder()) && t.rec.Proven && t.warmDone()
+		(t.rec.Surge <= decrements(t.out.Steps) || t.remainder()) && !t.short() && t.rec.Proven && t.warmDone()
+}
+
+// short says whether desired has just come to be less than others want. AWS ends a
+// member for it, which this look may be too old to show.
+func (t *turn) short() bool {
+	return t.rec.Surge < 0 && slices.ContainsFunc(t.mem.Recent, func(e expected) bool { return t.now.Before(e.until) })
 }
 
 // finish bakes once more, puts back what the roll changed, looks at the result

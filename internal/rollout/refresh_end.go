@@ -121,12 +121,17 @@ func (t *turn) finishRefresh(since time.Time) {
 }
 
 // toNumber says whether the pointer, which is at a text now, has to be put on
-// the goal. AWS does that by itself after a refresh that went forward.
+// the goal. AWS does that by itself after a refresh that went forward to its end.
+// A text that was found is given back only once it means the goal.
 func (t *turn) toNumber(at string) bool {
-	if at == number(t.goal.Number) || floating(t.rec.Pointer) && at == t.rec.Pointer {
+	elsewhere := !t.spec.same(t.snap.Group.Points, t.goal)
+	switch {
+	case at == number(t.goal.Number):
 		return false
+	case floating(at) && at == t.rec.Pointer:
+		return !t.rec.Restoring && elsewhere
 	}
-	return t.rec.Direction == Back || !t.spec.same(t.snap.Group.Points, t.goal)
+	return t.rec.Direction == Back || elsewhere
 }
 
 // toReplace is how many members are stale and not left out on purpose, those of a

@@ -551,6 +551,7 @@ type Result struct {
 	Version int64    // Copy, Make: the number made
 	Refresh string   // StepRefresh: the id of the refresh
 	Was     *int     // End that lowers desired: what it was before, as AWS says; nil: AWS does not
+	Already bool     // End that lowers desired: AWS says that it was ending the member before
 	Failure *Failure // nil: done
 }
 

@@ -186,6 +186,15 @@ func settledEnd(rec Record, mem Memory, s Step, r Result, now time.Time) (Record
 			mem.Halted = true
 			note.Text += fmt.Sprintf("; others have changed the desired capacity meanwhile: it was %d and not %d", *r.Was, was)
 		}
+		if r.Already {
+			mem.Halted = true
+			note.Text += ", which AWS was ending already"
+		}
+		if mem.Halted {
+			// A look from after others' change and before this end shows just what is
+			// expected now.
+			mem.PuzzledAt = now
+		}
 		mem.remember(was, now)
 		rec.Surge -= max(s.Weight, 1)
 	} else if !s.Aside {
