@@ -19,6 +19,7 @@ data "aws_iam_policy_document" "refit_plan" {
       "ec2:DescribeInstanceTypes",
       "ec2:DescribeInstances",
       "ec2:DescribeLaunchTemplateVersions",
+      "ec2:DescribeSnapshots", # only of images that are encrypted
       "ec2:DescribeSubnets",
       "elasticloadbalancing:DescribeInstanceHealth",         # only behind classic load balancers
       "elasticloadbalancing:DescribeLoadBalancerAttributes", # only behind Network Load Balancers, as the next but one
@@ -29,9 +30,10 @@ data "aws_iam_policy_document" "refit_plan" {
     ]
   }
 
-  # Only with copy.kms_key_id: what is wrong with the key, before anything is copied. A plan goes on without.
+  # Only for images that are encrypted, and with copy.kms_key_id: what is wrong with the key, before anything is copied or
+  # launched. A plan goes on without.
   statement {
-    sid       = "CopyKey"
+    sid       = "Keys"
     resources = ["arn:aws:kms:*:*:key/*"]
     actions = [
       "kms:DescribeKey",

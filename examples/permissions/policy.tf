@@ -64,7 +64,6 @@ data "aws_iam_policy_document" "refit" {
     actions = [
       "ec2:CopyImage",
       "ec2:DescribeImageReferences", # only with copy.keep
-      "ec2:DescribeSnapshots",
     ]
   }
 

@@ -44,8 +44,8 @@ type Docs interface {
 // Options make a [Client].
 type Options struct {
 	EC2    EC2
-	Copies Copies // only for copying
-	KMS    KMS    // only for copying
+	Copies Copies // only for copying, and for keys of images
+	KMS    KMS    // only for copying, and for keys of images
 	SSM    SSM    // only for sources and targets that are parameters
 	Docs   Docs
 	Clock  clock.Clock

@@ -313,6 +313,9 @@ func fromAWS(i types.Image) image.Image {
 		if m.Ebs != nil {
 			out.Encrypted = out.Encrypted || aws.ToBool(m.Ebs.Encrypted)
 			out.SizeGiB += int(aws.ToInt32(m.Ebs.VolumeSize))
+			if s := aws.ToString(m.Ebs.SnapshotId); s != "" {
+				out.Snapshots = append(out.Snapshots, s)
+			}
 		}
 	}
 	// An image made from an instance is a new one; see [Client.Origins].

@@ -3,9 +3,13 @@ package ami
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
@@ -21,6 +25,42 @@ type KMS interface {
 // launcher begins the name of each role that Auto Scaling launches with; one
 // may have a suffix.
 const launcher = ":role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
+
+// Keys tells what is known of the keys that an image of this region is encrypted
+// with; account is the own one. DescribeImages names none, so its snapshots are
+// looked at: of one that this account may not see, it is known only whose image it
+// is. What this identity may not see is not known, and no error.
+func (c *Client) Keys(ctx context.Context, i image.Image, account string) []image.Key {
+	unknown := []image.Key{{Account: i.Owner}}
+	if len(i.Snapshots) == 0 {
+		return unknown
+	}
+	out, err := c.copies.DescribeSnapshots(ctx, &ec2.DescribeSnapshotsInput{
+		Filters: []ec2types.Filter{{Name: aws.String("snapshot-id"), Values: i.Snapshots}},
+	})
+	if err != nil {
+		return unknown
+	}
+	var names []string
+	for _, s := range out.Snapshots {
+		if aws.ToBool(s.Encrypted) && aws.ToString(s.KmsKeyId) != "" {
+			names = append(names, aws.ToString(s.KmsKeyId))
+		}
+	}
+	slices.Sort(names)
+	var keys []image.Key
+	if len(out.Snapshots) < len(i.Snapshots) {
+		keys = unknown
+	}
+	for _, name := range slices.Compact(names) {
+		k := c.EncryptionKey(ctx, name, account)
+		if of, err := arn.Parse(name); err == nil {
+			k.Account = of.AccountID
+		}
+		keys = append(keys, k)
+	}
+	return keys
+}
 
 // EncryptionKey tells what is known of a key; account is the own one. What this identity may
 // not see is not known, and no error. The grants of a key of this account are not

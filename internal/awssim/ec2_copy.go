@@ -267,7 +267,7 @@ func (k Key) arn() string { return "arn:aws:kms:" + k.Region + ":" + k.Account +
 
 // defaultKey is the ARN of the key that EBS makes for an account.
 func defaultKey(region, account string) string {
-	return fmt.Sprintf("arn:aws:kms:%s:%s:key/aws-ebs", region, account)
+	return fmt.Sprintf("arn:aws:kms:%s:%s:key/%s", region, account, keyOfEBS)
 }
 
 // usable tells whether an account may use a key.
@@ -289,8 +289,18 @@ func (w *World) copyKey(in *ec2.CopyImageInput, encrypted bool) (arn, trouble st
 	return *in.KmsKeyId, "Given key ID is not accessible"
 }
 
-// findKey finds a key of this region by id, ARN, alias or alias ARN.
+// keyOfEBS is the id of the key that EBS makes for each account.
+const keyOfEBS = "aws-ebs"
+
+// findKey finds a key of this region by id, ARN, alias or alias ARN. Each account
+// has the one that EBS makes.
 func (w *World) findKey(ref string) *Key {
+	if account, ok := strings.CutSuffix(strings.TrimPrefix(ref, "arn:aws:kms:"+w.region+":"), ":key/"+keyOfEBS); ok {
+		return &Key{ID: keyOfEBS, Region: w.region, Account: account, State: "Enabled"}
+	}
+	if ref == "alias/aws/ebs" || ref == keyOfEBS {
+		return &Key{ID: keyOfEBS, Region: w.region, Account: w.account, State: "Enabled"}
+	}
 	for _, k := range byID(w.ec2.keys) {
 		own := k.Account == w.account && (ref == k.ID || k.Alias != "" && ref == k.Alias)
 		if own || ref == k.arn() || k.Alias != "" && ref == "arn:aws:kms:"+k.Region+":"+k.Account+":"+k.Alias {

@@ -39,13 +39,17 @@ func describeKey(w *World, in *kms.DescribeKeyInput) (*kms.DescribeKeyOutput, er
 	if err != nil {
 		return nil, err
 	}
+	manager := types.KeyManagerTypeCustomer
+	if k.ID == keyOfEBS {
+		manager = types.KeyManagerTypeAws
+	}
 	spec, usage := types.KeySpecSymmetricDefault, types.KeyUsageTypeEncryptDecrypt
 	if k.Asymmetric {
 		spec, usage = types.KeySpecRsa2048, types.KeyUsageTypeSignVerify
 	}
 	return &kms.DescribeKeyOutput{KeyMetadata: &types.KeyMetadata{
 		KeyId: &k.ID, Arn: ptr(k.arn()), AWSAccountId: &k.Account, Enabled: k.State == "Enabled", KeyState: types.KeyState(k.State),
-		KeyManager: types.KeyManagerTypeCustomer, KeySpec: spec, KeyUsage: usage, Origin: types.OriginTypeAwsKms,
+		KeyManager: manager, KeySpec: spec, KeyUsage: usage, Origin: types.OriginTypeAwsKms,
 	}}, nil
 }
 

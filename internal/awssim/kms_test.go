@@ -29,4 +29,11 @@ func TestKMS(t *testing.T) {
 	wantCode(t, err, "NotFoundException", "alias/none")
 	_, err = client.DescribeKey(t.Context(), &kms.DescribeKeyInput{KeyId: &hidden})
 	wantCode(t, err, "AccessDeniedException", "kms:DescribeKey")
+	// The key that EBS makes is of AWS, and nobody else sees it.
+	out, err = client.DescribeKey(t.Context(), &kms.DescribeKeyInput{KeyId: aws.String("alias/aws/ebs")})
+	if err != nil || out.KeyMetadata.KeyManager != types.KeyManagerTypeAws || !out.KeyMetadata.Enabled {
+		t.Errorf("got %+v, %v, want the key of EBS", out, err)
+	}
+	_, err = client.DescribeKey(t.Context(), &kms.DescribeKeyInput{KeyId: aws.String("arn:aws:kms:" + w.Region() + ":222222222222:key/aws-ebs")})
+	wantCode(t, err, "AccessDeniedException", "kms:DescribeKey")
 }

@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -32,7 +33,7 @@ resource "refit_ami_refresh" "web" {
 	s.uses([]string{"plan"}, planImage, newVersion, planCopy, copyKey, readSSM)
 	key = s.world.AddKey(awssim.Key{Account: "222222222222", UsableBy: []string{s.world.Account()}})
 	write(fmt.Sprintf("encrypted = true, kms_key_id = %q", key))
-	s.uses([]string{"plan"}, planImage, newVersion, planCopy, copyKey, copyForeignKey, readSSM)
+	s.uses([]string{"plan"}, planImage, newVersion, planCopy, copyKey, foreignKey, readSSM)
 	write("keep = 1")
 	s.uses(apply, planImage, newVersion, makeVersion, copyImages, readSSM, writeSSM)
 	forget(t, s.world, template) // the version that names the first copy
@@ -46,6 +47,25 @@ resource "refit_ami_refresh" "web" {
 		t.Fatalf("got exit code %d, want 1\n%s", r.Code, r.Output)
 	}
 	exactly(t, used(s.world), planImage, newVersion, copyImages, copyGivenUp, readSSM, writeSSM)
+}
+
+// TestAccPermissions_encrypted records what planning an encrypted image uses.
+func TestAccPermissions_encrypted(t *testing.T) {
+	t.Parallel()
+	s := newProject(t, provider)
+	s.write(provider + refreshOf(s.template()))
+	s.uses([]string{"apply", "-auto-approve"}, planImage, readSSM)
+	for n, c := range []struct {
+		key  awssim.Key
+		rows []string
+	}{
+		{awssim.Key{}, []string{imageKey}},
+		{awssim.Key{Account: "222222222222", UsableBy: []string{s.world.Account()}}, []string{imageKey, foreignKey}},
+	} {
+		s.world.Advance(time.Minute)
+		s.world.AddImage(awssim.Image{Name: fmt.Sprintf("golden-web-%d", n+3), Encrypted: true, Key: s.world.AddKey(c.key)})
+		s.uses([]string{"plan"}, append(c.rows, planImage, newVersion, readSSM)...)
+	}
 }
 
 // forget deletes the latest version of a template.

@@ -56,7 +56,8 @@ const (
 	copyImages          = "`copy`"
 	planCopy            = "planning a copy with the journal in Parameter Store"
 	copyKey             = "planning a copy with `copy.kms_key_id`"
-	copyForeignKey      = "the same with a key of another account"
+	imageKey            = "planning a new image that is encrypted"
+	foreignKey          = "the same two with a key of another account"
 	copyGivenUp         = "a copy that AWS gave up"
 	copyKeep            = "`copy.keep`"
 	notifyTopic         = "`notify.sns_topic_arn`"
@@ -96,7 +97,7 @@ const (
 
 // recorded are all rows: one that no test records would say what nobody knows.
 var recorded = []string{
-	planRoll, beforeRoll, zonalShifts, planImage, newVersion, makeVersion, withdrawVersion, imageParameter, channelTarget, moveChannel, keepVersions, copyImages, planCopy, copyKey, copyForeignKey, copyGivenUp, copyKeep, warmPools, endWarm, notifyTopic, notifyBus, notifyOwnBus, rollGroup, targetGroups, networkBalancer, classicBalancers, ec2Status, alarms, probeMembers,
+	planRoll, beforeRoll, zonalShifts, planImage, newVersion, makeVersion, withdrawVersion, imageParameter, channelTarget, moveChannel, keepVersions, copyImages, planCopy, copyKey, imageKey, foreignKey, copyGivenUp, copyKeep, warmPools, endWarm, notifyTopic, notifyBus, notifyOwnBus, rollGroup, targetGroups, networkBalancer, classicBalancers, ec2Status, alarms, probeMembers,
 	checkByFunction, memberImages, launchFirst, raiseDesired, rollBack, onDefault, rollRefresh, pointRefresh, stopRefresh, backRefresh,
 	readSSM, readS3, writeSSM, writeS3, tidySSM, tidyS3, watchSSM, watchS3, heldSSM, heldS3, clearSSM, clearS3, assumeRole,
 	publishSSM, publishS3, windowsSSM, windowsS3, decisionSSM, decisionS3,
@@ -786,7 +787,7 @@ func TestPermissions_policies(t *testing.T) {
 	t.Parallel()
 	plan, all, bucket := actions{}, actions{}, actions{}
 	rows := table(t)
-	for _, name := range []string{planRoll, beforeRoll, zonalShifts, planImage, newVersion, planCopy, copyKey, copyForeignKey, imageParameter, channelTarget, targetGroups, networkBalancer, classicBalancers, ec2Status, alarms, warmPools, readSSM, watchSSM} {
+	for _, name := range []string{planRoll, beforeRoll, zonalShifts, planImage, newVersion, planCopy, copyKey, imageKey, foreignKey, imageParameter, channelTarget, targetGroups, networkBalancer, classicBalancers, ec2Status, alarms, warmPools, readSSM, watchSSM} {
 		plan.add(rows[name].uses)
 	}
 	delete(plan, "ec2:RunInstances") // a plan goes on without its dry run

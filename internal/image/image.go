@@ -17,16 +17,17 @@ import (
 type Image struct {
 	ID           string
 	Name         string
-	Owner        string // account id
-	Alias        string // AWS's name of the owner: amazon, aws-marketplace, aws-backup-vault; empty: none
-	Architecture string // AWS's word: x86_64, arm64, i386, …
-	State        string // AWS's word: available, pending, failed, deregistered, disabled, …
-	Reason       string // AWS's text on the state; mostly empty
-	BootMode     string // AWS's word: uefi, legacy-bios, uefi-preferred; empty: whatever the instance type does by default
-	RootDevice   string // name, such as /dev/xvda
-	RootType     string // AWS's word: ebs, instance-store; empty: unknown
-	Encrypted    bool   // some volume of it is
-	Disallowed   bool   // the account's Allowed AMIs setting, in audit mode, says that it would not be allowed
+	Owner        string   // account id
+	Alias        string   // AWS's name of the owner: amazon, aws-marketplace, aws-backup-vault; empty: none
+	Architecture string   // AWS's word: x86_64, arm64, i386, …
+	State        string   // AWS's word: available, pending, failed, deregistered, disabled, …
+	Reason       string   // AWS's text on the state; mostly empty
+	BootMode     string   // AWS's word: uefi, legacy-bios, uefi-preferred; empty: whatever the instance type does by default
+	RootDevice   string   // name, such as /dev/xvda
+	RootType     string   // AWS's word: ebs, instance-store; empty: unknown
+	Encrypted    bool     // some volume of it is
+	Snapshots    []string // ids; of its volumes
+	Disallowed   bool     // the account's Allowed AMIs setting, in audit mode, says that it would not be allowed
 	CreatedAt    time.Time
 	DeprecatedAt time.Time // zero: never
 	Tags         map[string]string

@@ -2,10 +2,10 @@ package image
 
 import "fmt"
 
-// Key is a KMS key that copies are to be encrypted with, as far as is known of it.
-// The zero value: nothing is.
+// Key is a KMS key that an image is encrypted with, or that copies are to be, as
+// far as is known of it. The zero value: nothing is.
 type Key struct {
-	Name     string // as it was written
+	Name     string // as it was written, or its ARN
 	Missing  bool   // there is none in this region
 	Account  string // whose it is; empty: unknown
 	State    string // AWS's word; empty: unknown

@@ -296,7 +296,7 @@ func (b *backend) observe(ctx context.Context, c *clients, m amiRefreshModel, w 
 	to := m
 	if ok {
 		if pick.Image.ID != m.ImageID.ValueString() {
-			seen.Caution = clip(roller.Sentence(pick.Image.Caution(t.Account)), mostWarning)
+			seen.Caution = clip(roller.Sentence(c.caution(ctx, pick.Image, t.Account)), mostWarning)
 		}
 		to.set(pick.Image, 0)
 		s.to = &pick.Image

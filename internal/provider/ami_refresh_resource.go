@@ -444,6 +444,15 @@ func (r *amiRefresh) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 	resp.Diagnostics.Append(resp.Plan.Set(ctx, plan)...)
 }
 
+// caution says for people why an image that is new to a template may not launch;
+// empty: nothing is known. Of a copy, keys are looked at before it is made.
+func (c *clients) caution(ctx context.Context, i image.Image, account string) string {
+	if !i.Encrypted || i.Via != "" {
+		return i.Caution(account)
+	}
+	return i.Caution(account, c.images.Keys(ctx, i, account)...)
+}
+
 // caution is a warning about a new image of a template; none when text is empty.
 func caution(template, text string) diag.Diagnostics {
 	if text == "" {
@@ -518,7 +527,7 @@ func (r *amiRefresh) warnNew(ctx context.Context, c *clients, l look, to image.I
 	} else {
 		r.backend.foresee(w.template, to.ID)
 	}
-	diags.Append(caution(w.template, roller.Sentence(to.Caution(t.Account)))...)
+	diags.Append(caution(w.template, roller.Sentence(c.caution(ctx, to, t.Account)))...)
 	if w.target != nil {
 		return append(diags, warnMoved(*w.target, l.choice.Words(to, l.rule), channelFollowers(ctx, c, *w.target))...)
 	}

@@ -276,3 +276,61 @@ func TestAccPlan_caution(t *testing.T) {
 		t.Errorf("got the warning again:\n%s", output)
 	}
 }
+
+// The plan says which key members could not be launched with, as far as AWS tells.
+func TestAccPlan_keys(t *testing.T) {
+	t.Parallel()
+	const (
+		builds = "222222222222"
+		role   = ":role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
+		unsure = "is encrypted with a key of account 222222222222: members can only be launched if"
+	)
+	own, usable := []string{"123456789012"}, []string{"123456789012"}
+	granted := []string{"arn:aws:iam::123456789012" + role}
+	l := newLab(t, fleet)
+	d := newDesk(t, l.world, false)
+	l.url = d.url
+	d.write("main.tf", l.config(requireRefit+strings.Replace(refresh, `["self"]`, `["self", "222222222222"]`, 1)))
+	d.run([]int{0}, "init")
+	d.run([]int{0}, "apply", "-auto-approve")
+	for _, c := range []struct {
+		name  string
+		image awssim.Image
+		key   *awssim.Key // nil: the owner's default one
+		deny  string
+		want  string // empty: nothing is wrong
+	}{
+		{"own, default key", awssim.Image{}, nil, "", ""},
+		{"own key", awssim.Image{}, &awssim.Key{}, "", ""},
+		{"own key, disabled", awssim.Image{}, &awssim.Key{State: "Disabled"}, "", "which is Disabled: members will not launch"},
+		{"own key, nobody may look", awssim.Image{}, &awssim.Key{State: "Disabled"}, "kms:DescribeKey", ""},
+		{"own image, another's key", awssim.Image{}, &awssim.Key{Account: builds, UsableBy: usable}, "", "has no grant for Auto Scaling's service-linked role of account 123456789012: members will not launch"},
+		{"own image, another's key, grants not shown", awssim.Image{}, &awssim.Key{Account: builds, UsableBy: usable}, "kms:ListGrants", unsure},
+		{"own image, another's key, snapshot not shown", awssim.Image{}, &awssim.Key{Account: builds, UsableBy: usable}, "ec2:DescribeSnapshots", ""},
+		{"own image, another's key, granted", awssim.Image{}, &awssim.Key{Account: builds, UsableBy: usable, GrantedTo: granted}, "", ""},
+		{"shared, key granted", awssim.Image{Owner: builds, SharedWith: own, StorageSharedWith: own}, &awssim.Key{Account: builds, UsableBy: usable, GrantedTo: granted}, "", ""},
+		{"shared, key not granted", awssim.Image{Owner: builds, SharedWith: own, StorageSharedWith: own}, &awssim.Key{Account: builds, UsableBy: usable}, "", "has no grant for"},
+		{"shared, key not shown", awssim.Image{Owner: builds, SharedWith: own, StorageSharedWith: own}, &awssim.Key{Account: builds}, "", unsure},
+		{"shared without snapshots", awssim.Image{Owner: builds, SharedWith: own}, &awssim.Key{Account: builds, UsableBy: usable, GrantedTo: granted}, "", unsure},
+	} {
+		i := c.image
+		i.ID, i.Name, i.Encrypted = third, "golden-web-4", true
+		if c.key != nil {
+			i.Key = l.world.AddKey(*c.key)
+		}
+		l.world.AddImage(i)
+		lift := func() {}
+		if c.deny != "" {
+			var err error
+			if lift, err = l.world.Inject(awssim.Fault{Calls: c.deny, Kind: awssim.Deny}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		output, changes := d.plan()
+		lift()
+		output = strings.Join(strings.Fields(strings.ReplaceAll(output, "│", " ")), " ")
+		if warned := strings.Contains(output, "may not launch"); !changes || warned != (c.want != "") || !strings.Contains(output, c.want) {
+			t.Errorf("%s: got changes %t and a plan that does not say %q:\n%s", c.name, changes, c.want, output)
+		}
+	}
+}
