@@ -322,7 +322,7 @@ func (e *planError) Error() string {
 	for _, v := range e.Choice.Verdicts {
 		return fmt.Sprintf("image %s of the plan is not acceptable any more: %s", e.Named, v.Why)
 	}
-	return fmt.Sprintf("image %s of the plan does not exist any more, or this account may not see it any more", e.Named)
+	return fmt.Sprintf("image %s of the plan does not exist any more, is not shared with this account any more, or is hidden by the account's Allowed AMIs setting", e.Named)
 }
 
 // absentYet tells whether a template or a version may simply not be visible

@@ -16,6 +16,9 @@ import (
 func TestAccAMIRefresh_savedPlan(t *testing.T) {
 	t.Parallel()
 	versions := []string{"1 " + first + " by hand", "2 " + second + " by hand"}
+	const build = "222222222222"
+	gone := "Image " + third + " of the plan does not exist any more, is not shared with this account any more, or is hidden by the account's Allowed AMIs setting. " +
+		"Nothing was changed. Plan again."
 	for name, c := range map[string]struct {
 		change func(*lab)
 		want   string
@@ -23,7 +26,23 @@ func TestAccAMIRefresh_savedPlan(t *testing.T) {
 	}{
 		"image deregistered": {
 			change: func(l *lab) { l.world.SetImageState(third, "deregistered") },
-			want:   "Image " + third + " of the plan does not exist any more, or this account may not see it any more. Nothing was changed. Plan again.",
+			want:   gone,
+		},
+		"image no longer shared": {
+			change: func(l *lab) { l.world.AddImage(awssim.Image{ID: third, Name: "golden-web-4", Owner: build}) },
+			want:   gone,
+		},
+		"image no longer allowed": {
+			change: func(l *lab) { l.world.SetAllowedImages("enabled", "amazon") },
+			want:   gone,
+		},
+		"image deprecated": {
+			change: func(l *lab) { l.world.DeprecateImage(third, l.world.Clock().Now()) },
+			want:   "Image " + third + " of the plan is not acceptable any more: deprecated since 2026-11-20. Nothing was changed. Plan again.",
+		},
+		"image of somebody else": {
+			change: func(l *lab) { l.world.AddImage(awssim.Image{ID: third, Name: "golden-web-4", Owner: "999999999999", Public: true}) },
+			want:   "Image " + third + " of the plan is not acceptable any more: is of account 999999999999, not of 222222222222 or self. Nothing was changed. Plan again.",
 		},
 		"image failed": {
 			change: func(l *lab) { l.world.SetImageState(third, "failed") },
@@ -50,10 +69,10 @@ func TestAccAMIRefresh_savedPlan(t *testing.T) {
 			t.Parallel()
 			l := newLab(t, fleet)
 			d := newDesk(t, l.world, false)
-			d.write("main.tf", l.config(requireRefit+refresh))
+			d.write("main.tf", l.config(requireRefit+strings.Replace(refresh, `["self"]`, `["self", "`+build+`"]`, 1)))
 			d.run([]int{0}, "init")
 			d.run([]int{0}, "apply", "-auto-approve", "-no-color")
-			l.publish(third, "golden-web-4", awssim.ImageBehaviour{})
+			l.world.AddImage(awssim.Image{ID: third, Name: "golden-web-4", Owner: build, SharedWith: []string{"123456789012"}})
 			d.plan("-out", "plan")
 			l.world.Advance(time.Minute) // the provider of the test is one process for both
 			c.change(l)
