@@ -17,6 +17,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/fleetrefit/terraform-provider-refit/internal/clock"
+	"github.com/fleetrefit/terraform-provider-refit/internal/image"
 	"github.com/fleetrefit/terraform-provider-refit/internal/ltversion"
 )
 
@@ -63,10 +64,10 @@ type Client struct {
 	where  string // for people
 
 	mu      sync.Mutex
-	fits    map[string]Fit      // by instance type; a type never changes
-	known   map[string]*reading // by template
-	sources map[string]string   // by image: what it was copied from, "" for nothing; that never changes
-	told    map[string][]Due    // by template: the record as it was last written
+	fits    map[string]Fit         // by instance type; a type never changes
+	known   map[string]*reading    // by template
+	sources map[string]string      // by image: what it was copied from, "" for nothing; that never changes
+	told    map[string][]image.Due // by template: the record as it was last written
 
 	copying sync.Mutex        // held while one copy is found or asked for
 	asked   map[string]string // copies that were asked for, by what they are of; under copying
@@ -80,7 +81,7 @@ func New(o Options) *Client {
 	}
 	return &Client{
 		ec2: o.EC2, copies: o.Copies, kms: o.KMS, ssm: o.SSM, docs: o.Docs, clock: o.Clock, where: where, asked: map[string]string{},
-		fits: map[string]Fit{}, known: map[string]*reading{}, sources: map[string]string{}, told: map[string][]Due{},
+		fits: map[string]Fit{}, known: map[string]*reading{}, sources: map[string]string{}, told: map[string][]image.Due{},
 	}
 }
 

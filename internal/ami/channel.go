@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
+	"github.com/fleetrefit/terraform-provider-refit/internal/image"
 	"github.com/fleetrefit/terraform-provider-refit/internal/ltversion"
 )
 
@@ -29,6 +30,8 @@ type Channel struct {
 	// History are the images that it has held, newest first, each once. AWS
 	// keeps a hundred versions.
 	History []string
+	// versions are all that AWS keeps, oldest first.
+	versions []image.Numbered
 }
 
 // Held tells whether a channel has held an image; a nil one has held none.
@@ -69,10 +72,13 @@ func (c *Client) Channel(ctx context.Context, name string) (Channel, error) {
 	}
 	slices.SortFunc(all, func(a, b ssmtypes.ParameterHistory) int { return int(b.Version - a.Version) })
 	for _, v := range all {
-		if id := strings.TrimSpace(aws.ToString(v.Value)); imageID.MatchString(id) && !slices.Contains(ch.History, id) {
+		id := strings.TrimSpace(aws.ToString(v.Value))
+		if imageID.MatchString(id) && !slices.Contains(ch.History, id) {
 			ch.History = append(ch.History, id)
 		}
+		ch.versions = append(ch.versions, image.Numbered{Parameter: name, Number: v.Version, Image: id})
 	}
+	slices.Reverse(ch.versions)
 	return ch, nil
 }
 
@@ -126,13 +132,40 @@ const (
 	lookEvery   = 2 * time.Second
 )
 
+// Moving is what a channel is to be moved to.
+type Moving struct {
+	Channel Channel // as it is
+	Image   string
+	// Template is the launch template that Image was chosen for, on whose record
+	// the move goes, and Version its version that names the channel.
+	Template string
+	Version  int64
+	By       string // where the image was found, for people
+	// Tell are those who are to be told if the channel is moved; see [Client.Owed].
+	Tell []string
+}
+
 // Move puts an image into a channel and waits until AWS has stored it, which it
 // does after it has answered, or not at all. It is safe to repeat. Errors:
-// [*ChannelError], [*UnvalidatedError], what a call gave.
-func (c *Client) Move(ctx context.Context, ch Channel, image string) (Channel, error) {
-	if ch.Image == image {
+// [*ChannelError], [*UnvalidatedError], [*UnrecordedError], what a call gave.
+func (c *Client) Move(ctx context.Context, m Moving) (Channel, error) {
+	ch := m.Channel
+	if ch.Image == m.Image {
 		return ch, nil
 	}
+	err := c.announce(ctx, m.Template, image.Due{Parameter: ch.Name, After: ch.Version, Source: m.Version, From: ch.Image, Image: m.Image, Left: m.Tell})
+	if err != nil {
+		return ch, err
+	}
+	if ch, err = c.put(ctx, ch, m.Image); err != nil {
+		return ch, err
+	}
+	c.announced(m.Template, image.Numbered{Parameter: ch.Name, Number: ch.Version, Image: ch.Image})
+	return ch, c.record(ctx, m.Template, origin{Parameter: ch.Name, Version: ch.Version, Image: ch.Image, Before: m.Channel.Image, By: m.By})
+}
+
+// put writes an image into a channel and waits until it holds it.
+func (c *Client) put(ctx context.Context, ch Channel, image string) (Channel, error) {
 	in := &ssm.PutParameterInput{Name: &ch.Name, Value: &image, Type: ssmtypes.ParameterTypeString, DataType: aws.String(imageType), Overwrite: aws.Bool(ch.Version > 0)}
 	if ch.Version == 0 {
 		in.Tier = ssmtypes.ParameterTierStandard // an account's default may cost money

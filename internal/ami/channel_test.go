@@ -29,6 +29,11 @@ func (f fixture) put(t *testing.T, name, value string, kind types.ParameterType,
 	f.world.Advance(10 * time.Second)
 }
 
+// moving is a move of a channel for the fixture's template.
+func (f fixture) moving(ch ami.Channel, image string) ami.Moving {
+	return ami.Moving{Channel: ch, Image: image, Template: f.template, Version: 1}
+}
+
 // channel reads the channel anew.
 func (f fixture) channel(t *testing.T) ami.Channel {
 	t.Helper()
@@ -49,7 +54,7 @@ func TestChannelMoves(t *testing.T) {
 		{first, "3 " + first + " [" + first + " " + second + "]"},
 	} {
 		before := f.world.Clock().Now()
-		ch, err := f.Move(t.Context(), f.channel(t), move.image)
+		ch, err := f.Move(t.Context(), f.moving(f.channel(t), move.image))
 		if err != nil {
 			t.Fatalf("move %d: %v", n, err)
 		}
@@ -78,12 +83,12 @@ func TestChannelIsNotValidated(t *testing.T) {
 		{"pending", "pending", "the image is pending"},
 	} {
 		f := start(t)
-		if _, err := f.Move(t.Context(), f.channel(t), first); err != nil {
+		if _, err := f.Move(t.Context(), f.moving(f.channel(t), first)); err != nil {
 			t.Fatal(err)
 		}
 		f.world.SetImageState(second, c.state)
 		begin := f.world.Clock().Now()
-		_, err := f.Move(t.Context(), f.channel(t), second)
+		_, err := f.Move(t.Context(), f.moving(f.channel(t), second))
 		var unvalidated *ami.UnvalidatedError
 		want := "AWS took image " + second + " for parameter " + channel + " and has not stored it within 1m0s: " + c.why + "; the parameter still holds " + first + " (version 1)"
 		if !errors.As(err, &unvalidated) || err.Error() != want {
@@ -105,13 +110,13 @@ func TestChannelMovedByOthersMeanwhile(t *testing.T) {
 	ch := f.channel(t)
 	// Theirs is validated before ours is.
 	f.world.BeforeCall("ssm:PutParameter", 1, func() { f.world.PutParameter(channel, third) })
-	_, err := f.Move(t.Context(), ch, first)
+	_, err := f.Move(t.Context(), f.moving(ch, first))
 	var wrong *ami.ChannelError
 	if !errors.As(err, &wrong) {
 		t.Errorf("got %v, want that somebody else made it", err)
 	}
 	f.world.BeforeCall("ssm:GetParameter", 2, func() { f.world.PutParameter(channel, second) })
-	if _, err := f.Move(t.Context(), f.channel(t), first); !errors.As(err, &wrong) || !strings.Contains(err.Error(), "was moved to "+second+" by somebody else meanwhile (version 2)") {
+	if _, err := f.Move(t.Context(), f.moving(f.channel(t), first)); !errors.As(err, &wrong) || !strings.Contains(err.Error(), "was moved to "+second+" by somebody else meanwhile (version 2)") {
 		t.Errorf("got %v, want that somebody else moved it to %s", err, second)
 	}
 }

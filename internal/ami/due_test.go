@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/fleetrefit/terraform-provider-refit/internal/ami"
 	"github.com/fleetrefit/terraform-provider-refit/internal/awssim"
@@ -18,20 +19,20 @@ import (
 
 // another is a client of the next process: it remembers nothing.
 func (f fixture) another() *ami.Client {
-	return ami.New(ami.Options{EC2: ec2.NewFromConfig(f.world.Config()), Docs: f.docs, Clock: f.world.Clock()})
+	return ami.New(ami.Options{EC2: ec2.NewFromConfig(f.world.Config()), SSM: ssm.NewFromConfig(f.world.Config()), Docs: f.docs, Clock: f.world.Clock()})
 }
 
 // owed is what a client has to tell: each version with its image and who is
 // left, and the account whose template it is.
 func owed(t *testing.T, c *ami.Client, template string) string {
 	t.Helper()
-	due, name, account, err := c.Owed(t.Context(), template)
+	due, of, err := c.Owed(t.Context(), template)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var out []string
 	for _, d := range due {
-		out = append(out, fmt.Sprintf("%s %s %d from %d, %s after %s, to %s", account, name, d.Number, d.Source, d.Image, d.From, strings.Join(d.Left, " and ")))
+		out = append(out, fmt.Sprintf("%s %s %d from %d, %s after %s, to %s", of.Account, of.Name+d.Parameter, d.Number, d.Source, d.Image, d.From, strings.Join(d.Left, " and ")))
 	}
 	return strings.Join(out, "; ")
 }
@@ -43,7 +44,7 @@ const owedBoth = "123456789012 web 2 from 1, " + second + " after " + first + ",
 // tell settles what is owed, with left still to be told of each.
 func tell(t *testing.T, c *ami.Client, template string, left ...string) {
 	t.Helper()
-	due, _, _, err := c.Owed(t.Context(), template)
+	due, _, err := c.Owed(t.Context(), template)
 	for i := range due {
 		due[i].Left = left
 	}
@@ -214,12 +215,68 @@ func TestOwedFitsARecord(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	due, _, _, err := f.another().Owed(t.Context(), f.template)
+	due, _, err := f.another().Owed(t.Context(), f.template)
 	size := len(f.docs["news/"+f.template])
 	if err != nil || len(due) != 12 || due[11].Number != 21 || size > 4096 {
 		t.Errorf("got %d owed in %d bytes, the last of version %d, %v; want 12, the last of version 21, in 4,096", len(due), size, due[len(due)-1].Number, err)
 	}
 	if v, err := f.Template(t.Context(), f.template); err != nil || aws.ToInt64(&v.Versions[20].Number) != 21 {
 		t.Errorf("got %d versions, %v; want 21", len(v.Versions), err)
+	}
+}
+
+// TestOwedMove is the same with a parameter: what was put and not read back is
+// found in its history.
+func TestOwedMove(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	if _, err := f.Move(t.Context(), f.moving(f.channel(t), first)); err != nil {
+		t.Fatal(err)
+	}
+	if got := owed(t, f.another(), f.template); got != "" {
+		t.Errorf("nobody is to be told: got %q, want nothing", got)
+	}
+	m := f.moving(f.channel(t), second)
+	m.Tell = both
+	ctx, die := context.WithCancel(t.Context())
+	f.world.BeforeCall("ssm:GetParameter", 1, die) // before it is read back
+	if _, err := f.Move(ctx, m); !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v, want that it was cut off", err)
+	}
+	if got := owed(t, f.another(), f.template); got != "" {
+		t.Errorf("AWS has not stored it: got %q, want nothing", got)
+	}
+	f.world.Advance(10 * time.Second)
+	want := "123456789012 web" + channel + " 2 from 1, " + second + " after " + first + ", to topic and bus"
+	for name, c := range map[string]*ami.Client{"this process": f.Client, "the next": f.another()} {
+		if got := owed(t, c, f.template); got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+	tell(t, f.another(), f.template)
+	if got := owed(t, f.another(), f.template); got != "" {
+		t.Errorf("told: got %q, want nothing", got)
+	}
+}
+
+// TestMoveIsRecorded: where an image came from is on record, however long names are.
+func TestMoveIsRecorded(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	name := "/golden/" + strings.Repeat("x", 800)
+	for n := range 6 {
+		ch, err := f.Channel(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := f.moving(ch, []string{first, second}[n%2])
+		m.By = "name golden-* of self"
+		if _, err := f.Move(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := string(f.docs["versions/"+f.template])
+	if want := fmt.Sprintf(`"version":6,"image":%q,"before":%q,"by":"name golden-* of self","at":`, second, first); !strings.Contains(got, want) || len(got) > 4096 || strings.Contains(got, `"version":2,`) {
+		t.Errorf("got a record of %d bytes, want at most 4,096 with %s and without the oldest:\n%s", len(got), want, got)
 	}
 }

@@ -29,6 +29,20 @@ type Source struct {
 	Image     string              // id; empty: none
 }
 
+// String says in HCL's words what a source looks for, and whose.
+func (s Source) String() string {
+	what := "filters"
+	switch {
+	case s.Image != "":
+		what = "image_id " + s.Image
+	case s.Parameter != "":
+		what = "ssm_parameter " + s.Parameter
+	case s.Name != "":
+		what = "name " + s.Name
+	}
+	return what + " of " + strings.Join(s.Owners, ", ")
+}
+
 // AWS's public parameters begin so. Nobody else can make one.
 const publicParameters = "/aws/service/"
 

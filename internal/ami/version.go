@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"github.com/fleetrefit/terraform-provider-refit/internal/image"
 	"github.com/fleetrefit/terraform-provider-refit/internal/ltversion"
 )
 
@@ -234,14 +235,17 @@ func (c *Client) FindVersion(ctx context.Context, w Want) (Template, Made, error
 // was lost leaves a version that the next look finds, or that AWS answers with
 // again.
 func (c *Client) Make(ctx context.Context, w Want, t Template, source Version) (Made, error) {
-	if err := c.announce(ctx, w, t, source); err != nil {
+	err := c.announce(ctx, t.ID, image.Due{
+		After: t.Latest().Number, Source: source.Number, From: source.Image, Image: w.Image, Data: t.With(source, w.Image), Left: w.Tell,
+	})
+	if err != nil {
 		return Made{}, err
 	}
 	v, err := c.makeVersion(ctx, t, source, w.Image)
 	if err != nil {
 		return Made{}, err
 	}
-	c.announced(t.ID, v)
+	c.announced(t.ID, image.Numbered{Number: v.Number, Image: v.Image, Data: v.Data})
 	return Made{Version: v, Source: source, New: true}, nil
 }
 
@@ -267,7 +271,7 @@ func (c *Client) makeVersion(ctx context.Context, t Template, source Version, im
 	made.Number, made.Image, made.Data, made.Default = number, imageID, t.With(source, imageID), false
 	made.Made = c.clock.Now()
 	made.Content = ltversion.WithImage(source.Content, &imageID)
-	return made, c.record(ctx, t.ID, origin{Version: number, Source: source.Number, Image: imageID, At: c.clock.Now().UTC().Truncate(time.Second)})
+	return made, c.record(ctx, t.ID, origin{Version: number, Source: source.Number, Image: imageID})
 }
 
 // Delete deletes versions; see [ltversion.Delete].
@@ -313,49 +317,4 @@ func token(parts ...string) string {
 		_, _ = fmt.Fprintf(h, "%d %s\n", len(p), p)
 	}
 	return hex.EncodeToString(h.Sum(nil))
-}
-
-// origin is where a version came from.
-type origin struct {
-	Version int64     `json:"version"`
-	Source  int64     `json:"source"`
-	Image   string    `json:"image"`
-	At      time.Time `json:"at"`
-}
-
-// originsKept bounds the record of a template: 20 take about 2 KB of the 4 KB
-// that an SSM parameter holds.
-const originsKept = 20
-
-// UnrecordedError is a version that was made, but that could not be put on
-// record. The next call finds the version.
-type UnrecordedError struct {
-	Template string // id
-	Number   int64
-	Err      error // why it could not
-}
-
-// Error implements error.
-func (e *UnrecordedError) Error() string {
-	return fmt.Sprintf("record where version %d of launch template %s came from: %v", e.Number, e.Template, e.Err)
-}
-
-// Unwrap gives the error of the record.
-func (e *UnrecordedError) Unwrap() error { return e.Err }
-
-// record notes where a version came from, for people and for audits. The
-// description of a version cannot hold it: aws_launch_template would show it
-// and plan to change it back. The error is an [*UnrecordedError].
-func (c *Client) record(ctx context.Context, template string, o origin) error {
-	path := "versions/" + template
-	var made []origin
-	_, err := c.docs.Get(ctx, path, &made)
-	if err == nil {
-		made = append(made, o)
-		err = c.docs.Put(ctx, path, made[max(0, len(made)-originsKept):])
-	}
-	if err != nil {
-		return &UnrecordedError{Template: template, Number: o.Version, Err: err}
-	}
-	return nil
 }

@@ -568,16 +568,20 @@ func TestAccPermissions_target(t *testing.T) {
   version`, 1), provider)
 	s.world.PutParameter("/golden/web", newest(s.world))
 	s.publish("golden-web-9")
-	s.write(provider + fmt.Sprintf(`
+	config := provider + fmt.Sprintf(`
 resource "refit_ami_refresh" "web" {
   launch_template_id = %q
   source_version     = 1
   source             = { owners = ["self"], name = "golden-*" }
-  target             = { ssm_parameter = "/golden/web" }
-}`, s.template()))
+  target             = { ssm_parameter = "/golden/web" }`, s.template())
+	s.write(config + "\n}")
 	s.uses([]string{"plan"}, planImage, newVersion, channelTarget, readSSM)
-	s.uses([]string{"apply", "-auto-approve"}, planImage, newVersion, channelTarget, moveChannel, readSSM)
+	s.uses([]string{"apply", "-auto-approve"}, planImage, newVersion, channelTarget, moveChannel, readSSM, writeSSM)
 	s.uses([]string{"plan"}, planImage, channelTarget, readSSM)
+
+	s.write(config + "\n  notify = { event_bus_name = \"default\" }\n}")
+	s.publish("golden-web-10")
+	s.uses([]string{"apply", "-auto-approve"}, planImage, newVersion, channelTarget, moveChannel, notifyBus, readSSM, writeSSM)
 }
 
 // TestAccPermissions_notify records what telling others uses.

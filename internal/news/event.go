@@ -7,6 +7,7 @@ package news
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -18,8 +19,11 @@ import (
 // changes its meaning or goes, the number is raised.
 const SchemaVersion = 1
 
-// VersionMade is the type of an event about a new launch template version.
-const VersionMade = "launch_template_version_made"
+// The types of events.
+const (
+	VersionMade    = "launch_template_version_made" // a launch template has a new version
+	ParameterMoved = "ssm_parameter_moved"          // a parameter has a new image
+)
 
 // Event is the body of what is told. docs/guides/images.md is its reference for
 // those who receive it.
@@ -33,11 +37,13 @@ type Event struct {
 	Region    string    `json:"region"`
 
 	LaunchTemplate LaunchTemplate `json:"launch_template"`
-	Image          Image          `json:"image"`
-	PreviousImage  *Image         `json:"previous_image"` // nil: the source names none
-	Schedule       *string        `json:"schedule"`
-	Environment    *string        `json:"environment"`
-	Groups         []Group        `json:"groups"` // nil: they could not be looked up
+	// Parameter is the one that has the image now; nil: a version was made.
+	Parameter     *Parameter `json:"parameter"`
+	Image         Image      `json:"image"`
+	PreviousImage *Image     `json:"previous_image"` // nil: the source names none, or the parameter is new
+	Schedule      *string    `json:"schedule"`
+	Environment   *string    `json:"environment"`
+	Groups        []Group    `json:"groups"` // nil: they could not be looked up
 
 	// LeftOut names the fields that are null because the body would be too
 	// large with them.
@@ -46,10 +52,18 @@ type Event struct {
 
 // LaunchTemplate is a launch template and its version that an event is about.
 type LaunchTemplate struct {
-	ID            string `json:"id"`
-	Name          string `json:"name"`
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	// Version is the new one, or the one that names the parameter.
 	Version       int64  `json:"version"`
-	SourceVersion int64  `json:"source_version"`
+	SourceVersion *int64 `json:"source_version"` // nil: no version was made
+}
+
+// Parameter is a parameter of Systems Manager that launch templates name in
+// place of an image.
+type Parameter struct {
+	Name    string `json:"name"`
+	Version int64  `json:"version"`
 }
 
 // Image is an image and what is known of it: all but the id is nil where AWS
@@ -67,7 +81,8 @@ type Image struct {
 	Tags            map[string]string `json:"tags"` // nil: it has none, or is another account's, whose tags AWS does not show
 }
 
-// Group is an Auto Scaling group that launches from the template.
+// Group is an Auto Scaling group that launches from the template, or from what
+// the parameter holds.
 type Group struct {
 	Name    string `json:"name"`
 	Version string `json:"version"` // a number, $Latest or $Default
@@ -87,6 +102,19 @@ func Facts(i image.Image, now time.Time) Image {
 // VersionID is the id of the event about a launch template version. A number
 // is never given to two versions of a template, nor an id to two templates.
 func VersionID(template string, version int64) string { return fmt.Sprintf("%s:%d", template, version) }
+
+// MoveID is the event about a parameter's new image. A parameter that is
+// deleted and made again counts its versions from 1, so the time belongs to it.
+// SNS takes 128 characters for a FIFO topic, and names may be longer.
+func MoveID(name string, version int64, at time.Time) string {
+	id := fmt.Sprintf("%s:%d:%d", name, version, at.Unix())
+	if len(id) > mostID {
+		id = fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(id)))
+	}
+	return id
+}
+
+const mostID = 128
 
 // most is the largest body, in bytes. SNS takes 262,144 with the subject, and
 // EventBridge with source, type and resources.

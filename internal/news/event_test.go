@@ -31,11 +31,12 @@ func event() news.Event {
 		CreatedAt: time.Date(2026, time.October, 5, 4, 0, 0, 0, time.UTC),
 	}, at)
 	superseded, schedule, environment := time.Date(2026, time.November, 2, 4, 0, 0, 0, time.UTC), "web", "prod"
+	copied := int64(7)
 	before.SupersededSince = &superseded
 	return news.Event{
 		SchemaVersion: news.SchemaVersion, EventType: news.VersionMade, EventID: news.VersionID("lt-0123456789abcdef0", 8), EventTime: at,
 		Account: "123456789012", Region: "eu-west-2",
-		LaunchTemplate: news.LaunchTemplate{ID: "lt-0123456789abcdef0", Name: "web", Version: 8, SourceVersion: 7},
+		LaunchTemplate: news.LaunchTemplate{ID: "lt-0123456789abcdef0", Name: "web", Version: 8, SourceVersion: &copied},
 		Image: news.Facts(image.Image{
 			ID: "ami-00000000000000002", Name: "golden-web-2", Owner: "123456789012", Architecture: "x86_64",
 			CreatedAt: superseded, Tags: map[string]string{"Build": "2041", "Kernel": "6.1.158"},
@@ -195,5 +196,25 @@ func TestAddresses(t *testing.T) {
 		if got != c.out {
 			t.Errorf("%q in %q: got %q, want %q", c.given, c.in, got, c.out)
 		}
+	}
+}
+
+func TestMoveID(t *testing.T) {
+	t.Parallel()
+	long := "/" + strings.Repeat("x", 120)
+	for _, c := range []struct {
+		name    string
+		version int64
+		want    string
+	}{
+		{"/golden/web/stable", 3, "/golden/web/stable:3:1795165200"},
+		{long, 3, "sha256:515f286917b6ca9c8a1a57d2ce557a0aff26edd4f7a01d4a01dc031f28a549b0"},
+	} {
+		if got := news.MoveID(c.name, c.version, at); got != c.want {
+			t.Errorf("%s version %d: got %s, want %s", c.name, c.version, got, c.want)
+		}
+	}
+	if a, b := news.MoveID(long, 3, at), news.MoveID(long, 4, at); a == b {
+		t.Errorf("got %s for two versions, want different ids", a)
 	}
 }

@@ -69,6 +69,9 @@ func (c *Client) ToTopic(ctx context.Context, topic string, e Event) error {
 		return err
 	}
 	subject := fmt.Sprintf("%s: version %d with %s", e.LaunchTemplate.Name, e.LaunchTemplate.Version, e.Image.ID)
+	if p := e.Parameter; p != nil {
+		subject = fmt.Sprintf("%s: version %d with %s", p.Name, p.Version, e.Image.ID)
+	}
 	in := &sns.PublishInput{TopicArn: &topic, Message: &body, Subject: aws.String(subject[max(0, len(subject)-mostSubject):])}
 	if strings.HasSuffix(topic, fifoSuffix) {
 		in.MessageGroupId, in.MessageDeduplicationId = &e.LaunchTemplate.ID, &e.EventID
@@ -162,5 +165,9 @@ func (e Event) resources() []string {
 	case strings.HasPrefix(e.Region, "us-gov-"):
 		partition = "aws-us-gov"
 	}
-	return []string{fmt.Sprintf("arn:%s:ec2:%s:%s:launch-template/%s", partition, e.Region, e.Account, e.LaunchTemplate.ID)}
+	out := []string{fmt.Sprintf("arn:%s:ec2:%s:%s:launch-template/%s", partition, e.Region, e.Account, e.LaunchTemplate.ID)}
+	if p := e.Parameter; p != nil {
+		out = append(out, fmt.Sprintf("arn:%s:ssm:%s:%s:parameter/%s", partition, e.Region, e.Account, strings.TrimPrefix(p.Name, "/")))
+	}
+	return out
 }

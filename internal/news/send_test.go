@@ -161,3 +161,23 @@ func TestToBusUnlooked(t *testing.T) {
 		t.Errorf("got %v and %d events, want one event", err, len(w.Published("fleet")))
 	}
 }
+
+func TestParameterMoved(t *testing.T) {
+	t.Parallel()
+	w, c := stage(t)
+	e := event()
+	e.EventType, e.EventID = news.ParameterMoved, news.MoveID("/golden/web", 4, at)
+	e.Parameter, e.LaunchTemplate.SourceVersion = &news.Parameter{Name: "/golden/web", Version: 4}, nil
+	if err := c.ToTopic(t.Context(), arnOf("images.fifo"), e); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.ToBus(t.Context(), "fleet", e); err != nil {
+		t.Fatal(err)
+	}
+	topic, bus := w.Published("images.fifo")[0], w.Published("fleet")[0]
+	want := "/golden/web: version 4 with ami-00000000000000002|lt-0123456789abcdef0|/golden/web:4:1795165200|ssm_parameter_moved|" +
+		"[arn:aws:ec2:eu-west-2:123456789012:launch-template/lt-0123456789abcdef0 arn:aws:ssm:eu-west-2:123456789012:parameter/golden/web]"
+	if got := fmt.Sprintf("%s|%s|%s|%s|%v", topic.Subject, topic.Group, topic.Deduplication, bus.DetailType, bus.Resources); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

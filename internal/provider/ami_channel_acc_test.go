@@ -396,7 +396,6 @@ func TestAccChannel_fails(t *testing.T) {
 		},
 		"keep_versions": {fleet, strings.Replace(other, "\n}", "\n  keep_versions = 3\n}", 1), nil, `Nothing to keep`},
 		"copy":          {fleet, strings.Replace(other, "\n}", "\n  copy = { source_region = \"eu-west-1\" }\n}", 1), nil, `(?s)cannot\s+put\s+a\s+copy\s+into\s+a\s+parameter`},
-		"notify":        {fleet, strings.Replace(other, "\n}", "\n  notify = { event_bus_name = \"default\" }\n}", 1), nil, `Nothing to announce`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

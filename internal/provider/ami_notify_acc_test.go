@@ -78,7 +78,7 @@ func TestAccAMIRefresh_notify(t *testing.T) {
 				Check: resource.ComposeAggregateTestCheckFunc(l.sent(topicARN, "2"), l.sent("fleet", "2"), func(*terraform.State) error {
 					got := l.world.Published("fleet")[0]
 					want := fmt.Sprintf(`{"schema_version":1,"event_type":"launch_template_version_made","event_id":"%[1]s:2","event_time":%[2]q,`+
-						`"account":"123456789012","region":"eu-west-2","launch_template":{"id":%[1]q,"name":"web","version":2,"source_version":1},`+
+						`"account":"123456789012","region":"eu-west-2","launch_template":{"id":%[1]q,"name":"web","version":2,"source_version":1},"parameter":null,`+
 						`"image":{"id":%[3]q,"name":"golden-web-2","owner":"123456789012","architecture":"x86_64","created_at":"2026-11-02T04:00:00Z","age_days":18,"superseded_since":null,"tags":null},`+
 						`"previous_image":{"id":%[4]q,"name":"golden-web-1","owner":"123456789012","architecture":"x86_64","created_at":"2026-10-05T04:00:00Z","age_days":46,"superseded_since":"2026-11-02T04:00:00Z","tags":null},`+
 						`"schedule":null,"environment":null,"groups":[{"name":"web","version":"1"}],"left_out":[]}`,

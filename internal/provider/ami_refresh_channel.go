@@ -102,10 +102,6 @@ func (m amiRefreshModel) checkTarget(ctx context.Context) diag.Diagnostics {
 		diags.AddAttributeError(path.Root("target").AtName("ssm_parameter"), "Source and target are the same",
 			fmt.Sprintf("target.ssm_parameter: %q is source.ssm_parameter, too, so that nothing would ever be new. Take the image from another parameter, or by name and owners.", ch.Name))
 	}
-	if !m.Notify.IsNull() {
-		diags.AddAttributeError(path.Root("notify"), "Nothing to announce",
-			"notify announces new versions, and with target no version is made. This version of Refit cannot announce a moved parameter: EventBridge does (Parameter Store Change). Leave it out.")
-	}
 	if !m.Copy.IsNull() {
 		diags.AddAttributeError(path.Root("copy"), "Copy and target",
 			"copy: this version of Refit cannot put a copy into a parameter. Leave out copy or target.")
@@ -189,7 +185,11 @@ func (r *amiRefresh) move(ctx context.Context, c *clients, m *amiRefreshModel, w
 	if err := c.images.RootSnapshot(ctx, t, from, chosen.ID); err != nil {
 		return err
 	}
-	_, err = c.images.Move(ctx, *w.target, chosen.ID)
+	to, diags := m.notify(ctx)
+	if diags.HasError() {
+		return errors.New(diags.Errors()[0].Detail())
+	}
+	_, err = c.images.Move(ctx, ami.Moving{Channel: *w.target, Image: chosen.ID, Template: w.template, Version: from.Number, By: w.by(chosen), Tell: to.told()})
 	// What groups launch is another image from now on, perhaps also after an error.
 	c.looks.Forget()
 	c.live.Forget()
@@ -197,6 +197,17 @@ func (r *amiRefresh) move(ctx context.Context, c *clients, m *amiRefreshModel, w
 		m.set(chosen, from.Number)
 	}
 	return err
+}
+
+// mostBy bounds what is on record of where an image was found, in bytes.
+const mostBy = 200
+
+// by says where an image was found, for people.
+func (w amiWant) by(chosen image.Image) string {
+	if w.pin.Image == chosen.ID {
+		return clip("pin: "+w.pin.Reason, mostBy)
+	}
+	return clip(w.source.String(), mostBy)
 }
 
 // explainChannel says what happened and what to do about a channel that was not

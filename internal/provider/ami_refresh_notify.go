@@ -19,6 +19,7 @@ import (
 	"github.com/fleetrefit/terraform-provider-refit/internal/image"
 	"github.com/fleetrefit/terraform-provider-refit/internal/news"
 	"github.com/fleetrefit/terraform-provider-refit/internal/roller"
+	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
 )
 
 // Who can be told, by the names of their attributes.
@@ -36,7 +37,8 @@ type notifyModel struct {
 func notifyAttribute() schema.SingleNestedAttribute {
 	return schema.SingleNestedAttribute{
 		Optional: true,
-		MarkdownDescription: "Whom to tell of each new version: the images guide says [what they are told](../guides/images.md#telling-others). That it cannot be " +
+		MarkdownDescription: "Whom to tell of each new version, or with `target` of each image that the parameter gets: the images guide says " +
+			"[what they are told](../guides/images.md#telling-others). That it cannot be " +
 			"sent is a warning, and no reason for an apply to fail; the next one sends it. Default: nobody. A change tells nothing again.",
 		Attributes: map[string]schema.Attribute{
 			toTopic: schema.StringAttribute{
@@ -59,7 +61,7 @@ func notifyAttribute() schema.SingleNestedAttribute {
 func notifiedAttribute() schema.BoolAttribute {
 	return schema.BoolAttribute{
 		Computed: true,
-		MarkdownDescription: "Whether those of `notify` were told of every version. While it is `false`, each plan has an update that tells them. " +
+		MarkdownDescription: "Whether those of `notify` were told of everything. While it is `false`, each plan has an update that tells them. " +
 			"`null` without `notify`.",
 	}
 }
@@ -139,15 +141,27 @@ func (m *amiRefreshModel) planNotified(prior amiRefreshModel) {
 	switch {
 	case m.Notify.IsNull():
 		m.Notified = types.BoolNull()
-	case m.Notify.IsUnknown(), m.LaunchTemplateVersion.IsUnknown(), !prior.Notified.IsNull() && !prior.Notified.ValueBool():
+	case m.Notify.IsUnknown(), m.LaunchTemplateVersion.IsUnknown(), m.moves(prior), !prior.Notified.IsNull() && !prior.Notified.ValueBool():
 		m.Notified = types.BoolUnknown()
 	default:
 		m.Notified = types.BoolValue(true)
 	}
 }
 
-// tell tells those of notify of every version that they have not been told of,
-// and fills in the model. What goes wrong is a warning: the versions are there.
+// noticed notes on a refresh that others are still to be told of what a model
+// took up in it: whoever made that ended before they were.
+func (b *backend) noticed(ctx context.Context, c *clients, m *amiRefreshModel, prior amiRefreshModel) error {
+	same := m.ImageID.Equal(prior.ImageID) && m.LaunchTemplateVersion.Equal(prior.LaunchTemplateVersion)
+	if same || !m.Notified.ValueBool() {
+		return nil
+	}
+	owed, _, err := c.images.Owed(ctx, m.LaunchTemplateID.ValueString())
+	m.Notified = types.BoolValue(len(owed) == 0)
+	return err
+}
+
+// tell tells those of notify of everything that they have not been told of,
+// and fills in the model. What goes wrong is a warning: it is there.
 func (r *amiRefresh) tell(ctx context.Context, m *amiRefreshModel) diag.Diagnostics {
 	if !m.Notified.IsUnknown() {
 		return nil
@@ -177,9 +191,12 @@ func (r *amiRefresh) tell(ctx context.Context, m *amiRefreshModel) diag.Diagnost
 		what, cure := explain(err)
 		happened, next = append(happened, what), strings.TrimSpace(next+" "+cure)
 	}
-	return diag.Diagnostics{diag.NewAttributeWarningDiagnostic(at,
-		fmt.Sprintf("Not everybody was told of the new version of launch template %q", m.LaunchTemplateID.ValueString()),
-		lines{strings.Join(happened, "\n"), "The version was made, and nothing else depends on this.", strings.TrimSpace(next + " The next apply tells them.")}.String())}
+	of, made := fmt.Sprintf("the new version of launch template %q", m.LaunchTemplateID.ValueString()), "The version was made"
+	if !m.Target.IsNull() {
+		of, made = fmt.Sprintf("the new image for launch template %q", m.LaunchTemplateID.ValueString()), "The parameter holds it"
+	}
+	return diag.Diagnostics{diag.NewAttributeWarningDiagnostic(at, "Not everybody was told of "+of,
+		lines{strings.Join(happened, "\n"), made + ", and nothing else depends on this.", strings.TrimSpace(next + " The next apply tells them.")}.String())}
 }
 
 // explainNews says what happened and what to do about an event that was not sent.
@@ -206,15 +223,13 @@ func (r *amiRefresh) tellAll(ctx context.Context, m amiRefreshModel) (failed map
 		return nil, errors.New(diags.Errors()[0].Detail())
 	}
 	template := m.LaunchTemplateID.ValueString()
-	owed, name, account, err := c.images.Owed(ctx, template)
+	owed, t, err := c.images.Owed(ctx, template)
 	if err != nil {
 		return nil, err
 	}
 	failed = map[string]error{}
 	for i, d := range owed {
-		event := r.backend.event(ctx, c, d, w)
-		event.LaunchTemplate, event.Account = news.LaunchTemplate{ID: template, Name: name, Version: d.Number, SourceVersion: d.Source}, account
-		event.EventID = news.VersionID(template, d.Number)
+		event := r.backend.event(ctx, c, t, d, w.rule.Sort)
 		event.Schedule, event.Environment = m.Schedule.ValueStringPointer(), m.Environment.ValueStringPointer()
 		var left []string
 		for _, to := range n.told() {
@@ -244,8 +259,16 @@ func send(ctx context.Context, c *news.Client, n notifyModel, to string, e news.
 
 // event is what is told of an image that was taken up. What cannot be looked up
 // for it is left empty.
-func (b *backend) event(ctx context.Context, c *clients, d ami.Due, w amiWant) news.Event {
-	e := news.Event{SchemaVersion: news.SchemaVersion, EventType: news.VersionMade, EventTime: d.At}
+func (b *backend) event(ctx context.Context, c *clients, t ami.Template, d image.Due, sort image.Sort) news.Event {
+	e := news.Event{
+		SchemaVersion: news.SchemaVersion, EventType: news.VersionMade, EventID: news.VersionID(t.ID, d.Number), EventTime: d.At, Account: t.Account,
+		LaunchTemplate: news.LaunchTemplate{ID: t.ID, Name: t.Name, Version: d.Number, SourceVersion: &d.Source},
+	}
+	if d.Parameter != "" {
+		e.EventType, e.EventID = news.ParameterMoved, news.MoveID(d.Parameter, d.Number, d.At)
+		e.Parameter = &news.Parameter{Name: d.Parameter, Version: d.Number}
+		e.LaunchTemplate.Version, e.LaunchTemplate.SourceVersion = d.Source, nil
+	}
 	if config, err := b.source.Config(ctx); err == nil {
 		e.Region = config.Region
 	}
@@ -255,18 +278,27 @@ func (b *backend) event(ctx context.Context, c *clients, d ami.Due, w amiWant) n
 		from := b.shown(ctx, c, d.From)
 		facts := news.Facts(from, d.At)
 		choice := image.Choice{Acceptable: []image.Image{to}}
-		if since := choice.SupersededSince(from, w.rule.Sort); !since.IsZero() && facts.Name != nil {
+		if since := choice.SupersededSince(from, sort); !since.IsZero() && facts.Name != nil {
 			facts.SupersededSince = &since
 		}
 		e.PreviousImage = &facts
 	}
-	if groups, known := c.looks.Using(ctx, w.template); known {
+	if groups, known := concerned(ctx, c, t.ID, d); known {
 		e.Groups = make([]news.Group, 0, len(groups))
 		for _, g := range groups {
 			e.Groups = append(e.Groups, news.Group{Name: g.Group, Version: g.Pointer})
 		}
 	}
 	return e
+}
+
+// concerned are the groups that launch from the template or the parameter;
+// known is false where not all groups could be looked at.
+func concerned(ctx context.Context, c *clients, template string, d image.Due) (groups []rollout.Follower, known bool) {
+	if d.Parameter == "" {
+		return c.looks.Using(ctx, template)
+	}
+	return c.looks.Naming(ctx, func(image string) bool { return ami.Names(image, d.Parameter) })
 }
 
 // shown is an image as AWS shows it, its id alone where AWS does not.

@@ -209,6 +209,9 @@ func refreshError(what string, err error) diag.Diagnostic {
 	var made *ami.UnrecordedError
 	if errors.As(err, &made) {
 		state = fmt.Sprintf("Version %d was made, and no group was changed. The next apply goes on with that version.", made.Number)
+		if made.Parameter != "" {
+			state = "The parameter holds the new image, and no member was replaced. The next apply goes on with it."
+		}
 	}
 	d := unable(what, err, state)
 	l, copying := explainCopy(err)
@@ -352,12 +355,16 @@ func (r *amiRefresh) Read(ctx context.Context, req resource.ReadRequest, resp *r
 		m, err = imported(ctx, c, m)
 	} else {
 		var seen *amiSeen
+		prior := m
 		if m, seen, err = r.backend.observe(ctx, c, m, w); err == nil && m.bound() {
 			var v verdict
 			v, err = r.backend.judge(ctx, m.timing, nil, false)
 			resp.Diagnostics.Append(v.warnings...)
 			seen.Window = v.seen()
 			seen.fit()
+		}
+		if err == nil {
+			err = r.backend.noticed(ctx, c, &m, prior)
 		}
 		if err == nil {
 			resp.Diagnostics.Append(remember(ctx, resp.Private, seen)...)
