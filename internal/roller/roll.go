@@ -277,7 +277,7 @@ func (o *owner) loop(snap rollout.Snapshot) (Report, error) {
 			return o.report(), err
 		}
 		if done {
-			if d.Ending != nil {
+			if d.Ending != nil && d.Ending.Stands(o.mem) {
 				return o.end(*d.Ending)
 			}
 			if err := o.pause(d.Next); err != nil {

@@ -101,6 +101,10 @@ func (t *turn) decideManaged(stop *Ending) {
 		t.advance()
 	}
 	t.schedule()
+	if t.last {
+		t.rec.Counts.Healthy = t.graduates() + t.serving() // no look will count anew after the ends
+		t.reached()
+	}
 }
 
 // turn is one decision in the making.
@@ -146,6 +150,7 @@ type turn struct {
 	accused     string           // what speaks against the image beyond its members; empty: nothing
 	held        string           // why nothing may be launched or ended now; empty: it may
 	asking      bool             // checks of the group are to be run at once
+	last        bool             // the roll is over with the steps, if all of them work
 	stuck       bool             // AWS refuses to put max size back
 	own         *InstanceRefresh // this roll's instance refresh, where the snapshot has it
 	unrestored  []string         // what is left other than the roll would have had it, for people

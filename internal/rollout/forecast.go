@@ -37,7 +37,7 @@ func Predict(spec Spec, s Snapshot, target Version) Forecast {
 			f.Batches++
 		}
 		f.Lowest, f.Highest = min(f.Lowest, m.healthy()), max(f.Highest, m.launched())
-		if d.Ending != nil {
+		if d.Ending != nil && d.Ending.Stands(mem) {
 			f.Duration = m.now.Sub(start).Round(time.Second)
 			return f
 		}

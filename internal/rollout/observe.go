@@ -281,11 +281,9 @@ func (t *turn) forget(id string) {
 // count takes stock after judging, and notices progress.
 func (t *turn) count() {
 	t.judgeYoung()
-	serving := 0
 	for _, m := range t.old() {
 		if t.known && t.sick(m) == "" {
 			t.healthy += m.weight()
-			serving++
 		}
 	}
 	for _, m := range t.fresh {
@@ -312,13 +310,24 @@ func (t *turn) count() {
 		Lowest: was.Lowest, Highest: max(was.Highest, t.launched()),
 	}
 	if t.known {
-		c.Healthy = serving + t.graduates()
+		c.Healthy = t.serving() + t.graduates()
 		c.Lowest = min(was.Lowest, t.healthy)
 	}
 	if c.Ready > was.Ready || c.Stale < was.Stale {
 		t.mem.Progress = t.now
 	}
 	t.rec.Counts = c
+}
+
+// serving is how many members that do not run the goal are healthy.
+func (t *turn) serving() int {
+	n := 0
+	for _, m := range t.old() {
+		if t.sick(m) == "" {
+			n++
+		}
+	}
+	return n
 }
 
 // Or fills what is not known with what other says.

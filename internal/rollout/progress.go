@@ -169,7 +169,7 @@ func (t *turn) short() bool {
 }
 
 // finish bakes once more, puts back what the roll changed, looks at the result
-// and ends the roll.
+// where answers do not tell it, and ends the roll.
 func (t *turn) finish() {
 	if !t.arrived() {
 		return
@@ -189,11 +189,27 @@ func (t *turn) finish() {
 	t.restore()
 	if len(t.out.Steps) > 0 {
 		t.wake(t.now) // and look at the result
+		t.last = t.told()
 		return
 	}
 	if t.waitMaxSize() {
 		return
 	}
+	t.reached()
+}
+
+// told says whether the answers to the steps tell all that a look after them
+// would: that our suspensions are lifted, and that old members are being ended.
+// What this look has judged stays for good then. A pointer, a default version or
+// a max size is verified by reading it, and a rollback by looking once more.
+func (t *turn) told() bool {
+	return t.rec.Direction != Back && t.rec.Headroom == nil && t.known && !slices.ContainsFunc(t.out.Steps, func(s Step) bool {
+		return s.Kind != Resume && (s.Kind != End || !s.Decrement || s.Aside)
+	})
+}
+
+// reached ends a roll that is where it was to go.
+func (t *turn) reached() {
 	if t.rec.Direction == Back {
 		t.wentBack()
 		return

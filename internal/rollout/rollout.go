@@ -625,6 +625,13 @@ type Ending struct {
 	Closed bool
 }
 
+// Stands says whether a roll has ended after the steps decided with its ending
+// have been made, given the memory after them. One that has reached its goal with
+// them goes on where one did not work, or AWS has told of others.
+func (e Ending) Stands(m Memory) bool {
+	return e.Outcome != Succeeded && e.Outcome != Partial || !m.Stumbled && !m.Halted
+}
+
 // Note is one line for people about what changed and why.
 type Note struct {
 	Text string
@@ -638,7 +645,7 @@ type Decision struct {
 	Steps  []Step
 	Look   Look      // what the next observation must hold
 	Next   time.Time // when to look again
-	Ending *Ending   // not nil: the roll is over
+	Ending *Ending   // not nil: the roll is over with the steps, where it [Ending.Stands]
 	Record Record
 	Memory Memory
 	Notes  []Note
