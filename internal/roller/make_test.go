@@ -3,6 +3,7 @@ package roller_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -209,8 +210,32 @@ func TestMake_scaleOut(t *testing.T) {
 	}
 }
 
+// makings gathers what rolls tell of versions that they have made.
+type makings struct {
+	mu  sync.Mutex
+	all []string
+}
+
+func (m *makings) of(r *roller.Roller) *roller.Roller {
+	r.Made = func(_ context.Context, v rollout.Version, from int64) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.all = append(m.all, fmt.Sprintf("%d from %d with %s", v.Number, from, v.Image))
+	}
+	return r
+}
+
+// want fails unless somebody was told of version 2, and nobody of anything else.
+func (m *makings) want(t *testing.T) {
+	t.Helper()
+	if got := slices.Compact(slices.Clone(m.all)); len(got) != 1 || got[0] != "2 from 1 with "+newImage {
+		t.Errorf("told of %q, want version 2 from 1 with %s", m.all, newImage)
+	}
+}
+
 // TestMake_crash kills the process at each of its calls. The next owner goes on,
-// makes no second version, and the group is on $Latest again at the end.
+// makes no second version, and the group is on $Latest again at the end. One of
+// the two tells of the version.
 func TestMake_crash(t *testing.T) {
 	t.Parallel()
 	for _, engine := range []rollout.Engine{rollout.EngineManaged, rollout.EngineRefresh} {
@@ -223,6 +248,8 @@ func TestMake_crash(t *testing.T) {
 				s.Referee(q)
 				s.Excuse()
 				s.Lenient()
+				var told makings
+				told.of(s.Roller)
 				if !s.Crash(t.Context(), q, n/2, n%2 == 1) {
 					t.Logf("%d points of crash", n)
 					if n < 60 {
@@ -230,7 +257,7 @@ func TestMake_crash(t *testing.T) {
 					}
 					break
 				}
-				s.Roller = s.NewRoller("second", 2)
+				s.Roller = told.of(s.NewRoller("second", 2))
 				s.OnCall(func(n int) {
 					if g := e.exposed(s); g != "" {
 						t.Errorf("before call %d, %s would launch the new image\n%s", n, g, s.Story())
@@ -242,6 +269,9 @@ func TestMake_crash(t *testing.T) {
 				s.World.Advance(5 * time.Minute)
 				if g, got := s.Group(), strings.Join(e.images(), " "); got != "1 2" || g.Version != "$Latest" || rolltest.On(g, 2) != 4 || g.Desired != 4 || len(g.Suspended) > 0 {
 					t.Fatalf("after a crash at call %d: versions with images %s, group %+v\n%s", n/2, got, g, s.Story())
+				}
+				if told.want(t); t.Failed() {
+					t.Fatalf("after a crash at call %d:\n%s", n/2, s.Story())
 				}
 			}
 		})
@@ -299,6 +329,7 @@ func TestMake_together(t *testing.T) {
 		}`), false)
 		e := templatesOf(t, s)
 		var all sync.WaitGroup
+		var told makings
 		for i, name := range []string{"web", "api"} {
 			all.Go(func() {
 				q := toNewest()
@@ -306,7 +337,7 @@ func TestMake_together(t *testing.T) {
 				if err := s.World.Clock().Sleep(t.Context(), time.Duration(i)*20*time.Second); err != nil {
 					t.Error(err)
 				}
-				if _, err := s.NewRoller(name, 10+i).Roll(t.Context(), q); err != nil {
+				if _, err := told.of(s.NewRoller(name, 10+i)).Roll(t.Context(), q); err != nil {
 					t.Errorf("roll of %s: %v", name, err)
 				}
 			})
@@ -326,6 +357,7 @@ func TestMake_together(t *testing.T) {
 		if got := strings.Join(e.images(), " "); got != "1 2" {
 			t.Errorf("versions with images %s, want 1 2", got)
 		}
+		told.want(t)
 		for _, name := range []string{"web", "api"} {
 			g, _ := s.World.Group(name)
 			if g.Version != "$Latest" || rolltest.On(g, 2) != g.Desired {

@@ -55,6 +55,7 @@ type owner struct {
 	writing  outage    // nor write to the journal
 	warnings []string
 	deadline string // why it must stop, once it must
+	told     bool   // that the target was made
 }
 
 func (o *owner) run() (Report, error) {
@@ -276,6 +277,7 @@ func (o *owner) loop(snap rollout.Snapshot) (Report, error) {
 		if err != nil {
 			return o.report(), err
 		}
+		o.tellMade()
 		if done {
 			if d.Ending != nil && d.Ending.Stands(o.mem) {
 				return o.end(*d.Ending)

@@ -75,6 +75,11 @@ type Roller struct {
 	// Expires says when the present credentials expire; zero: never, or unknown.
 	// Five minutes before, a roll comes to a safe point. nil: unknown.
 	Expires func(ctx context.Context) time.Time
+	// Made is told of a version that a roll has made, and the number of the one
+	// that it is a copy of; by a roll that goes on with it, once more. The roll
+	// does nothing until it returns, which must be well within the lease's 120 s.
+	// nil: nobody is told.
+	Made func(ctx context.Context, v rollout.Version, from int64)
 	// Progress is told each change and each note, one line at a time; nil: nobody.
 	Progress func(Event)
 }

@@ -87,3 +87,13 @@ func (o *owner) handBack() error {
 // begun tells the record of a roll from that of one which only waited for its
 // turn.
 func begun(rec rollout.Record) bool { return !rec.Started.IsZero() }
+
+// tellMade tells once of a version that this roll, or the one that it goes on
+// with, has made.
+func (o *owner) tellMade() {
+	if o.told || o.rec.MadeFrom == 0 || o.Made == nil {
+		return
+	}
+	o.told = true
+	o.Made(o.ctx, o.rec.Target, o.rec.MadeFrom)
+}

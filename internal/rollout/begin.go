@@ -115,6 +115,7 @@ func resumed(o Opening) Record {
 	rec.Suspended = maps.Clone(rec.Suspended)
 	rec.Refresh = rec.Refresh.resumed(o.Inherited.Outcome)
 	if !rec.Target.Made() && o.Target.Made() {
+		rec.MadeFrom = rec.Target.Source
 		rec.Target, rec.Unproven = o.Target, false // it has been made since, by this roll or another
 	}
 	rec.Intents = slices.Clone(rec.Intents)

@@ -128,6 +128,39 @@ func TestBegin_resumed(t *testing.T) {
 	})
 }
 
+// TestMadeFrom: what a roll made is known for that in its record, also where the
+// answer was lost and another process goes on.
+func TestMadeFrom(t *testing.T) {
+	t.Parallel()
+	s := group(4)
+	unmade := target
+	unmade.Number, unmade.Source = 0, 1
+	in := rolling(&s)
+	in.Target = unmade
+	step := rollout.Step{Kind: rollout.Make, Template: "lt-1", Source: 1, Image: target.Image}
+	if rec, _, _ := rollout.Settle(in, rollout.Memory{}, step, rollout.Result{Version: 2}, began); rec.MadeFrom != 1 || rec.Target.Number != 2 {
+		t.Errorf("made: version %d from %d, want 2 from 1", rec.Target.Number, rec.MadeFrom)
+	}
+	lost := rollout.Result{Failure: &rollout.Failure{Kind: rollout.Lost}}
+	rec, _, _ := rollout.Settle(in, rollout.Memory{}, step, lost, began)
+	if rec.MadeFrom != 0 {
+		t.Errorf("no answer: from %d, want that it is not known to be made", rec.MadeFrom)
+	}
+	for to, want := range map[rollout.Version]int64{unmade: 0, target: 1} {
+		got := rollout.Begin(rollout.Opening{Spec: spec(100, 150), Snapshot: s, Target: to, Inherited: &rec, Epoch: 2})
+		if got.MadeFrom != want {
+			t.Errorf("resumed to version %d: from %d, want %d", to.Number, got.MadeFrom, want)
+		}
+		again := rollout.Begin(rollout.Opening{Spec: spec(100, 150), Snapshot: s, Target: target, Inherited: &got, Epoch: 3})
+		if again.MadeFrom != 1 {
+			t.Errorf("resumed to version %d, and again: from %d, want 1", to.Number, again.MadeFrom)
+		}
+	}
+	if fresh := rollout.Begin(rollout.Opening{Spec: spec(100, 150), Snapshot: s, Target: target}); fresh.MadeFrom != 0 {
+		t.Errorf("a version that was there: from %d, want 0", fresh.MadeFrom)
+	}
+}
+
 // TestBegin_otherTarget continues with another version what a roll left.
 func TestBegin_otherTarget(t *testing.T) {
 	t.Parallel()

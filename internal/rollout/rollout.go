@@ -319,7 +319,10 @@ type Record struct {
 	Checkpoints int  `json:"cp,omitempty"`     // passed
 	// Unproven: the newest version may be one that nothing has proven: the making
 	// of the target's had no answer, or another roll has made one.
-	Unproven bool  `json:"unp,omitempty"`
+	Unproven bool `json:"unp,omitempty"`
+	// MadeFrom is the number of the version that the target is a copy of, where it
+	// was made for this roll, by this or another; 0: it was there, or is not yet.
+	MadeFrom int64 `json:"mk,omitempty"`
 	Copy     int64 `json:"copy,omitempty"` // the version a rollback published
 	Fallback bool  `json:"fb,omitempty"`   // LaunchInstances cannot be used here
 

@@ -210,7 +210,7 @@ func (r *Record) raised(from, to int) {
 
 // made books the version that a roll has made.
 func made(rec Record, s Step, r Result) (Record, Note) {
-	rec.Target.Number, rec.Target.Source, rec.Unproven = r.Version, 0, false
+	rec.Target.Number, rec.Target.Source, rec.Unproven, rec.MadeFrom = r.Version, 0, false, s.Source
 	return rec, Note{Text: fmt.Sprintf("made version %d with image %s, a copy of version %d", r.Version, s.Image, s.Source)}
 }
 
