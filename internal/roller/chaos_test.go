@@ -27,7 +27,7 @@ var stream = flag.Int("stream", 0, "which random worlds to stage: each number me
 var wire = flag.Bool("wire", false, "let the calls of random worlds be signed, encoded and decoded")
 
 // kinds is how many tests share the worlds.
-const kinds = 21
+const kinds = 22
 
 // chaotic plays one kind's share of the worlds, each from a seed of its own. A
 // failure says how to play its world again.

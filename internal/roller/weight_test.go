@@ -257,12 +257,62 @@ func TestChaos_looseWeights(t *testing.T) {
 	})
 }
 
+// TestChaos_weightsLost is the same while members are lost: EC2 takes a Spot Instance,
+// new ones fail, fewer than failure_limit, or one is in standby.
+func TestChaos_weightsLost(t *testing.T) {
+	t.Parallel()
+	chaotic(t, 22, func(t *testing.T, r *rand.Rand) {
+		weights := pick(r, []int{2, 2}, []int{4, 1}, []int{1, 4}, []int{4, 2, 1}, []int{5, 2}, []int{2, 4, 3})
+		percentages := pick(r, [2]int{60, 100}, [2]int{60, 110}, [2]int{60, 150})
+		world := weighed{shape: odd{group: "\n" + weighing(weights...), room: 12, more: 32}, first: weights[0], turned: r.IntN(2) == 0}
+		at := time.Duration(r.IntN(600)) * time.Second
+		switch pick(r, "spot", "fail", "standby") {
+		case "spot":
+			world.shape.group += pick(r, partlySpot, allSpot, allSpot+"capacity_rebalance = true\n")
+			world.lose = func(s *rolltest.Stage, _ *roller.Request) { interrupt(t, s, at) }
+		case "fail":
+			world.shape.group += pick(r, "", "", partlySpot)
+			do, times := pick(r, "break", "kill"), 1+r.IntN(5)
+			world.lose = func(s *rolltest.Stage, q *roller.Request) {
+				q.Spec.FailureLimit = 100
+				s.Excuse()
+				strike(t, s, do, times)
+			}
+		default:
+			world.shape.group += pick(r, "", "", partlySpot)
+			world.aside = pick(r, rollout.Terminate, rollout.Ignore)
+		}
+		world.roll(t, r, func(q *roller.Request) {
+			q.Spec.MinHealthy, q.Spec.MaxHealthy = percentages[0], percentages[1]
+		})
+	})
+}
+
+// interrupt lets EC2 take a Spot Instance after a while.
+func interrupt(t *testing.T, s *rolltest.Stage, after time.Duration) {
+	t.Helper()
+	s.World.At(after, func() {
+		for _, m := range s.Group().Members {
+			if m.Launched() && m.Market == "spot" {
+				s.Taken(m.ID)
+				if !do(t, s, awssim.Action{Do: "interrupt", Instance: m.ID}) {
+					t.Errorf("interrupting %s was refused", m.ID)
+				}
+				return
+			}
+		}
+	})
+}
+
 // weighed is a world of a group with weights.
 type weighed struct {
 	shape  odd
 	broken bool // the new image never becomes healthy
 	turned bool // others prefer other types before the roll
 	first  int  // the weight of the type that was preferred before
+	// lose lets members be lost; nil: none are.
+	lose  func(s *rolltest.Stage, q *roller.Request)
+	aside rollout.Treatment // what becomes of a member in standby; empty: there is none
 }
 
 // roll rolls the group with a request that set has finished, and checks its end.
@@ -276,8 +326,18 @@ func (w weighed) roll(t *testing.T, r *rand.Rand, set func(q *roller.Request)) {
 			prefer(t, s)
 			resize(t, s, min(s.Group().Desired+w.first, s.Group().Max))
 		}
+		if w.aside != "" {
+			q.Spec.Standby = w.aside
+			s.Lenient()
+			standby(t, s, true, s.Group().Members[0].ID)
+			s.World.Advance(2 * time.Minute)
+			s.Strict()
+		}
 		s.Referee(*q)
 		s.Outside(s.Group().Desired)
+		if w.lose != nil {
+			w.lose(s, q)
+		}
 	})
 	_, err := s.Roll(t.Context(), q)
 	if (err == nil) == w.broken {

@@ -20,7 +20,7 @@ func (t *turn) launch() {
 	want := min(roundUp(t.missing(), t.chunk), t.space(), roundUp(t.room(), t.chunk))
 	n := min(want, roundDown(t.lim.Running-t.soon()-t.overfill(), t.chunk))
 	t.bound = n < want
-	if n <= 0 || n < want && t.together(want) || t.loose() && !t.calm() {
+	if n <= 0 || n < want && t.together(want) || t.loose() && (!t.calm() || !t.sparesForLaunch()) {
 		return
 	}
 	if t.raiseMaxSize(n) || t.drawsStale() {

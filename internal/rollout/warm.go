@@ -32,7 +32,9 @@ func (t *turn) drawsStale() bool {
 		return false
 	}
 	ready := slices.DeleteFunc(t.staleWarm(), func(m Member) bool {
-		return m.State != InService && t.mem.WarmEnded[m.ID].IsZero() // those ended were ready, however old this look is
+		// Those ended were ready, however old this look is; and all are to go from the
+		// proof on.
+		return m.State != InService && t.mem.WarmEnded[m.ID].IsZero() && !t.rec.Proven
 	})
 	t.endWarm(ready)
 	if t.snap.WarmSeen && len(ready) == 0 {
@@ -60,8 +62,13 @@ func (t *turn) clearWarm() {
 	t.wake(t.now.Add(max(t.spec.Poll, reaction)))
 }
 
-// endWarm ends members of the warm pool that were not asked to end lately.
+// endWarm ends members of the warm pool that were not asked to end lately. Whom a
+// launch of ours has drawn may still show in the pool for a while: until then it ends
+// nobody.
 func (t *turn) endWarm(members []Member) {
+	if t.now.Sub(t.mem.Asked) < older {
+		return
+	}
 	var ids []string
 	for _, m := range members {
 		if at := t.mem.WarmEnded[m.ID]; at.IsZero() || t.now.Sub(at) >= settle {

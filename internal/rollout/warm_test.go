@@ -48,3 +48,42 @@ func TestDecide_warmEnded(t *testing.T) {
 		}
 	}
 }
+
+// TestDecide_warmProven: from the proof on, members of the pool that are not ready yet
+// go before a launch, too. They may be ready when AWS draws them, and are ended in any
+// case.
+func TestDecide_warmProven(t *testing.T) {
+	t.Parallel()
+	for _, proven := range []bool{false, true} {
+		s, p := group(4), spec(75, 100)
+		s.Group.WarmPool, s.WarmSeen, p.TerminateWarm = true, true, true
+		rec := rolling(&s)
+		rec.Proven, rec.Fallback = proven, true
+		m := healthy(9, old)
+		m.State = rollout.Pending
+		s.Warm = []rollout.Member{m}
+		want := "end"
+		if proven {
+			want = "end-warm"
+		}
+		if got := kinds(decide(p, s, rec, rollout.Memory{Progress: began})); got != want {
+			t.Errorf("proven %t: %q, want %q", proven, got, want)
+		}
+	}
+}
+
+// TestDecide_warmDrawn: right after a launch, who was drawn by it may still show in the
+// pool. EC2 would end it in service.
+func TestDecide_warmDrawn(t *testing.T) {
+	t.Parallel()
+	for after, want := range map[time.Duration]string{20 * time.Second: "", 40 * time.Second: "end-warm"} {
+		s, p := group(4), spec(75, 100)
+		s.Group.WarmPool, s.WarmSeen, p.TerminateWarm = true, true, true
+		rec := rolling(&s)
+		s.Warm = []rollout.Member{healthy(9, old)}
+		mem := rollout.Memory{Progress: began, Asked: s.At}
+		if got := kinds(decide(p, later(s, after), rec, mem)); got != want {
+			t.Errorf("%s after a launch: %q, want %q", after, got, want)
+		}
+	}
+}

@@ -205,6 +205,20 @@ func (t *turn) overfill() int {
 	return 0
 }
 
+// sparesForLaunch says whether the floor holds if AWS ends healthy members for what a
+// launch is too much, as it does for one after another. While it would not, new
+// members are waited for, and what a rollback found sick goes first.
+func (t *turn) sparesForLaunch() bool {
+	if !t.known {
+		t.out.Look.Targets = true
+		t.wake(t.now)
+		return false
+	}
+	sick := func(m Member) bool { return t.sick(m) != "" }
+	return t.healthy >= t.lim.Floor || // which has the room for it
+		t.unready() <= 0 && (t.rec.Direction != Back || !slices.ContainsFunc(t.stale, sick))
+}
+
 // excess is the capacity for which AWS is about to end members; 0: none weighs so
 // little.
 func (t *turn) excess() int {

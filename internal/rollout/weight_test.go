@@ -119,6 +119,51 @@ func TestDecide_weightsEnd(t *testing.T) {
 	}
 }
 
+// TestDecide_looseLaunch: a launch of which nobody knows the size may have AWS end
+// healthy members. Where the floor has no room left for that, new members are waited
+// for, and in a rollback the sick ones go first.
+func TestDecide_looseLaunch(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		sick   int // of six old members of 4
+		coming string
+		back   bool
+		unseen bool
+		want   string // begins with
+	}{
+		{name: "all are healthy", coming: "Pending", want: "raise"},
+		{name: "a new one is to come", sick: 2, coming: "Pending"},
+		{name: "none is", sick: 2, want: "raise"},
+		{name: "in a rollback", sick: 2, back: true, want: "end"},
+		{name: "nobody knows", unseen: true},
+	} {
+		s := weighted([]int{4, 2}, 4, 4, 4, 4, 4, 4)
+		s.Group.Spot = true
+		for i := range s.Members {
+			s.Members[i].Zone = "a"
+		}
+		rec := rolling(&s)
+		rec.Fallback, rec.Previous = true, old
+		if c.back {
+			rec.Direction, rec.Copy, rec.Previous = rollout.Back, 2, rollout.Version{TemplateID: "lt-1", Number: 2, Data: "d2", Image: "ami-2"}
+		}
+		for i := range c.sick {
+			s.Members[i].Targets[0].State = "unhealthy"
+		}
+		if c.coming != "" {
+			m := healthy(90, target)
+			m.State, m.Weight = rollout.Pending, 4
+			s.Members, s.Group.Desired, rec.Surge = append(s.Members, m), s.Group.Desired+4, 4
+		}
+		s.TargetsSeen = !c.unseen
+		d := decide(spec(60, 150), s, rec, rollout.Memory{Progress: began})
+		if got := kinds(d); !strings.HasPrefix(got, c.want) || c.want == "" && got != "" || c.unseen && !d.Look.Targets {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
 // TestSettle_weights: desired rises by what was launched and by no more than was
 // asked for, and falls by what each member weighs.
 func TestSettle_weights(t *testing.T) {
