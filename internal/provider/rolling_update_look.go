@@ -64,7 +64,9 @@ func (b *backend) survey(ctx context.Context, c *clients, r *roller.Roller, q ro
 		s.seen.Warnings = append(s.seen.Warnings, clip(w, mostWarning))
 	}
 	s.seen.count(q.Spec, snap, s.assessment.Target)
-	err = b.compare(ctx, c, q, s)
+	if err = b.compare(ctx, c, q, s); s.assessment.GoingBack {
+		s.seen.Held = nil // what holds its target back must not keep it from being finished
+	}
 	s.seen.fit()
 	return s, err
 }

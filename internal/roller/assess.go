@@ -49,6 +49,9 @@ func (r *Roller) Assess(ctx context.Context, q Request) (rollout.Assessment, err
 		a.Warnings = append(a.Warnings, fmt.Sprintf("%s is rolling this group since %s", entry.Owner.Name, entry.Owner.Since.UTC().Format("2006-01-02 15:04 MST")))
 	}
 	h, err := r.held(ctx, q, target)
+	if a.GoingBack = unfinished(entry).GoesBack(q.Spec, target); a.GoingBack {
+		h = hold{}
+	}
 	if a.Held = h.why; err != nil || a.Held != "" {
 		return a, err
 	}
@@ -103,7 +106,7 @@ func (r *Roller) forecast(ctx context.Context, q Request, before rollout.Assessm
 	snap = theirs(snap)
 	snap.Typical = snap.Typical.Or(before.Known)
 	a := rollout.Assess(q.Spec, snap, before.Target)
-	a.Known = before.Known
+	a.Known, a.GoingBack = before.Known, before.GoingBack
 	if len(a.Problems) == 0 && a.Stale > 0 {
 		a.Forecast = rollout.Predict(q.Spec, snap, before.Target)
 	}

@@ -459,31 +459,6 @@ func errorOf(err error) (*roller.Error, bool) {
 	return e, ok && e.Report != nil
 }
 
-// TestEdge_rollbackKilled kills the owner of a rollback at its calls in turn.
-func TestEdge_rollbackKilled(t *testing.T) {
-	t.Parallel()
-	for n := 10; ; n += 5 {
-		s := rolltest.New(t, rolltest.Shape{Members: 4, Image: "never_healthy = true"})
-		q := rolltest.Request(50, 100)
-		q.LockTimeout = 10 * time.Minute
-		s.Referee(q)
-		s.Excuse()
-		crashed := s.Crash(t.Context(), q, n, n%2 == 0)
-		if g := s.Group(); crashed && rolltest.On(g, 1) == 4 && g.Version == "3" {
-			break // it was over, and its target is quarantined
-		}
-		if !crashed {
-			break
-		}
-		s.Roller = s.NewRoller("second", 2)
-		_, err := s.Roll(t.Context(), q)
-		_ = ended(t, s, err, rollout.RolledBack)
-		if g := s.Group(); g.Desired != 4 || g.Healthy() != 4 || rolltest.On(g, 2) != 0 || len(g.Suspended) > 0 {
-			t.Fatalf("crash at %d: %+v\n%s", n, g, s.Story())
-		}
-	}
-}
-
 // TestEdge_lostAnswerAndOthers loses the answer of a launch while a policy
 // scales out by as many: theirs stays, ours goes.
 func TestEdge_lostAnswerAndOthers(t *testing.T) {

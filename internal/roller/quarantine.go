@@ -51,6 +51,20 @@ func (o *owner) tidy() {
 // The zero value: it may.
 type hold struct{ why, next string }
 
+// keptFrom is held for the target of this roll. A rollback from it that somebody has
+// left unfinished is finished all the same.
+func (o *owner) keptFrom(snap rollout.Snapshot) (hold, error) {
+	h, err := o.held(o.ctx, o.q, o.target)
+	if err != nil || h.why == "" {
+		return h, err
+	}
+	entry, _, err := o.Journal.Peek(o.ctx, snap.Group.ARN)
+	if unfinished(entry).GoesBack(o.q.Spec, o.target) {
+		return hold{}, err
+	}
+	return h, err
+}
+
 // held looks for what keeps a version from being rolled to, in one list. A ban
 // comes first: no retry lifts it.
 func (r *Roller) held(ctx context.Context, q Request, target rollout.Version) (hold, error) {

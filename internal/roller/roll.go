@@ -83,7 +83,7 @@ func (o *owner) run() (Report, error) {
 		return Report{}, problem(o.q.Group, p)
 	}
 	if !a.Converged {
-		if held, err := o.held(o.ctx, o.q, o.target); err != nil || held.why != "" {
+		if held, err := o.keptFrom(snap); err != nil || held.why != "" {
 			return Report{}, quarantined(o.q.Group, held, err)
 		}
 	}
@@ -473,7 +473,10 @@ func (o *owner) end(e rollout.Ending) (Report, error) {
 	if e.Reason != "" && (e.Outcome != rollout.Paused || o.rec.Direction != rollout.Back) {
 		o.rec.Reason = rollout.Clip(e.Reason, 300) // a rollback keeps what had failed
 	}
-	var err error
+	var err, unheld error
+	if e.Quarantine { // first: once the record is settled, nobody else would do it
+		unheld = o.quarantine(e)
+	}
 	if o.left(e) {
 		err = o.lease.Pause(o.ctx, o.rec.Fit(o.lease.Room()))
 	} else {
@@ -486,10 +489,8 @@ func (o *owner) end(e rollout.Ending) (Report, error) {
 	}
 	report := o.report()
 	report.Closed = e.Closed
-	if e.Quarantine {
-		if qerr := o.quarantine(e); qerr != nil && err == nil {
-			err = qerr
-		}
+	if err == nil {
+		err = unheld
 	}
 	if err != nil {
 		o.warnings = append(o.warnings, "the journal could not be closed: "+asg.Plain(err))

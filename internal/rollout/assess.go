@@ -18,6 +18,9 @@ type Assessment struct {
 	Converged bool // a roll with this spec would do nothing now
 	// Held: the roll to Target is held back by a quarantine; the text says why and until when.
 	Held string
+	// GoingBack: an unfinished roll is on its way back from the target. It is
+	// finished, also where the target is held back.
+	GoingBack bool
 	// NoReturn says why on_failure = rollback could not be followed; empty: it
 	// could, as far as was looked.
 	NoReturn string

@@ -168,6 +168,12 @@ func Asked(text string, g Group, unfinished *Record) string {
 	return text
 }
 
+// GoesBack says whether the roll on record is on its way back from target. To finish
+// that launches nothing of it, whatever is said against it meanwhile.
+func (r *Record) GoesBack(spec Spec, target Version) bool {
+	return r != nil && r.Direction == Back && spec.same(r.Target, target)
+}
+
 // inherit takes over what a roll to another target left to put back.
 func (r *Record) inherit(in Record, o Opening) {
 	g := o.Snapshot.Group
