@@ -6,6 +6,7 @@ package bench_test
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -118,17 +119,18 @@ type shape struct {
 	name    string
 	physics physics
 	targets bool // behind a target group
-	again   bool // the group has been rolled before
+	before  int  // how often the group has been rolled before
 }
 
 var (
 	shapes = []shape{
-		{"usual/first", usual, true, false},
-		{"usual/again", usual, true, true},
-		{"quick/first", quick, true, false},
-		{"quick/again", quick, true, true},
-		{"quick-no-targets/first", quick, false, false},
-		{"quick-no-targets/again", quick, false, true},
+		{"usual/first", usual, true, 0},
+		{"usual/again", usual, true, 1},
+		{"usual/third", usual, true, 2},
+		{"quick/first", quick, true, 0},
+		{"quick/again", quick, true, 1},
+		{"quick-no-targets/first", quick, false, 0},
+		{"quick-no-targets/again", quick, false, 1},
 	}
 	percentages = [][2]int{{100, 150}, {100, 110}, {90, 100}, {50, 100}}
 	sizes       = []int{4, 20, 100}
@@ -184,13 +186,13 @@ func stage(tb testing.TB, c shape, limits [2]int, n int) staged {
 	}
 	s := rolltest.New(tb, rolltest.Shape{Members: n, NoTargets: !c.targets, Extra: c.physics.hcl(), Drain: c.physics.drain.String()})
 	s.Silence()
-	if c.again {
+	for i := range c.before {
 		if _, err := s.Roller.Roll(tb.Context(), q); err != nil {
 			tb.Fatal(err)
 		}
-		q.Version = "1"
+		q.Version = strconv.Itoa(1 + i%2)
 		s.World.Advance(24 * time.Hour)
-		s.Roller = s.NewRoller("second", 2)
+		s.Roller = s.NewRoller(fmt.Sprintf("roller %d", i+2), i+2)
 	}
 	s.World.ResetCalls()
 	return staged{s, tb, q, s.Elapsed(), floor(c.physics, n, q.Spec, c.targets)}
@@ -226,6 +228,10 @@ var reached = map[string][3]int{
 	"usual/first/100-110":            {42, 90, 171},
 	"usual/first/90-100":             {39, 83, 163},
 	"usual/first/50-100":             {57, 81, 161},
+	"usual/third/100-150":            {34, 52, 132},
+	"usual/third/100-110":            {40, 88, 169},
+	"usual/third/90-100":             {37, 81, 161},
+	"usual/third/50-100":             {45, 69, 149},
 	"usual/again/100-150":            {33, 51, 131},
 	"usual/again/100-110":            {39, 87, 168},
 	"usual/again/90-100":             {36, 80, 160},

@@ -59,6 +59,7 @@ func Begin(o Opening) Record {
 		// estimate that is too long would never be found out, one that is too short
 		// costs a look.
 		rec.Typical.Healthy = max(o.Known.Healthy-max(o.Known.Healthy/10, o.Spec.Poll), 0)
+		rec.Typical.Former = o.Known.Healthy
 	}
 	// There is no LaunchInstances for some; and a raise is filled once, in whichever zones.
 	rec.Fallback = g.Mixes || g.WarmPool || g.loose()

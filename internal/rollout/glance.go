@@ -120,7 +120,7 @@ func (t *turn) glance(in Input) {
 	t.wakeAtClose()
 	look := t.out.Next
 	if awaited {
-		t.due(first, typical.Launch+t.toHealthy(typical))
+		t.dueHealthy(first, typical)
 		t.out.Look.Glance = t.out.Next.Before(look) && t.dueSince(first, typical)
 	}
 	if floor := t.now.Add(t.spec.Poll); t.out.Next.Before(floor) {

@@ -194,3 +194,42 @@ func TestGlance_replaced(t *testing.T) {
 		}
 	}
 }
+
+// TestGlance_tries: where a roll tries whether its members are healthy sooner than
+// last time, and they are not, the next glance is when they were then.
+func TestGlance_tries(t *testing.T) {
+	t.Parallel()
+	p := spec(90, 100)
+	for _, c := range []struct {
+		name          string
+		known         rollout.Typical
+		first, second time.Duration // after the launch
+		former        time.Duration
+	}{
+		{"sharp", rollout.Typical{Healthy: 30 * time.Second, Sharp: true}, 75 * time.Second, 75*time.Second + 75*time.Second/8, 0},
+		{"not sharp", rollout.Typical{Healthy: 30 * time.Second}, 70 * time.Second, 75 * time.Second, 30 * time.Second},
+		{"unknown", rollout.Typical{}, 55 * time.Second, 55*time.Second + 55*time.Second/8, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := group(4)
+			s.AttributesSeen, s.Typical.Healthy = true, 0
+			s.Group.Pointer, s.Group.Points = "2", target
+			rec := rollout.Begin(rollout.Opening{Spec: p, Snapshot: s, Target: target, Epoch: 1, Known: c.known})
+			if rec.Typical.Former != c.former {
+				t.Errorf("former = %s, want %s", rec.Typical.Former, c.former)
+			}
+			rec.Proven, rec.Held = true, true
+			s.Members[0].Version = target // launched now
+			s.Members[0].State, s.Members[0].Targets = rollout.Pending, nil
+			d := decide(p, s, rec, rollout.Memory{Progress: began, FirstSeen: map[string]time.Time{s.Members[0].ID: s.At}})
+			if !d.Look.Glance || d.Next.Sub(s.At) != c.first {
+				t.Fatalf("looks at %+v after %s, want a glance after %s", d.Look, d.Next.Sub(s.At), c.first)
+			}
+			d = decide(p, glanced(s, c.first), d.Record, d.Memory)
+			if d.Next.Sub(s.At) != c.second {
+				t.Errorf("nobody yet: looks again after %s, want %s", d.Next.Sub(s.At), c.second)
+			}
+		})
+	}
+}

@@ -336,7 +336,7 @@ func (t Typical) Or(other Typical) Typical {
 		t.Launch = other.Launch
 	}
 	if t.Healthy == 0 {
-		t.Healthy = other.Healthy
+		t.Healthy, t.Former = other.Healthy, other.Former
 	}
 	if t.Terminate == 0 {
 		t.Terminate = other.Terminate

@@ -72,7 +72,7 @@ func largest(t *testing.T) rollout.Record {
 		}
 	}
 	rec.Counts = rollout.Counts{Stale: 1000, Current: 1000, Ready: 1000, Left: 1000, Healthy: 1000, Running: 2000, Lowest: 1000, Highest: 2000}
-	rec.Typical = rollout.Typical{Launch: time.Hour, Healthy: time.Hour, Terminate: time.Hour, Sharp: true}
+	rec.Typical = rollout.Typical{Launch: time.Hour, Healthy: time.Hour, Terminate: time.Hour, Sharp: true, Former: time.Hour}
 	var ends, lost rollout.IDs
 	for i := range 120 {
 		ends = append(ends, fmt.Sprintf("i-%017x", 1<<60+i))

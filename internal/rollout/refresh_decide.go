@@ -585,7 +585,7 @@ func (t *turn) scheduleRefresh() {
 		case !t.mem.HealthySince[m.ID].IsZero():
 			t.wake(t.mem.HealthySince[m.ID].Add(t.minHealthy()))
 		default:
-			t.due(t.mem.FirstSeen[m.ID], typical.Launch+t.toHealthy(typical))
+			t.dueHealthy(t.mem.FirstSeen[m.ID], typical)
 		}
 	}
 	pause := refreshPause

@@ -246,6 +246,9 @@ type Typical struct {
 	// Sharp: a look shortly before Healthy had passed found it too early, so
 	// Healthy is not too long.
 	Sharp bool `json:"s,omitempty"`
+	// Former is Healthy as the last roll had it, where this one tries whether it
+	// has become less; zero, or no more than Healthy: it does not.
+	Former time.Duration `json:"f,omitempty"`
 }
 
 // Direction is where a roll is going.

@@ -75,8 +75,20 @@ func (t *turn) dueMember(m Member, typical Typical) {
 		t.wake(t.now.Add(t.spec.Poll)) // it must answer several times in a row
 	default:
 		// In service is nothing by itself: look when it should be healthy.
-		t.due(t.mem.FirstSeen[m.ID], typical.Launch+t.toHealthy(typical))
+		t.dueHealthy(t.mem.FirstSeen[m.ID], typical)
 	}
+}
+
+// dueHealthy wakes when a member that is awaited since an instant usually is
+// healthy. Where it was only tried whether that has become sooner, and it has
+// not, it is looked for when it was in the last roll.
+func (t *turn) dueHealthy(since time.Time, typical Typical) {
+	usual := typical.Launch + t.toHealthy(typical)
+	if former := since.Add(typical.Launch + typical.Former); t.needsSignals() && t.now.Before(former) && !t.now.Before(since.Add(usual)) {
+		t.wake(former)
+		return
+	}
+	t.due(since, usual)
 }
 
 // baking says whether new members are only being watched.
