@@ -305,8 +305,8 @@ func (t *turn) verifyRaises() {
 			i = t.raised(in)
 		}
 		if i < 0 {
-			if t.now.Sub(in.Since) < settle {
-				kept = append(kept, in)
+			if t.now.Sub(in.Since) < settle || !t.snap.ActivitiesSeen {
+				kept = append(kept, in) // else a later raise could be taken for it
 				t.out.Look.Activities = true
 			}
 			continue

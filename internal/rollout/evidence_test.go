@@ -179,3 +179,27 @@ func TestSkip_raises(t *testing.T) {
 		}
 	}
 }
+
+// TestDecide_raiseVerifiedLate: a raise is verified however late the first look at the
+// activities is. The next one, of which they do not tell yet, would be taken for it,
+// and ours for a change by others.
+func TestDecide_raiseVerifiedLate(t *testing.T) {
+	t.Parallel()
+	s := group(4)
+	rec := rolling(&s)
+	rec.Fallback, rec.Surge, s.Group.Desired, s.ActivitiesSeen = true, 1, 5, false
+	s.Members = append(s.Members, healthy(4, target))
+	first, second := rollout.Step{Kind: rollout.Raise, From: 4, To: 6}, rollout.Step{Kind: rollout.Raise, From: 5, To: 6}
+	rec.Surge -= 2
+	rec, mem, _ := rollout.Settle(rec, rollout.Memory{Progress: began}, first, rollout.Result{}, began)
+	d := decide(spec(100, 150), later(s, 70*time.Second), rec, mem)
+	if !d.Look.Activities {
+		t.Errorf("the next look is %+v, want one at the activities", d.Look)
+	}
+	rec, mem, _ = rollout.Settle(d.Record, d.Memory, second, rollout.Result{}, began.Add(70*time.Second))
+	s.Group.Desired, s.ActivitiesSeen = 6, true
+	s.Changes = []rollout.Change{{At: began.Add(2 * time.Second), Absolute: true, From: 4, To: 6}}
+	if d := decide(spec(100, 150), later(s, 75*time.Second), rec, mem); notes(d) != "" || d.Record.Base != 4 {
+		t.Errorf("others are said to want %d, notes %q, want 4 and none", d.Record.Base, notes(d))
+	}
+}
