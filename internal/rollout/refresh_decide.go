@@ -429,11 +429,11 @@ func (t *turn) beginRefresh() {
 	})
 }
 
-// hidden says whether the refresh on record may be there although this
+// hidden says whether the refresh on record may be there, or over, although this
 // observation does not show it: it is older than the start, or than one before.
 func (t *turn) hidden() bool {
 	r := t.rec.Refresh
-	if t.own != nil || !r.Running() {
+	if t.own != nil || r == nil {
 		return false
 	}
 	since := r.Asked

@@ -444,3 +444,29 @@ func TestDecideRefresh_lostLaunch(t *testing.T) {
 		t.Errorf("%q with base %d and surge %d, want the surge known and ended first", kinds(d), d.Record.Base, d.Record.Surge)
 	}
 }
+
+// TestDecide_olderThanRefresh: a look that does not show the roll's refresh, of
+// which one before has shown the end, is older than its start. No other one is
+// started on it.
+func TestDecide_olderThanRefresh(t *testing.T) {
+	t.Parallel()
+	s := group(2)
+	s.Members[0].Version = target
+	s, rec := awaited(s, rollout.RefreshSuccessful)
+	going := s.Members[1]
+	s.Members[1].Version = target
+	going.ID, going.State = "i-going", rollout.Terminating
+	s.Members = append(s.Members, going) // of a roll by the other engine
+	d := decide(byRefresh(), s, rec, rollout.Memory{})
+	told := s.Refreshes
+	s = later(s, 5*time.Second)
+	s.Refreshes = nil
+	d = decide(byRefresh(), s, d.Record, d.Memory)
+	if len(d.Steps) > 0 || d.Record.Refresh == nil {
+		t.Errorf("an older look: steps %q, refresh %+v, want that it waits", kinds(d), d.Record.Refresh)
+	}
+	s.Refreshes = told
+	if d = decide(byRefresh(), later(s, 5*time.Second), d.Record, d.Memory); strings.Contains(kinds(d), "refresh") {
+		t.Errorf("and a newer one: steps %q, want no other refresh", kinds(d))
+	}
+}
