@@ -30,13 +30,14 @@ type Removals interface {
 }
 
 // CopyOf finds the copy of an image that is available or being made in this
-// client's region; ok is false when there is none.
-func (c *Client) CopyOf(ctx context.Context, want image.Copying, original image.Image) (found image.Image, ok bool, err error) {
+// client's region; ok is false when there is none. inUse is the one that is in
+// use already; see [image.Copying.CopyOf].
+func (c *Client) CopyOf(ctx context.Context, want image.Copying, original image.Image, inUse string) (found image.Image, ok bool, err error) {
 	all, err := c.CopiesOf(ctx, want.Region, original.ID)
 	if err != nil {
 		return image.Image{}, false, err
 	}
-	found, ok = want.CopyOf(original, all)
+	found, ok = want.CopyOf(original, all, inUse)
 	return found, ok, nil
 }
 

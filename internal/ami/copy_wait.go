@@ -21,6 +21,7 @@ type Order struct {
 	For      string // the launch template whose versions are to have it
 	Original image.Image
 	image.Copying
+	InUse string // the copy that is in use already, if one is
 	// CopyTags takes along the tags of the original, as far as they are the
 	// account's own; Tags are given to the copy and its snapshots beside them.
 	CopyTags bool
@@ -151,7 +152,7 @@ type wait struct {
 func (w *wait) begin(ctx context.Context) (image.Image, error) {
 	w.copying.Lock()
 	defer w.copying.Unlock()
-	found, ok, err := w.CopyOf(ctx, w.Copying, w.Original)
+	found, ok, err := w.CopyOf(ctx, w.Copying, w.Original, w.InUse)
 	if err != nil || ok {
 		return found, err
 	}

@@ -2,11 +2,13 @@ package asg
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	astypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 
 	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
 )
@@ -24,15 +26,13 @@ func (c *Client) Naming(ctx context.Context, names func(image string) bool) (gro
 	if all == nil {
 		return nil, false
 	}
-	type pointed struct{ template, version string }
 	does, asked := map[pointed]bool{}, map[string]bool{}
 	complete = true
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		spec := template(all[name])
-		if spec == nil {
+		at := pointedBy(all[name])
+		if at == (pointed{}) {
 			continue
 		}
-		at := pointed{aws.ToString(spec.LaunchTemplateId), pointerText(spec)}
 		if _, known := does[at]; !known {
 			if asked[at.template] = true; len(asked) > mostTemplates {
 				complete = false
@@ -50,6 +50,48 @@ func (c *Client) Naming(ctx context.Context, names func(image string) bool) (gro
 	}
 	slices.SortFunc(groups, func(a, b rollout.Follower) int { return strings.Compare(a.Group, b.Group) })
 	return groups, complete
+}
+
+// NamingNow gives the ARNs of the groups that [Client.Naming] names, as it is at
+// this moment: where one call fails, so does the whole look. It costs a call for
+// each version that groups point at.
+func (c *Client) NamingNow(ctx context.Context, names func(image string) bool) ([]string, error) {
+	const what = "find the groups that launch what a parameter holds"
+	var arns []string
+	does := map[pointed]bool{}
+	err := c.eachGroup(ctx, what, func(g astypes.AutoScalingGroup) error {
+		at := pointedBy(g)
+		if at == (pointed{}) {
+			return nil
+		}
+		if _, known := does[at]; !known {
+			v, err := c.find(ctx, at.template, at.version)
+			if err != nil {
+				return fmt.Errorf("%s: %w", what, err)
+			}
+			does[at] = names(v.Alias)
+		}
+		if does[at] {
+			arns = append(arns, aws.ToString(g.AutoScalingGroupARN))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(arns)
+	return arns, nil
+}
+
+// pointed is what a group points at; zero: at no template.
+type pointed struct{ template, version string }
+
+func pointedBy(g astypes.AutoScalingGroup) pointed {
+	spec := template(g)
+	if spec == nil {
+		return pointed{}
+	}
+	return pointed{aws.ToString(spec.LaunchTemplateId), pointerText(spec)}
 }
 
 // Forget makes the next look ask again what parameters mean that versions name:

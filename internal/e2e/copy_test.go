@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,6 +67,33 @@ func TestAccPermissions_encrypted(t *testing.T) {
 		s.world.AddImage(awssim.Image{Name: fmt.Sprintf("golden-web-%d", n+3), Encrypted: true, Key: s.world.AddKey(c.key)})
 		s.uses([]string{"plan"}, append(c.rows, planImage, newVersion, readSSM)...)
 	}
+}
+
+// TestAccPermissions_copyTarget records what copies that go into a parameter use.
+func TestAccPermissions_copyTarget(t *testing.T) {
+	t.Parallel()
+	s := newProjectOn(t, strings.Replace(scenario, `image = "golden-web-1" }
+  version`, `image = "resolve:ssm:/golden/web" }
+  version`, 1), provider)
+	s.world.PutParameter("/golden/web", newest(s.world))
+	for n, keep := range []int{2, 2, 1} {
+		s.write(provider + fmt.Sprintf(`
+resource "refit_ami_refresh" "web" {
+  launch_template_id = %q
+  source_version     = 1
+  source             = { owners = ["self"], name = "built-*" }
+  copy               = { source_region = "eu-west-1", keep = %d }
+  target             = { ssm_parameter = "/golden/web" }
+}`, s.template(), keep))
+		s.world.AddImage(awssim.Image{Name: fmt.Sprintf("built-%d", n+1), Region: "eu-west-1", RootVolumeGiB: 2})
+		s.uses([]string{"plan"}, planImage, newVersion, channelTarget, planCopy, readSSM)
+		rows := []string{planImage, newVersion, channelTarget, moveChannel, copyImages, readSSM, writeSSM}
+		if n == 2 { // what the parameter held before the last one is not needed any more
+			rows = append(rows, copyKeep)
+		}
+		s.uses([]string{"apply", "-auto-approve"}, rows...)
+	}
+	s.uses([]string{"plan"}, planImage, channelTarget, readSSM)
 }
 
 // forget deletes the latest version of a template.

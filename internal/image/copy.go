@@ -64,12 +64,13 @@ func (i Image) MadeByRefit() bool {
 
 // CopyOf finds among images of the own account and region the copy of an
 // image that is to be used: one that is available before one that is pending,
-// and then the newest. Copies that somebody else made count as well, unless a
+// then the one that is in use already, empty for none, and then the newest. Another
+// copy holds the same, so that it is no reason for a roll. Copies that somebody else made count as well, unless a
 // certain key is wished for, which AWS does not name. ok is false when a copy
 // has to be made.
-func (c Copying) CopyOf(original Image, all []Image) (found Image, ok bool) {
+func (c Copying) CopyOf(original Image, all []Image, inUse string) (found Image, ok bool) {
 	for _, i := range all {
-		if c.isCopy(i, original) && (!ok || better(i, found)) {
+		if c.isCopy(i, original) && (!ok || better(i, found, inUse)) {
 			found, ok = i, true
 		}
 	}
@@ -92,9 +93,12 @@ func (c Copying) isCopy(i, original Image) bool {
 	return i.Encrypted == (c.Encrypted || original.Encrypted)
 }
 
-func better(a, b Image) bool {
-	if (a.State == Available) != (b.State == Available) {
+func better(a, b Image, inUse string) bool {
+	switch {
+	case (a.State == Available) != (b.State == Available):
 		return a.State == Available
+	case a.ID == inUse || b.ID == inUse:
+		return a.ID == inUse
 	}
 	return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), strings.Compare(a.ID, b.ID)) > 0
 }
@@ -129,6 +133,18 @@ func PruneCopies(all []Image, template string, keep int, used map[string]bool) [
 	}
 	slices.SortFunc(out, func(a, b Image) int { return strings.Compare(a.ID, b.ID) })
 	return out
+}
+
+// BackTo are the images that a parameter holds and may be led back to: of those
+// that it has held, newest first, all down to the newest but one that is not held
+// back.
+func BackTo(history []string, held func(id string) bool) []string {
+	for n, id := range history {
+		if n > 0 && !held(id) {
+			return history[:n+1]
+		}
+	}
+	return history
 }
 
 // Took is how long a copy took.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,33 +47,38 @@ func TestCopyOf(t *testing.T) {
 		i.Tags, i.Encrypted = key.Tags(image.Image{ID: "ami-a"}, "lt-1", "token", nil), true
 	}
 	for name, c := range map[string]struct {
-		want image.Copying
-		from image.Image
-		all  []image.Image
-		id   string // empty: one has to be made
+		want  image.Copying
+		from  image.Image
+		all   []image.Image
+		inUse string
+		id    string // empty: one has to be made
 	}{
-		"none":                      {plain, image.Image{}, nil, ""},
-		"the newest":                {plain, image.Image{}, []image.Image{made("ami-1", "ami-a", 1, nil), made("ami-2", "ami-a", 2, nil)}, "ami-2"},
-		"what is available first":   {plain, image.Image{}, []image.Image{made("ami-1", "ami-a", 1, nil), made("ami-2", "ami-a", 2, func(i *image.Image) { i.State = image.Pending })}, "ami-1"},
-		"else what is pending":      {plain, image.Image{}, []image.Image{made("ami-2", "ami-a", 2, func(i *image.Image) { i.State = image.Pending })}, "ami-2"},
-		"none that failed":          {plain, image.Image{}, []image.Image{made("ami-1", "ami-a", 1, func(i *image.Image) { i.State = "failed" })}, ""},
-		"none that is disabled":     {plain, image.Image{}, []image.Image{made("ami-1", "ami-a", 1, func(i *image.Image) { i.State = "disabled" })}, ""},
-		"not of another image":      {plain, image.Image{}, []image.Image{made("ami-1", "ami-b", 1, nil)}, ""},
-		"not of another region":     {plain, image.Image{}, []image.Image{made("ami-1", "ami-a", 1, func(i *image.Image) { i.SourceRegion = "us-east-1" })}, ""},
-		"not of another key":        {encrypted, image.Image{}, []image.Image{made("ami-1", "ami-a", 1, keyed)}, ""},
-		"of that key":               {key, image.Image{}, []image.Image{made("ami-1", "ami-a", 1, keyed)}, "ami-1"},
-		"not without encryption":    {encrypted, image.Image{}, []image.Image{made("ami-1", "ami-a", 1, nil)}, ""},
-		"somebody else's":           {plain, image.Image{}, []image.Image{strange("ami-1", nil)}, "ami-1"},
-		"theirs, key unknown":       {key, image.Image{}, []image.Image{strange("ami-1", func(i *image.Image) { i.Encrypted = true })}, ""},
-		"theirs, encrypted":         {encrypted, image.Image{}, []image.Image{strange("ami-1", func(i *image.Image) { i.Encrypted = true })}, "ami-1"},
-		"theirs, encrypted, why":    {plain, image.Image{}, []image.Image{strange("ami-1", func(i *image.Image) { i.Encrypted = true })}, ""},
-		"theirs, as the original":   {plain, image.Image{Encrypted: true}, []image.Image{strange("ami-1", func(i *image.Image) { i.Encrypted = true })}, "ami-1"},
-		"Refit's tags on another's": {key, image.Image{}, []image.Image{made("ami-1", "ami-a", 1, func(i *image.Image) { keyed(i); i.Tags[image.TagOriginal] = "eu-west-1/ami-b" })}, ""},
+		"none":                      {plain, image.Image{}, nil, "", ""},
+		"the newest":                {plain, image.Image{}, []image.Image{made("ami-1", "ami-a", 1, nil), made("ami-2", "ami-a", 2, nil)}, "", "ami-2"},
+		"what is in use":            {plain, image.Image{}, []image.Image{made("ami-1", "ami-a", 1, nil), made("ami-2", "ami-a", 2, nil)}, "ami-1", "ami-1"},
+		"in use, seen first":        {plain, image.Image{}, []image.Image{made("ami-2", "ami-a", 2, nil), made("ami-1", "ami-a", 1, nil)}, "ami-2", "ami-2"},
+		"in use, but pending":       {plain, image.Image{}, []image.Image{made("ami-1", "ami-a", 1, nil), made("ami-2", "ami-a", 2, func(i *image.Image) { i.State = image.Pending })}, "ami-2", "ami-1"},
+		"in use, of another image":  {plain, image.Image{}, []image.Image{made("ami-1", "ami-b", 1, nil), made("ami-2", "ami-a", 2, nil)}, "ami-1", "ami-2"},
+		"what is available first":   {plain, image.Image{}, []image.Image{made("ami-1", "ami-a", 1, nil), made("ami-2", "ami-a", 2, func(i *image.Image) { i.State = image.Pending })}, "", "ami-1"},
+		"else what is pending":      {plain, image.Image{}, []image.Image{made("ami-2", "ami-a", 2, func(i *image.Image) { i.State = image.Pending })}, "", "ami-2"},
+		"none that failed":          {plain, image.Image{}, []image.Image{made("ami-1", "ami-a", 1, func(i *image.Image) { i.State = "failed" })}, "", ""},
+		"none that is disabled":     {plain, image.Image{}, []image.Image{made("ami-1", "ami-a", 1, func(i *image.Image) { i.State = "disabled" })}, "", ""},
+		"not of another image":      {plain, image.Image{}, []image.Image{made("ami-1", "ami-b", 1, nil)}, "", ""},
+		"not of another region":     {plain, image.Image{}, []image.Image{made("ami-1", "ami-a", 1, func(i *image.Image) { i.SourceRegion = "us-east-1" })}, "", ""},
+		"not of another key":        {encrypted, image.Image{}, []image.Image{made("ami-1", "ami-a", 1, keyed)}, "", ""},
+		"of that key":               {key, image.Image{}, []image.Image{made("ami-1", "ami-a", 1, keyed)}, "", "ami-1"},
+		"not without encryption":    {encrypted, image.Image{}, []image.Image{made("ami-1", "ami-a", 1, nil)}, "", ""},
+		"somebody else's":           {plain, image.Image{}, []image.Image{strange("ami-1", nil)}, "", "ami-1"},
+		"theirs, key unknown":       {key, image.Image{}, []image.Image{strange("ami-1", func(i *image.Image) { i.Encrypted = true })}, "", ""},
+		"theirs, encrypted":         {encrypted, image.Image{}, []image.Image{strange("ami-1", func(i *image.Image) { i.Encrypted = true })}, "", "ami-1"},
+		"theirs, encrypted, why":    {plain, image.Image{}, []image.Image{strange("ami-1", func(i *image.Image) { i.Encrypted = true })}, "", ""},
+		"theirs, as the original":   {plain, image.Image{Encrypted: true}, []image.Image{strange("ami-1", func(i *image.Image) { i.Encrypted = true })}, "", "ami-1"},
+		"Refit's tags on another's": {key, image.Image{}, []image.Image{made("ami-1", "ami-a", 1, func(i *image.Image) { keyed(i); i.Tags[image.TagOriginal] = "eu-west-1/ami-b" })}, "", ""},
 	} {
 		c.from.ID = "ami-a"
-		got, ok := c.want.CopyOf(c.from, c.all)
+		got, ok := c.want.CopyOf(c.from, c.all, c.inUse)
 		if got.ID != c.id || ok != (c.id != "") {
-			t.Errorf("%s: copy of %+v among %+v: got %q, %t, want %q", name, c.from, c.all, got.ID, ok, c.id)
+			t.Errorf("%s: copy of %+v among %+v, %q in use: got %q, %t, want %q", name, c.from, c.all, c.inUse, got.ID, ok, c.id)
 		}
 	}
 }
@@ -200,6 +206,23 @@ func TestChoose_originals(t *testing.T) {
 		i, ok := image.Choose(all, image.Rule{Originals: wanted, Now: noon.Add(48 * time.Hour)}).Newest()
 		if !ok || i.ID != want {
 			t.Errorf("originals %t: got %s, %t, want %s", wanted, i.ID, ok, want)
+		}
+	}
+}
+
+func TestBackTo(t *testing.T) {
+	t.Parallel()
+	held := func(id string) bool { return strings.HasPrefix(id, "ami-bad") }
+	for _, c := range []struct{ history, want []string }{
+		{nil, nil},
+		{[]string{"ami-3"}, []string{"ami-3"}},
+		{[]string{"ami-3", "ami-2", "ami-1"}, []string{"ami-3", "ami-2"}},
+		{[]string{"ami-bad3", "ami-2", "ami-1"}, []string{"ami-bad3", "ami-2"}},
+		{[]string{"ami-4", "ami-bad3", "ami-bad2", "ami-1", "ami-0"}, []string{"ami-4", "ami-bad3", "ami-bad2", "ami-1"}},
+		{[]string{"ami-2", "ami-bad1"}, []string{"ami-2", "ami-bad1"}},
+	} {
+		if got := image.BackTo(c.history, held); !slices.Equal(got, c.want) {
+			t.Errorf("of %q, got %q, want %q", c.history, got, c.want)
 		}
 	}
 }

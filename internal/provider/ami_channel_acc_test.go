@@ -395,7 +395,6 @@ func TestAccChannel_fails(t *testing.T) {
 			`Source and target are the same`,
 		},
 		"keep_versions": {fleet, strings.Replace(other, "\n}", "\n  keep_versions = 3\n}", 1), nil, `Nothing to keep`},
-		"copy":          {fleet, strings.Replace(other, "\n}", "\n  copy = { source_region = \"eu-west-1\" }\n}", 1), nil, `(?s)cannot\s+put\s+a\s+copy\s+into\s+a\s+parameter`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -98,13 +98,11 @@ func (m amiRefreshModel) checkTarget(ctx context.Context) diag.Diagnostics {
 	if !m.Source.IsNull() && !m.Source.IsUnknown() {
 		diags.Append(m.Source.As(ctx, &s, basetypes.ObjectAsOptions{})...)
 	}
-	if ami.Names("resolve:ssm:"+s.Parameter.ValueString(), ch.Name) {
+	abroad := copyOf(ctx, m.Copy, &diags)
+	here := abroad == nil && !m.Copy.IsUnknown() || abroad != nil && abroad.Region == ""
+	if here && ami.Names("resolve:ssm:"+s.Parameter.ValueString(), ch.Name) {
 		diags.AddAttributeError(path.Root("target").AtName("ssm_parameter"), "Source and target are the same",
 			fmt.Sprintf("target.ssm_parameter: %q is source.ssm_parameter, too, so that nothing would ever be new. Take the image from another parameter, or by name and owners.", ch.Name))
-	}
-	if !m.Copy.IsNull() {
-		diags.AddAttributeError(path.Root("copy"), "Copy and target",
-			"copy: this version of Refit cannot put a copy into a parameter. Leave out copy or target.")
 	}
 	if !m.KeepVersions.IsNull() {
 		diags.AddAttributeError(path.Root("keep_versions"), "Nothing to keep",
@@ -137,6 +135,9 @@ func (b *backend) begin(ctx context.Context, c *clients, t ami.Template, w amiWa
 		return t, from, err
 	}
 	*w.target = ch
+	if s := w.region(c); s.copy != nil && s.copy.Region == c.region && ami.Names("resolve:ssm:"+w.source.Parameter, ch.Name) {
+		return t, from, &ami.ChannelError{Name: ch.Name, Why: "is source.ssm_parameter of the same region, too, so that nothing would ever be new"}
+	}
 	follows := from.Follows(ch.Name)
 	// A rollback publishes a copy that names the image itself. What it is a copy
 	// of is as good to start from.
@@ -155,11 +156,11 @@ func (b *backend) begin(ctx context.Context, c *clients, t ami.Template, w amiWa
 
 // seenIn fills in an image as it is in a channel, which others may move.
 func (b *backend) seenIn(ctx context.Context, c *clients, m amiRefreshModel, ch ami.Channel) (amiRefreshModel, error) {
-	switch ch.Image {
-	case m.ImageID.ValueString():
+	switch {
+	case ch.Image == "": // somebody has deleted it
+		m.ImageID, m.ImageName, m.ImageCreatedAt, m.SourceImageID = types.StringNull(), types.StringNull(), types.StringNull(), types.StringNull()
 		return m, nil
-	case "": // somebody has deleted it
-		m.ImageID, m.ImageName, m.ImageCreatedAt = types.StringNull(), types.StringNull(), types.StringNull()
+	case ch.Image == m.ImageID.ValueString() && (m.Copy.IsNull() || !m.bound()):
 		return m, nil
 	}
 	i, err := c.images.Image(ctx, ch.Image)
@@ -168,6 +169,9 @@ func (b *backend) seenIn(ctx context.Context, c *clients, m amiRefreshModel, ch 
 	}
 	i.ID = ch.Image
 	number, _ := strconv.ParseInt(m.LaunchTemplateVersion.ValueString(), 10, 64)
+	if !m.Copy.IsNull() {
+		return b.mendCopy(ctx, c, m, number, i)
+	}
 	m.set(i, number)
 	return m, nil
 }
@@ -189,7 +193,7 @@ func (r *amiRefresh) move(ctx context.Context, c *clients, m *amiRefreshModel, w
 	if diags.HasError() {
 		return errors.New(diags.Errors()[0].Detail())
 	}
-	_, err = c.images.Move(ctx, ami.Moving{Channel: *w.target, Image: chosen.ID, Template: w.template, Version: from.Number, By: w.by(chosen), Tell: to.told()})
+	*w.target, err = c.images.Move(ctx, ami.Moving{Channel: *w.target, Image: chosen.ID, Template: w.template, Version: from.Number, By: w.by(chosen), Tell: to.told()})
 	// What groups launch is another image from now on, perhaps also after an error.
 	c.looks.Forget()
 	c.live.Forget()
@@ -204,7 +208,7 @@ const mostBy = 200
 
 // by says where an image was found, for people.
 func (w amiWant) by(chosen image.Image) string {
-	if w.pin.Image == chosen.ID {
+	if w.pin.Image == w.original(chosen).ID {
 		return clip("pin: "+w.pin.Reason, mostBy)
 	}
 	return clip(w.source.String(), mostBy)

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,6 +47,28 @@ type copyWant struct {
 	copyTags      bool
 	keep          int // 0: all
 	timeout       time.Duration
+	planned       string // the copy that the plan names; empty: it named none
+	inUse         string // the copy in state; empty: there is none
+}
+
+// aim notes what the plan and the state name before an apply.
+func (w *copyWant) aim(m, prior *amiRefreshModel) {
+	if w == nil {
+		return
+	}
+	w.planned = m.ImageID.ValueString()
+	if prior != nil {
+		w.inUse = prior.ImageID.ValueString()
+	}
+}
+
+// current is the image that is in use: the one in state, or what the channel
+// holds.
+func (w amiWant) current(inState string) string {
+	if w.target != nil {
+		return w.target.Image
+	}
+	return inState
 }
 
 const (
@@ -71,7 +94,8 @@ func copyAttribute() schema.SingleNestedAttribute {
 		Optional: true, Validators: []validator.Int64{int64validator.AtLeast(1)},
 		MarkdownDescription: "How many of the newest copies that Refit made for this template to keep, at least 1. Each apply that takes up an image deletes older ones, with their " +
 			"snapshots, unless anything in the region names them: an instance, any version of a launch template, a group's override, a parameter, a recipe of Image Builder, the pin, " +
-			"a quarantine or a ban. With `keep_versions`, versions let go of them in time. A failure is a warning. Default: all are kept.",
+			"a quarantine or a ban. With `target`, what the parameter held before stays too, and what rolls under way in groups that follow it go to or from. " +
+			"With `keep_versions`, versions let go of copies in time. A failure is a warning. Default: all are kept.",
 	}
 	attributes["timeout"] = schema.StringAttribute{
 		Optional: true, Computed: true, Default: stringdefault.StaticString(defaultCopyTimeout),
@@ -81,8 +105,8 @@ func copyAttribute() schema.SingleNestedAttribute {
 	return schema.SingleNestedAttribute{
 		Optional: true,
 		MarkdownDescription: "Copies the image to the provider's region and account and uses the copy: `source` is looked for in `source_region`, and owner and conditions are checked there. " +
-			"A copy that is there already is used, whoever made it. A copy is made in the apply, which waits for it; then `image_id` is unknown at plan, and `source_image_id` says what is copied. " +
-			"A copy that AWS gives up is deleted with its snapshots. Destroying the resource leaves copies, as versions name them. Default: no copy.",
+			"A copy that is there already is used, whoever made it; of several, the one in use. A copy is made in the apply, which waits for it; then `image_id` is unknown at plan, and `source_image_id` says what is copied. " +
+			"A copy that AWS gives up is deleted with its snapshots. Destroying the resource leaves copies, as versions and parameters name them. Default: no copy.",
 		Attributes: attributes,
 	}
 }
@@ -230,7 +254,7 @@ func (b *backend) copies(ctx context.Context, c *clients, l *look, w amiWant, fo
 	}
 	for _, original := range found {
 		held, id, account := bans.Why(original.ID), "", l.rule.Account
-		if i, ok := w.copy.CopyOf(original, all); ok && i.State == image.Available {
+		if i, ok := w.copy.CopyOf(original, all, w.current(cmp.Or(others...))); ok && i.State == image.Available {
 			id, account = i.ID, i.Owner
 			if held == "" {
 				held = l.bans.Why(id)
@@ -242,9 +266,9 @@ func (b *backend) copies(ctx context.Context, c *clients, l *look, w amiWant, fo
 }
 
 // mendCopy is [backend.mend] where images are copied: the id was not planned
-// then, but what it is a copy of was. i is the version's image.
-func (b *backend) mendCopy(ctx context.Context, c *clients, m amiRefreshModel, v ami.Version, i image.Image) (amiRefreshModel, error) {
-	if i.ID == "" || v.Image == m.ImageID.ValueString() && i.SourceID == m.SourceImageID.ValueString() {
+// then, but what it is a copy of was. i is the image of that version.
+func (b *backend) mendCopy(ctx context.Context, c *clients, m amiRefreshModel, version int64, i image.Image) (amiRefreshModel, error) {
+	if i.ID == "" || i.ID == m.ImageID.ValueString() && i.SourceID == m.SourceImageID.ValueString() {
 		return m, nil
 	}
 	w := amiWant{}
@@ -258,7 +282,7 @@ func (b *backend) mendCopy(ctx context.Context, c *clients, m amiRefreshModel, v
 			i = w.copied(original, i.ID, i.Owner)
 		}
 	}
-	m.set(i, v.Number)
+	m.set(i, version)
 	return m, nil
 }
 
@@ -276,7 +300,7 @@ func (w amiWant) inUse(ctx context.Context, c *clients, imageID string) (string,
 }
 
 // has tells whether a template has a version with an image, or with a copy of
-// it.
+// it, or whether the channel has held one.
 func (w amiWant) has(ctx context.Context, c *clients, t ami.Template, imageID string) (bool, error) {
 	ids := []string{imageID}
 	if w.copy != nil {
@@ -286,24 +310,21 @@ func (w amiWant) has(ctx context.Context, c *clients, t ami.Template, imageID st
 		}
 		ids = imageIDs(all)
 	}
-	return slices.ContainsFunc(t.Versions, func(v ami.Version) bool { return slices.Contains(ids, v.Image) }), nil
+	return slices.ContainsFunc(ids, w.target.Held) ||
+		slices.ContainsFunc(t.Versions, func(v ami.Version) bool { return slices.Contains(ids, v.Image) }), nil
 }
 
 // copy makes sure of a copy of an image and waits for it. The image comes back
 // as the version will have it.
 func (r *amiRefresh) copy(ctx context.Context, c *clients, w amiWant, i image.Image) (image.Image, error) {
 	original := w.original(i)
-	last := image.Took{Time: -1}
-	told := ami.Step{Percent: -1}
-	copied, err := c.images.Copy(ctx, ami.Order{
-		For: w.template, Original: original, Copying: w.copy.Copying, CopyTags: w.copy.copyTags, Tags: w.copy.tags, Timeout: w.copy.timeout,
-		Tell: func(s ami.Step) {
-			if last.Time < 0 || s.State != told.State || s.Percent >= told.Percent+10 || s.Waited >= last.Time+5*time.Minute {
-				r.backend.tellCopy(ctx, w, s)
-				told, last.Time = s, s.Waited
-			}
-		},
-	})
+	var copied image.Image
+	var err error
+	if w.copy.planned != "" {
+		copied, err = w.plannedCopy(ctx, c, original)
+	} else {
+		copied, err = r.makeCopy(ctx, c, w, original)
+	}
 	if err != nil {
 		return image.Image{}, err
 	}
@@ -312,6 +333,34 @@ func (r *amiRefresh) copy(ctx context.Context, c *clients, w amiWant, i image.Im
 		return image.Image{}, fmt.Errorf("the copy of image %s must not be used: %s; plan again, or lift the ban", original.ID, why)
 	}
 	return w.copied(original, copied.ID, copied.Owner), err
+}
+
+// plannedCopy reads the copy that the plan named.
+func (w amiWant) plannedCopy(ctx context.Context, c *clients, original image.Image) (image.Image, error) {
+	i, err := c.images.Image(ctx, w.copy.planned)
+	if err != nil && !errors.Is(err, ami.ErrNoImage) {
+		return i, err
+	}
+	if i, ok := w.copy.CopyOf(original, []image.Image{i}, ""); ok && i.State == image.Available {
+		return i, nil
+	}
+	return i, fmt.Errorf("the copy %s of image %s, which the plan names, cannot be used any more; plan again, and another copy is used or made", w.copy.planned, original.ID)
+}
+
+// makeCopy finds a copy or has one made, and tells how far it is.
+func (r *amiRefresh) makeCopy(ctx context.Context, c *clients, w amiWant, original image.Image) (image.Image, error) {
+	last := image.Took{Time: -1}
+	told := ami.Step{Percent: -1}
+	return c.images.Copy(ctx, ami.Order{
+		For: w.template, Original: original, Copying: w.copy.Copying, InUse: w.current(w.copy.inUse),
+		CopyTags: w.copy.copyTags, Tags: w.copy.tags, Timeout: w.copy.timeout,
+		Tell: func(s ami.Step) {
+			if last.Time < 0 || s.State != told.State || s.Percent >= told.Percent+10 || s.Waited >= last.Time+5*time.Minute {
+				r.backend.tellCopy(ctx, w, s)
+				told, last.Time = s, s.Waited
+			}
+		},
+	})
 }
 
 // copyAside is how long a copy may take without the window being judged again
@@ -373,22 +422,22 @@ func explainCopy(err error) (l lines, ok bool) {
 	switch {
 	case errors.As(err, &failed):
 		l = lines{
-			roller.Sentence(failed.Error()), "The template was not changed, and nothing is left of the copy.",
+			roller.Sentence(failed.Error()), "Nothing else was changed, and nothing is left of the copy.",
 			"Check that the key of copy.kms_key_id exists in this region and may be used, also the key of the original. Then apply again, which makes another copy.",
 		}
 		if len(failed.Left) > 0 {
-			l.state = "The template was not changed. What is left of the copy could not be deleted: " + strings.Join(failed.Left, ", ") + "."
+			l.state = "Nothing else was changed. What is left of the copy could not be deleted: " + strings.Join(failed.Left, ", ") + "."
 			l.next = "Delete that. " + l.next
 		}
 	case errors.As(err, &waiting):
 		l = lines{
-			roller.Sentence(waiting.Error()), "The template was not changed. AWS goes on copying.",
+			roller.Sentence(waiting.Error()), "Nothing else was changed. AWS goes on copying.",
 			"Apply again: it waits for the same copy and makes no second one. If copies take this long, raise copy.timeout.",
 		}
 	case errors.As(err, &unsure):
 		happened, next := explainAWS(unsure)
 		l = lines{
-			happened, "The template was not changed. Whether AWS began the copy is not known.",
+			happened, "Nothing else was changed. Whether AWS began the copy is not known.",
 			strings.TrimSpace(next + " Apply again: if the copy was begun, it waits for that one and makes no second one."),
 		}
 	default:

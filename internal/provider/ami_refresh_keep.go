@@ -18,6 +18,7 @@ import (
 
 	"github.com/fleetrefit/terraform-provider-refit/internal/asg"
 	"github.com/fleetrefit/terraform-provider-refit/internal/image"
+	"github.com/fleetrefit/terraform-provider-refit/internal/journal"
 	"github.com/fleetrefit/terraform-provider-refit/internal/roller"
 	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
 )
@@ -89,13 +90,9 @@ func (b *backend) prunable(ctx context.Context, c *clients, template string, kee
 // inRecord adds the versions between which a group's last roll went: it may be
 // under way, or go back.
 func inRecord(ctx context.Context, c *clients, template, arn string, uses asg.Uses) error {
-	entry, found, err := c.journal.Peek(ctx, arn)
-	if err != nil || !found || len(entry.Record) == 0 {
+	rec, _, err := rollOf(ctx, c, arn)
+	if err != nil || rec == nil {
 		return err
-	}
-	var rec rollout.Record
-	if err := json.Unmarshal(entry.Record, &rec); err != nil {
-		return fmt.Errorf("read the record of the last roll of group %s: %w", entry.Group, err)
 	}
 	for _, v := range []rollout.Version{rec.Target, rec.Previous} {
 		if v.TemplateID == template {
@@ -107,4 +104,18 @@ func inRecord(ctx context.Context, c *clients, template, arn string, uses asg.Us
 		uses.Versions[n] = true
 	}
 	return nil
+}
+
+// rollOf reads the record of a group's last roll; nil: there is none. ended
+// tells whether the roll has come to its end.
+func rollOf(ctx context.Context, c *clients, arn string) (rec *rollout.Record, ended bool, err error) {
+	entry, found, err := c.journal.Peek(ctx, arn)
+	if err != nil || !found || len(entry.Record) == 0 {
+		return nil, false, err
+	}
+	rec = &rollout.Record{}
+	if err := json.Unmarshal(entry.Record, rec); err != nil {
+		return nil, false, fmt.Errorf("read the record of the last roll of group %s: %w", entry.Group, err)
+	}
+	return rec, entry.State == journal.Settled, nil
 }

@@ -144,6 +144,22 @@ func (l look) name(pick image.Option) string {
 	return l.original(pick.Image).ID
 }
 
+// has tells whether the version to start from has an image, or the channel. A copy
+// that has to be made has no id, and neither has a channel that does not exist.
+func (l look) has(i image.Image) bool { return i.ID != "" && i.ID == l.base.Image }
+
+// words says for people which image was chosen, with what it is a copy of.
+func (l look) words(i image.Image) string {
+	text := l.choice.Words(l.original(i), l.rule)
+	switch {
+	case i.Via == "":
+		return text
+	case i.ID == "":
+		return "a copy of " + text
+	}
+	return i.ID + ", a copy of " + text
+}
+
 // known tells whether a template has a version with an image that is not in
 // quarantine.
 func known(t ami.Template, imageID string, held []image.Quarantine) bool {
@@ -176,10 +192,7 @@ func (b *backend) rule(ctx context.Context, c *clients, t ami.Template, base ami
 	}
 	rule.Account, rule.Now = t.Account, b.clock.Now()
 	rule.Originals = w.copy != nil && w.copy.Region == c.region
-	rule.InUse, err = w.inUse(ctx, c, t.Latest().Image)
-	if w.target != nil {
-		rule.InUse = w.target.Image
-	}
+	rule.InUse, err = w.inUse(ctx, c, w.current(t.Latest().Image))
 	return rule, err
 }
 
@@ -197,10 +210,7 @@ func base(t ami.Template, number int64) (ami.Version, error) {
 
 // inUse is the image that is in use: that in state, or what the channel holds.
 func (m amiRefreshModel) inUse(s standing, w amiWant) string {
-	if w.target != nil {
-		return w.target.Image
-	}
-	return m.inState(s.there)
+	return w.current(m.inState(s.there))
 }
 
 // mend puts the image of the version in state into a model that has another: a
@@ -214,7 +224,7 @@ func (b *backend) mend(ctx context.Context, c *clients, m amiRefreshModel, v ami
 		return m, err
 	}
 	if !m.Copy.IsNull() {
-		return b.mendCopy(ctx, c, m, v, i)
+		return b.mendCopy(ctx, c, m, v.Number, i)
 	}
 	i.ID = v.Image
 	m.set(i, v.Number)
@@ -337,7 +347,7 @@ func (s standing) differs(image string, w amiWant) bool {
 // warnAhead notes for the plan what a new version, or a move of the channel,
 // will lead to.
 func (b *backend) warnAhead(ctx context.Context, c *clients, seen *amiSeen, s standing, w amiWant) {
-	moved := w.target != nil && seen.Holds != seen.Image.ID
+	moved := w.target != nil && (seen.Image.uncopied() || seen.Holds != seen.Image.ID)
 	switch {
 	case moved:
 		seen.Followers = channelFollowers(ctx, c, *w.target)

@@ -56,6 +56,9 @@ func (m amiRefreshModel) asPlanned() amiSeen {
 // chosen is the image that was chosen of the source.
 func (s imageSeen) chosen() string { return cmp.Or(s.Source, s.ID) }
 
+// uncopied tells whether it is a copy that has to be made.
+func (s imageSeen) uncopied() bool { return s.ID == "" && s.Source != "" }
+
 // fit leaves out the least important sentences until the snapshot is small
 // enough.
 func (s *amiSeen) fit() {
@@ -139,7 +142,7 @@ func planAMIRefresh(prior, plan amiRefreshModel, seen *amiSeen) amiRefreshModel 
 // yet.
 func (m *amiRefreshModel) aim(at imageSeen) {
 	m.ImageID, m.SourceImageID = types.StringValue(at.ID), m.original(types.StringValue(at.Source))
-	if at.ID == "" && at.Source != "" {
+	if at.uncopied() {
 		m.ImageID = types.StringUnknown()
 	}
 	m.ImageName, m.ImageCreatedAt = types.StringValue(at.Name), types.StringValue(at.CreatedAt)

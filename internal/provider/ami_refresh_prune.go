@@ -11,13 +11,14 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 
+	"github.com/fleetrefit/terraform-provider-refit/internal/ami"
 	"github.com/fleetrefit/terraform-provider-refit/internal/image"
 	"github.com/fleetrefit/terraform-provider-refit/internal/roller"
 )
 
 // pruneCopies deletes the copies made for a template that nothing needs any
-// more, and those that failed. What goes wrong is a warning: the version is
-// there, and the next apply that takes up an image tries again.
+// more, and those that failed. What goes wrong is a warning: the image was taken
+// up, and the next apply that takes up an image tries again.
 func (b *backend) pruneCopies(ctx context.Context, c *clients, w amiWant, inUse image.Image) diag.Diagnostics {
 	old, err := b.prunableCopies(ctx, c, w, inUse)
 	var left []string
@@ -36,7 +37,7 @@ func (b *backend) pruneCopies(ctx context.Context, c *clients, w amiWant, inUse 
 	}
 	return diag.Diagnostics{diag.NewAttributeWarningDiagnostic(path.Root("copy").AtName("keep"),
 		fmt.Sprintf("Old copies for launch template %q were not deleted", w.template),
-		lines{happened, "The new version was made, and nothing else depends on this.", "They are tried again when the next image is taken up; a snapshot that is left has to be deleted by hand."}.String())}
+		lines{happened, "The image was taken up, and nothing else depends on this.", "They are tried again when the next image is taken up; a snapshot that is left has to be deleted by hand."}.String())}
 }
 
 // prunableCopies are those to delete.
@@ -56,27 +57,64 @@ func (b *backend) prunableCopies(ctx context.Context, c *clients, w amiWant, inU
 		return perhaps, nil // nobody can use what failed
 	}
 	ids := imageIDs(perhaps)
-	named, err := c.images.References(ctx, ids...)
+	if err := namedBy(ctx, c, ids, used); err != nil {
+		return nil, err
+	}
+	var history []string
+	if w.target != nil {
+		history = w.target.History
+		if err := rollsThrough(ctx, c, w.target.Name, used); err != nil {
+			return nil, err
+		}
+	}
+	bans, err := b.bans(ctx, c, slices.Concat(ids, history)...)
 	if err != nil {
 		return nil, err
 	}
-	maps.Copy(used, named)
-	overrides, err := c.live.OverrideImages(ctx)
+	quarantines, err := b.quarantines(ctx, c, w.template)
 	if err != nil {
 		return nil, err
 	}
-	maps.Copy(used, overrides)
-	bans, err := b.bans(ctx, c, ids...)
-	if err != nil {
-		return nil, err
-	}
-	held, err := b.quarantines(ctx, c, w.template)
-	if err != nil {
-		return nil, err
+	held := func(id string) bool {
+		return bans.Why(id) != "" || slices.ContainsFunc(quarantines, func(q image.Quarantine) bool { return q.Image == id })
 	}
 	for _, id := range ids {
 		// Without the copy, nothing would keep its like from being made again.
-		used[id] = used[id] || bans.Why(id) != "" || slices.ContainsFunc(held, func(q image.Quarantine) bool { return q.Image == id })
+		used[id] = used[id] || held(id)
+	}
+	for _, id := range image.BackTo(history, held) {
+		used[id] = true
 	}
 	return image.PruneCopies(all, w.template, w.copy.keep, used), nil
+}
+
+// namedBy adds the images that anything of this region names.
+func namedBy(ctx context.Context, c *clients, ids []string, used map[string]bool) error {
+	named, err := c.images.References(ctx, ids...)
+	if err != nil {
+		return err
+	}
+	maps.Copy(used, named)
+	overrides, err := c.live.OverrideImages(ctx)
+	maps.Copy(used, overrides)
+	return err
+}
+
+// rollsThrough adds the images that rolls under way go to, and may go back to,
+// in groups that follow a parameter. No version names those.
+func rollsThrough(ctx context.Context, c *clients, parameter string, used map[string]bool) error {
+	groups, err := c.live.NamingNow(ctx, func(image string) bool { return ami.Names(image, parameter) })
+	if err != nil {
+		return err
+	}
+	for _, arn := range groups {
+		rec, ended, err := rollOf(ctx, c, arn)
+		if err != nil {
+			return err
+		}
+		if rec != nil && !ended {
+			used[rec.Target.Image], used[rec.Previous.Image] = true, true
+		}
+	}
+	return nil
 }

@@ -146,6 +146,7 @@ func (r *amiRefresh) apply(ctx context.Context, m, prior *amiRefreshModel, p pri
 		return fail(err)
 	}
 	w = w.region(c)
+	w.copy.aim(m, prior)
 	judge := func() (string, diag.Diagnostics) { return r.closed(ctx, m, prior, what) }
 	closed, more := judge()
 	if diags.Append(more...); diags.HasError() {
@@ -170,12 +171,14 @@ func (r *amiRefresh) apply(ctx context.Context, m, prior *amiRefreshModel, p pri
 	if w.target != nil {
 		err = r.move(ctx, c, m, w, chosen)
 	} else {
-		var more diag.Diagnostics
 		more, err = r.version(ctx, c, m, w, chosen)
 		diags.Append(more...)
 	}
 	if err != nil {
 		return fail(err)
+	}
+	if w.copy != nil && !diags.HasError() {
+		diags.Append(r.backend.pruneCopies(ctx, c, w, chosen)...)
 	}
 	return append(diags, remember(ctx, p, m.asPlanned())...)
 }
@@ -196,9 +199,6 @@ func (r *amiRefresh) version(ctx context.Context, c *clients, m *amiRefreshModel
 	}
 	if keep := m.KeepVersions; (made.New || len(held) > 0) && !keep.IsNull() {
 		diags.Append(r.backend.prune(ctx, c, w.template, int(keep.ValueInt64()))...)
-	}
-	if w.copy != nil {
-		diags.Append(r.backend.pruneCopies(ctx, c, w, chosen)...)
 	}
 	return diags, nil
 }
@@ -296,7 +296,7 @@ func (r *amiRefresh) planned(ctx context.Context, c *clients, t ami.Template, fr
 	if err != nil {
 		return image.Image{}, err
 	}
-	if id == w.pin.Image || w.target.Held(id) || known {
+	if id == w.pin.Image || known {
 		rule = rule.Chosen()
 	}
 	// As when it was chosen, but by its id: what its parameter holds by now
@@ -513,7 +513,7 @@ func (r *amiRefresh) foresee(ctx context.Context, plan amiRefreshModel, prior *a
 	if plan.Explain.ValueBool() {
 		diags.AddWarning("Why this image", fmt.Sprintf("%s\n%s", l.title(), l.table(l.name(pick))))
 	}
-	if !ok || pick.Image.ID == from.Image || !plan.ImageID.IsUnknown() {
+	if !ok || l.has(pick.Image) || !plan.ImageID.IsUnknown() {
 		return diags
 	}
 	diags.Append(r.warnNew(ctx, c, l, pick.Image)...)
@@ -536,7 +536,7 @@ func (r *amiRefresh) warnNew(ctx context.Context, c *clients, l look, to image.I
 	}
 	diags.Append(caution(w.template, roller.Sentence(c.caution(ctx, to, t.Account)))...)
 	if w.target != nil {
-		return append(diags, warnMoved(*w.target, l.choice.Words(to, l.rule), channelFollowers(ctx, c, *w.target))...)
+		return append(diags, warnMoved(*w.target, l.words(to), channelFollowers(ctx, c, *w.target))...)
 	}
 	diags.AddWarning(fmt.Sprintf("A new image goes into launch template %q", w.template), fmt.Sprintf("A copy of version %d: %s → %s.",
 		from.Number, r.backend.words(ctx, c, l, from.Image), l.choice.Words(l.original(to), l.rule)))
