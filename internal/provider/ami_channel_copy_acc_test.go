@@ -438,6 +438,33 @@ func TestAccChannelCopy_anotherCopy(t *testing.T) {
 	}
 }
 
+// A new source version keeps the copy in the parameter, though its original has
+// been deprecated since.
+func TestAccChannelCopy_templateEdit(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, following)
+	l.build(built1, "built-1")
+	from := func(version string) string {
+		return l.config(strings.Replace(copied(movesAndRolls, ""), "  copy  ", "  source_version = "+version+"\n  copy  ", 1))
+	}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: l.factories(),
+		Steps: []resource.TestStep{
+			{Config: from("1"), Check: l.rolledTo(built1)},
+			{
+				PreConfig: func() {
+					l.world.DeprecateImage(built1, l.world.Clock().Now().Add(-time.Hour))
+					l.edit("1", "t3.medium")
+				},
+				Config:            from("2"),
+				ConfigStateChecks: []statecheck.StateCheck{state(refreshAddress, "launch_template_version", "2"), converged},
+				Check:             resource.ComposeAggregateTestCheckFunc(l.holdsCopy(built1, 2), l.rolledTo(built1), l.askedCopies(1)),
+			},
+			{Config: from("2"), ConfigPlanChecks: noChange},
+		},
+	})
+}
+
 // A copy that the plan names and that is gone is an error, not another copy.
 func TestAccChannelCopy_vanished(t *testing.T) {
 	t.Parallel()
