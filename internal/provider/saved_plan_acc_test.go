@@ -41,8 +41,10 @@ func TestAccAMIRefresh_savedPlan(t *testing.T) {
 			want:   "Image " + third + " of the plan is not acceptable any more: deprecated since 2026-11-20. Nothing was changed. Plan again.",
 		},
 		"image of somebody else": {
-			change: func(l *lab) { l.world.AddImage(awssim.Image{ID: third, Name: "golden-web-4", Owner: "999999999999", Public: true}) },
-			want:   "Image " + third + " of the plan is not acceptable any more: is of account 999999999999, not of 222222222222 or self. Nothing was changed. Plan again.",
+			change: func(l *lab) {
+				l.world.AddImage(awssim.Image{ID: third, Name: "golden-web-4", Owner: "999999999999", Public: true})
+			},
+			want: "Image " + third + " of the plan is not acceptable any more: is of account 999999999999, not of 222222222222 or self. Nothing was changed. Plan again.",
 		},
 		"image failed": {
 			change: func(l *lab) { l.world.SetImageState(third, "failed") },
