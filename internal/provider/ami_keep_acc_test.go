@@ -101,6 +101,51 @@ func TestAccAMIRefresh_keepVersionsLatest(t *testing.T) {
 	})
 }
 
+// The version that the last roll came from stays, to go back to.
+func TestAccAMIRefresh_keepVersionsRolled(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, five)
+	config := l.config(strings.Replace(both, "  source ", "  keep_versions      = 3\n  source ", 1))
+	step := func(day time.Duration, id, name string, left ...int64) resource.TestStep {
+		return resource.TestStep{
+			PreConfig: func() {
+				l.publish(id, name, awssim.ImageBehaviour{})
+				l.world.Advance(day * 24 * time.Hour)
+			},
+			Config: config, Check: resource.ComposeTestCheckFunc(l.runs(id, 4), l.numbers(left...)),
+		}
+	}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: l.factories(),
+		Steps: []resource.TestStep{
+			step(0, third, "golden-web-4", 1, 2, 3, 4, 5, 6),
+			// 1 is the default, 2 the one before the roll to 6.
+			step(31, "ami-00000000000000005", "golden-web-5", 1, 2, 5, 6, 7),
+			step(31, "ami-00000000000000006", "golden-web-6", 1, 6, 7, 8),
+		},
+	})
+}
+
+// What AWS keeps of several versions is said, and the others are gone.
+func TestAccAMIRefresh_keepVersionsPartly(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, five)
+	d := newDesk(t, l.world, false)
+	l.url = d.url
+	d.write("main.tf", l.config(requireRefit+keep))
+	d.run([]int{0}, "init")
+	l.version(first)
+	l.version(first)
+	l.world.Advance(31 * 24 * time.Hour)
+	l.world.BeforeCall("ec2:DeleteLaunchTemplateVersions", 1, func() { l.setDefault("3") })
+	output := d.run([]int{0}, "apply", "-auto-approve", "-no-color")
+	d.says("partly", output, "Old versions of launch template", "were not deleted", "AWS kept 3 (unexpectedError: The default version of a launch template cannot be deleted.)",
+		"They are tried again with the next new image.")
+	if err := l.numbers(1, 2, 3, 6, 7, 8)(nil); err != nil {
+		t.Error(err)
+	}
+}
+
 // What cannot be deleted, or looked at, is no failed apply.
 func TestAccAMIRefresh_keepVersionsFails(t *testing.T) {
 	t.Parallel()
