@@ -189,6 +189,9 @@ func (r *amiRefresh) move(ctx context.Context, c *clients, m *amiRefreshModel, w
 	if err := c.images.RootSnapshot(ctx, t, from, chosen.ID); err != nil {
 		return err
 	}
+	if err := r.backend.unheld(ctx, c, t, from, chosen.ID); err != nil {
+		return err
+	}
 	to, diags := m.notify(ctx)
 	if diags.HasError() {
 		return errors.New(diags.Errors()[0].Detail())

@@ -33,6 +33,9 @@ func (b *backend) ensure(ctx context.Context, c *clients, w ami.Want) (made ami.
 	if err != nil || made.Version.Number != 0 {
 		return made, nil, err
 	}
+	if err := b.unheld(ctx, c, t, made.Source, w.Image); err != nil {
+		return made, nil, err
+	}
 	// As it is at this moment: a group that nobody saw would get the image.
 	groups, err := c.looks.FollowersNow(ctx, w.Template, "")
 	if err != nil {

@@ -152,25 +152,55 @@ func TestAccImageQuarantine_planSays(t *testing.T) {
 	}
 }
 
-// A ban that came after the plan stops the apply of it.
+// A ban, or a failure elsewhere, that came after the plan stops the apply of it.
 func TestAccImageQuarantine_savedPlan(t *testing.T) {
 	t.Parallel()
-	l := newLab(t, fleet)
-	d := newDesk(t, l.world, false)
-	d.write("main.tf", l.config(requireRefit+refresh))
-	d.run([]int{0}, "init")
-	d.run([]int{0}, "apply", "-auto-approve", "-no-color")
-	l.publish(third, "golden-web-4", awssim.ImageBehaviour{})
-	d.plan("-out", "plan")
-	l.world.Advance(time.Minute) // the provider of the test is one process for both
-	l.banned(third)
-	output := strings.Join(strings.Fields(strings.ReplaceAll(d.run([]int{1}, "apply", "-no-color", "plan"), "│", " ")), " ")
-	if want := "must not be used: " + third + " is banned: kernel panics under load; plan again, or lift the ban. Nothing was changed."; !strings.Contains(output, want) {
-		t.Errorf("the apply lacks %q:\n%s", want, output)
+	for name, c := range map[string]struct {
+		scenario, config string
+		change           func(*lab)
+		want             string
+	}{
+		"banned": {fleet, refresh, func(l *lab) { l.banned(third) }, "is banned: kernel panics under load; plan again, or lift the ban. Nothing was changed."},
+		"failed": {fleet, refresh, func(l *lab) { l.failed(third) }, "is in quarantine for this template until 2026-11-21 09:00 UTC: it failed; plan again. Nothing was changed."},
+		"banned, parameter": {
+			following, moves, func(l *lab) { l.banned(third) }, "is banned: kernel panics under load; plan again, or lift the ban. Nothing was changed.",
+		},
+		"failed, parameter": {
+			following, moves, func(l *lab) { l.failed(third) }, "is in quarantine for this template until 2026-11-21 09:00 UTC: it failed; plan again. Nothing was changed.",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t, c.scenario)
+			d := newDesk(t, l.world, false)
+			d.write("main.tf", l.config(requireRefit+c.config))
+			d.run([]int{0}, "init")
+			d.run([]int{0}, "apply", "-auto-approve", "-no-color")
+			before := l.versions()
+			l.publish(third, "golden-web-4", awssim.ImageBehaviour{})
+			d.plan("-out", "plan")
+			l.world.Advance(time.Minute) // the provider of the test is one process for both
+			c.change(l)
+			if output := flat(d.run([]int{1}, "apply", "-no-color", "plan")); !strings.Contains(output, "must not be used: "+third+" "+c.want) {
+				t.Errorf("the apply lacks %q:\n%s", c.want, output)
+			}
+			if err := l.wantVersions(before...)(nil); err != nil {
+				t.Error(err)
+			}
+			if c.scenario == following {
+				if err := l.holds(second, 2)(nil); err != nil {
+					t.Error(err)
+				}
+			}
+		})
 	}
-	if err := l.wantVersions("1 "+first+" by hand", "2 "+second+" by hand")(nil); err != nil {
-		t.Error(err)
-	}
+}
+
+// failed is what a roll leaves that failed for an image of the template.
+func (l *lab) failed(imageID string) {
+	l.Helper()
+	l.world.PutParameter("/refit/"+image.QuarantinePath(l.template, "0123456789abcdef"),
+		`{"template":"`+l.template+`","data":"0123456789abcdef","image":"`+imageID+`","reason":"it failed","until":"2026-11-21T09:00:00Z"}`)
 }
 
 func TestAccImageQuarantine_copies(t *testing.T) {

@@ -61,6 +61,24 @@ func (b *backend) quarantines(ctx context.Context, c *clients, template string) 
 	return out, nil
 }
 
+// unheld is an error where an image failed with a template after it was chosen for
+// it: just before a version, a copy of from, is made with it, or a parameter moved
+// to it.
+func (b *backend) unheld(ctx context.Context, c *clients, t ami.Template, from ami.Version, imageID string) error {
+	held, err := b.quarantines(ctx, c, t.ID)
+	if err != nil {
+		return err
+	}
+	inUse := ""
+	if known(t, imageID, held) || c.runs(ctx, t, imageID, held) {
+		inUse = imageID
+	}
+	if why := image.Holds(image.Image{ID: imageID}, t.With(from, imageID), inUse, held); why != "" {
+		return fmt.Errorf("image %s of the plan must not be used: %s; plan again", imageID, why)
+	}
+	return nil
+}
+
 // bans are the active ones of the whole fleet, with what is needed to tell
 // which of these images they are about. Where nothing is banned, images cost
 // no call.
