@@ -180,6 +180,7 @@ func (c *Client) alarms(ctx context.Context, names []string, s *rollout.Snapshot
 // The attributes of target groups that matter to a roll.
 const (
 	slowStart = "slow_start.duration_seconds"
+	drain     = "deregistration_delay.timeout_seconds"
 	crossZone = "load_balancing.cross_zone.enabled"
 )
 
@@ -200,6 +201,9 @@ func (c *Client) attributes(ctx context.Context, g astypes.AutoScalingGroup, s *
 		}
 		if n, err := strconv.Atoi(set[slowStart]); err == nil {
 			s.SlowStart = max(s.SlowStart, time.Duration(n)*time.Second)
+		}
+		if n, err := strconv.Atoi(set[drain]); err == nil {
+			s.Drain = max(s.Drain, time.Duration(n)*time.Second)
 		}
 		_, application := set[slowStart] // only target groups of Application Load Balancers have it
 		on := cmp.Or(set[crossZone], "true")

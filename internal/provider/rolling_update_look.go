@@ -31,7 +31,7 @@ func (b *backend) survey(ctx context.Context, c *clients, r *roller.Roller, q ro
 	s := survey{seen: &groupSeen{
 		Points:  snap.Group.Points.Number,
 		Desired: snap.Group.Desired, Max: snap.Group.Max, Targets: len(snap.Group.TargetGroups) > 0,
-		Warmup: int(snap.Group.Warmup.Seconds()), Slow: int(snap.SlowStart.Seconds()),
+		Warmup: int(snap.Group.Warmup.Seconds()), Slow: int(snap.SlowStart.Seconds()), Drain: int(snap.Drain.Seconds()),
 	}}
 	// Everything that keeps any roll of this group from starting, whatever to.
 	for _, p := range rollout.Problems(snap) {

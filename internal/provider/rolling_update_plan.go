@@ -62,10 +62,11 @@ type groupSeen struct {
 	From    string `json:"from,omitempty"`    // image that most members to replace run
 	// Times are the seconds that launch, health and termination took lately.
 	Times [3]int `json:"times,omitzero"`
-	// Warmup is the group's default instance warmup and Slow the longest slow
-	// start of its target groups, in seconds.
+	// Warmup is the group's default instance warmup, Slow the longest slow start of
+	// its target groups and Drain their longest deregistration delay, in seconds.
 	Warmup int `json:"warmup,omitempty"`
 	Slow   int `json:"slow,omitempty"`
+	Drain  int `json:"drain,omitempty"`
 	// Missing says that the version in state does not exist.
 	Missing string `json:"missing,omitempty"`
 	// Problems keep this group from being rolled; Warnings are for the plan.
@@ -380,7 +381,7 @@ func (s *groupSeen) forecast(spec rollout.Spec, all bool) (rollout.Assessment, r
 	target := rollout.Version{TemplateID: "lt", Number: 2, Data: "new", Image: "new"}
 	other := rollout.Version{TemplateID: "lt", Number: 1, Data: "old", Image: "old"}
 	snap := rollout.Snapshot{
-		At: time.Unix(0, 0).UTC(), TargetsSeen: true, ActivitiesSeen: true, AttributesSeen: true, SlowStart: seconds(s.Slow),
+		At: time.Unix(0, 0).UTC(), TargetsSeen: true, ActivitiesSeen: true, AttributesSeen: true, SlowStart: seconds(s.Slow), Drain: seconds(s.Drain),
 		Group: rollout.Group{
 			Name: "group", Max: s.Max, Desired: s.Desired, Pointer: "1", Points: other, Default: 1, Latest: 2,
 			Suspended: map[string]string{}, Warmup: seconds(s.Warmup),

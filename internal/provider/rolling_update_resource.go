@@ -262,7 +262,7 @@ func (r *rollingUpdate) Read(ctx context.Context, req resource.ReadRequest, resp
 		return
 	}
 	if learned {
-		s.seen.Times, s.seen.Slow = before.Times, before.Slow // a roll learns them anew
+		s.seen.Times, s.seen.Slow, s.seen.Drain = before.Times, before.Slow, before.Drain // a roll learns them anew
 	}
 	if m.boundGroup() {
 		var v verdict

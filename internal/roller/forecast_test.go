@@ -64,3 +64,25 @@ func foretold(t *testing.T, seed int) (said, took time.Duration, what string) {
 	}
 	return a.Forecast.Duration, report.Duration, fmt.Sprintf("seed %d, %+v at %v", seed, shape, p)
 }
+
+// TestForecast_drain forecasts first rolls of groups whose members take minutes to
+// go, because their target group has a deregistration delay. No scaling activity
+// tells of that yet; launches take as long as they usually do.
+func TestForecast_drain(t *testing.T) {
+	t.Parallel()
+	for _, p := range [][2]int{{50, 100}, {100, 110}, {100, 150}} {
+		s := rolltest.New(t, rolltest.Shape{Members: 12, Drain: "5m", Extra: "latencies {\n  launch = \"60s\"\n  healthy = \"30s\"\n  terminate = \"30s\"\n}"})
+		q := rolltest.Request(p[0], p[1])
+		a, err := s.Roller.Assess(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		report, err := s.Roller.Roll(t.Context(), q)
+		if err != nil {
+			t.Fatalf("%v: %v\n%s", p, err, s.Story())
+		}
+		if share := math.Abs(float64(a.Forecast.Duration-report.Duration)) / float64(report.Duration); share > 0.15 {
+			t.Errorf("%v: the forecast said %s and it took %s", p, a.Forecast.Duration, report.Duration)
+		}
+	}
+}

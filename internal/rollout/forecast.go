@@ -66,7 +66,7 @@ type modelMember struct {
 
 func newModel(spec Spec, s Snapshot, target Version) *model {
 	m := &model{now: s.At, target: target, group: s.Group, basis: s.Typical.basis()}
-	m.typical = s.Typical.Or(Typical{Launch: usualLaunch, Healthy: usualHealthy, Terminate: usualTerminate})
+	m.typical = s.Typical.Or(Typical{Launch: usualLaunch, Healthy: usualHealthy, Terminate: s.usualTerminate()})
 	for _, x := range s.Members {
 		if x.State != InService && x.State != Pending {
 			continue
@@ -82,6 +82,12 @@ func newModel(spec Spec, s Snapshot, target Version) *model {
 	// Suspending and resuming cost no time.
 	m.group.Suspended = map[string]string{"AZRebalance": "", "InstanceRefresh": ""}
 	return m
+}
+
+// usualTerminate is how long a member that is ended usually takes until it is gone:
+// EC2 Auto Scaling waits out the deregistration delay before it ends the instance.
+func (s Snapshot) usualTerminate() time.Duration {
+	return max(usualTerminate, s.Drain+usualTerminate/2)
 }
 
 // basis says where durations come from, for people. Launch and termination are

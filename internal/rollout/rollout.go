@@ -205,10 +205,12 @@ type Snapshot struct {
 	// AlarmsSeen: Alarms were looked up. One that is not in it does not exist.
 	AlarmsSeen bool
 	Alarms     map[string]Alarm
-	// AttributesSeen: SlowStart, the longest of the attached target groups, and
-	// Zonal, those of them without cross-zone load balancing, were looked up.
+	// AttributesSeen: SlowStart and Drain, the longest slow start and deregistration
+	// delay of the attached target groups, and Zonal, those of them without
+	// cross-zone load balancing, were looked up.
 	AttributesSeen bool
 	SlowStart      time.Duration
+	Drain          time.Duration
 	Zonal          []string
 	// Asked is the moment for which checks of the group were run, empty when
 	// none were; Answers holds what came of each, by name.
