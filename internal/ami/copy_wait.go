@@ -78,6 +78,20 @@ func (e *CopyingError) Error() string {
 // Unwrap gives why the wait ended.
 func (e *CopyingError) Unwrap() error { return e.Err }
 
+// RefusedError says that AWS did not begin a copy.
+type RefusedError struct {
+	Original, Region string
+	Err              error
+}
+
+// Error implements error.
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("copy image %s of %s: %v", e.Original, e.Region, e.Err)
+}
+
+// Unwrap gives the failed call's error.
+func (e *RefusedError) Unwrap() error { return e.Err }
+
 // UnsureError says that it is not known whether AWS began a copy.
 type UnsureError struct {
 	Original, Region string
@@ -234,7 +248,7 @@ func (w *wait) ask(ctx context.Context) (string, error) {
 		case code(err) == "":
 			return "", &UnsureError{Original: w.Original.ID, Region: w.Region, Err: err}
 		default:
-			return "", fmt.Errorf("copy image %s of %s: %w", w.Original.ID, w.Region, err)
+			return "", &RefusedError{Original: w.Original.ID, Region: w.Region, Err: err}
 		}
 	}
 	return "", nil // the last round returns

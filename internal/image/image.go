@@ -146,6 +146,9 @@ const (
 // does not wrap it. held says for images that are acceptable as such why they
 // must not be used now; chosen may be empty.
 func (c Choice) Table(chosen string, held map[string]string) string {
+	if len(c.Verdicts) == 0 {
+		return ""
+	}
 	type row struct{ mark, id, name, created, why string }
 	rows := []row{{"", "IMAGE", "NAME", "CREATED", ""}}
 	for _, v := range c.Verdicts[:min(len(c.Verdicts), mostRows)] {

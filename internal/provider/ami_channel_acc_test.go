@@ -223,7 +223,7 @@ template "other" {
 			l.publish(third, "golden-web-4", awssim.ImageBehaviour{})
 		}
 		output, _ := d.plan()
-		for _, want := range []string{`Warning: Groups follow the parameter "/golden/web/stable"`, "It is moved to " + id, "these groups launch what it holds: latest ($Latest), web (1).", "before a roll has tested it"} {
+		for _, want := range []string{`Warning: Groups follow the parameter "/golden/web/stable"`, "It is moved to " + id, "these groups launch what it holds: latest (version $Latest), web (version 1).", "before a roll has tested it"} {
 			if output = told(output); !strings.Contains(output, want) {
 				t.Errorf("plan %d: got\n%s\nwant it to say %q", n, output, want)
 			}

@@ -185,7 +185,7 @@ func TestAccAMIRefresh_notifyFails(t *testing.T) {
 		mend           func(*lab) error
 	}{
 		"no such topic": {
-			"event_bus \"fleet\" {}\n", `Publish to topic ` + topicARN + `: the topic does not exist`,
+			"event_bus \"fleet\" {}\n", `Publish to topic ` + topicARN + `: the topic does not exist: NotFound`,
 			func(l *lab) error { return l.world.SetTopic(awssim.TopicSpec{Name: "images"}) },
 		},
 		"topic's policy": {
@@ -197,7 +197,7 @@ func TestAccAMIRefresh_notifyFails(t *testing.T) {
 			func(l *lab) error { return l.world.SetTopic(awssim.TopicSpec{Name: "images"}) },
 		},
 		"no such bus": {
-			"topic \"images\" {}\n", `Find event bus fleet: the event bus does not exist`,
+			"topic \"images\" {}\n", `Find event bus fleet: the event bus does not exist: ResourceNotFoundException`,
 			func(l *lab) error { return l.world.SetEventBus(awssim.BusSpec{Name: "fleet"}) },
 		},
 		"bus fails the entry": {
@@ -251,7 +251,7 @@ func TestAccAMIRefresh_notifyBadInput(t *testing.T) {
 			`event_bus_name = "arn:aws:events:us-east-1:123456789012:event-bus/fleet"`,
 			`(?s)Address in another region.*is\s+in\s+us-east-1,\s+and\s+the\s+provider\s+in\s+eu-west-2`,
 		},
-		"nobody":       {``, `(?s)At\s+least\s+one\s+attribute\s+out\s+of`},
+		"nobody":       {``, `(?s)Nobody to tell.*notify\s+has\s+neither\s+sns_topic_arn\s+nor\s+event_bus_name.*or\s+remove\s+notify`},
 		"name":         {`sns_topic_arn = "images"`, `(?s)"images"\s+is\s+not\s+the\s+ARN\s+of\s+a\s+topic`},
 		"subscription": {`sns_topic_arn = "` + topicARN + `:9a1b"`, `(?s)is\s+the\s+ARN\s+of\s+a\s+subscription`},
 		"bus":          {`event_bus_name = "my bus"`, `(?s)"my\s+bus"\s+is\s+not\s+the\s+name\s+of\s+an\s+event\s+bus`},

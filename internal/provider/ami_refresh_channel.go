@@ -251,7 +251,7 @@ func channelFollowers(ctx context.Context, c *clients, ch ami.Channel) string {
 func followerNames(all []rollout.Follower) string {
 	names := make([]string, 0, len(all))
 	for _, f := range all[:min(len(all), mostFollowers)] {
-		names = append(names, fmt.Sprintf("%s (%s)", f.Group, f.Pointer))
+		names = append(names, fmt.Sprintf("%s (version %s)", f.Group, f.Pointer))
 	}
 	if more := len(all) - len(names); more > 0 {
 		names = append(names, fmt.Sprintf("and %d more", more))
@@ -262,7 +262,8 @@ func followerNames(all []rollout.Follower) string {
 // warnMoved words what moving a channel does to those groups.
 func warnMoved(ch ami.Channel, to, names string) diag.Diagnostics {
 	if names == "" {
-		names = "none yet"
+		return diag.Diagnostics{diag.NewWarningDiagnostic(fmt.Sprintf("A new image goes into the parameter %q", ch.Name),
+			fmt.Sprintf("It is moved to %s. No group launches what it holds now; one that does later launches that image.", to))}
 	}
 	return diag.Diagnostics{diag.NewWarningDiagnostic(fmt.Sprintf("Groups follow the parameter %q", ch.Name), lines{
 		fmt.Sprintf("It is moved to %s, and these groups launch what it holds: %s.", to, names),

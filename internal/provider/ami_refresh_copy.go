@@ -27,6 +27,7 @@ import (
 	"github.com/fleetrefit/terraform-provider-refit/internal/ami"
 	"github.com/fleetrefit/terraform-provider-refit/internal/image"
 	"github.com/fleetrefit/terraform-provider-refit/internal/roller"
+	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
 )
 
 // copyModel says how images are copied to the provider's region and account.
@@ -400,7 +401,7 @@ func (b *backend) warnCopy(ctx context.Context, c *clients, w amiWant, i image.I
 	}
 	text := lines{
 		happened: w.copy.Words(original, last),
-		state:    fmt.Sprintf("The apply makes the copy and waits for it, up to %s; image_id is known then. No group changes for a copy.", w.copy.timeout),
+		state:    fmt.Sprintf("The apply makes the copy and waits for it, up to %s; image_id is known then. No group changes for a copy.", rollout.Brief(w.copy.timeout)),
 	}
 	if original.Encrypted && original.Owner != i.Owner && i.Owner != "" {
 		text.next = fmt.Sprintf("%s is encrypted by account %s: the copy succeeds only if that account lets this one use the key.", original.ID, original.Owner)
@@ -419,6 +420,7 @@ func explainCopy(err error) (l lines, ok bool) {
 	var failed *ami.CopyError
 	var waiting *ami.CopyingError
 	var unsure *ami.UnsureError
+	var refused *ami.RefusedError
 	switch {
 	case errors.As(err, &failed):
 		l = lines{
@@ -440,6 +442,12 @@ func explainCopy(err error) (l lines, ok bool) {
 			happened, "Nothing else was changed. Whether AWS began the copy is not known.",
 			strings.TrimSpace(next + " Apply again: if the copy was begun, it waits for that one and makes no second one."),
 		}
+	case errors.As(err, &refused):
+		happened, next := explainAWS(refused)
+		if next == "" {
+			next = "An image of another account can be copied only while that account shares its snapshots with this one, too, and lets it use the key of encrypted ones."
+		}
+		l = lines{happened, unchanged, next}
 	default:
 		return lines{}, false
 	}

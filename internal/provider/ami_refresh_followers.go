@@ -36,7 +36,7 @@ func warnFollowers(template, names string) diag.Diagnostics {
 		return nil
 	}
 	return diag.Diagnostics{diag.NewWarningDiagnostic("Groups follow the launch template", lines{
-		fmt.Sprintf("A new version of %s is wanted, and these groups float over it: %s.", template, names),
+		fmt.Sprintf("A new version of %s is wanted, and these groups follow it: %s.", template, names),
 		"A group on $Default launches from the new version when the default moves. A group on $Latest would as soon as it is there, so the version is left to its roll:",
 		`refit_asg_rolling_update with launch_template_version = "$Latest" and image_id from this resource. Or give the group the number of a version.`,
 	}.String())}

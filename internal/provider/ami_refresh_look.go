@@ -121,7 +121,7 @@ func (b *backend) candidates(ctx context.Context, c *clients, l *look, w amiWant
 func (l look) title() string {
 	of := "The newest images of the source for " + l.template.ID
 	if l.pin != "" {
-		return of + " are no matter: it is " + l.pin + "."
+		return of + " do not count: it is " + l.pin + "."
 	}
 	return of + ":"
 }
@@ -376,8 +376,12 @@ func (l look) pick(inState string, seen *amiSeen) (p picked, ok bool) {
 	}
 	pick, passed, ok := image.Settle(l.options)
 	for _, o := range passed {
-		seen.warn("%s", roller.Sentence("passed over: "+o.Held))
 		p.failed = p.failed || o.Image.ID == inState && inState != ""
+		if p.failed && l.inUse != "" {
+			seen.Kept = clip(roller.Sentence(o.Held), mostWarning)
+			break // it stays, and what is older is no matter
+		}
+		seen.warn("%s", roller.Sentence("passed over: "+o.Held))
 	}
 	if l.none != nil {
 		seen.None = true // the plan looks again and says why

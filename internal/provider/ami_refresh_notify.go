@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
@@ -16,6 +15,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types/basetypes"
 
 	"github.com/fleetrefit/terraform-provider-refit/internal/ami"
+	"github.com/fleetrefit/terraform-provider-refit/internal/asg"
 	"github.com/fleetrefit/terraform-provider-refit/internal/image"
 	"github.com/fleetrefit/terraform-provider-refit/internal/news"
 	"github.com/fleetrefit/terraform-provider-refit/internal/roller"
@@ -40,14 +40,12 @@ func notifyAttribute() schema.SingleNestedAttribute {
 		MarkdownDescription: "Whom to tell of each new version, or with `target` of each image that the parameter gets: the images guide says " +
 			"[what they are told](../guides/images.md#telling-others). That it cannot be " +
 			"sent is a warning, and no reason for an apply to fail; the next one sends it. Default: nobody. A change tells nothing again.",
+		Validators: []validator.Object{somebody{}},
 		Attributes: map[string]schema.Attribute{
 			toTopic: schema.StringAttribute{
 				Optional:            true,
 				MarkdownDescription: "ARN of a topic of SNS, standard or FIFO, in the region of the provider. It may be another account's.",
-				Validators: []validator.String{
-					addressValidator{news.CheckTopic},
-					stringvalidator.AtLeastOneOf(path.MatchRelative().AtParent().AtName(toTopic), path.MatchRelative().AtParent().AtName(toBus)),
-				},
+				Validators:          []validator.String{addressValidator{news.CheckTopic}},
 			},
 			toBus: schema.StringAttribute{
 				Optional:            true,
@@ -63,6 +61,30 @@ func notifiedAttribute() schema.BoolAttribute {
 		Computed: true,
 		MarkdownDescription: "Whether those of `notify` were told of everything. While it is `false`, each plan has an update that tells them. " +
 			"`null` without `notify`.",
+	}
+}
+
+// somebody refuses a notify that names nobody.
+type somebody struct{}
+
+// Description implements validator.Object.
+func (somebody) Description(context.Context) string {
+	return "at least one of " + toTopic + " and " + toBus
+}
+
+// MarkdownDescription implements validator.Object.
+func (v somebody) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
+
+// ValidateObject implements validator.Object.
+func (somebody) ValidateObject(ctx context.Context, req validator.ObjectRequest, resp *validator.ObjectResponse) {
+	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
+		return
+	}
+	var n notifyModel
+	resp.Diagnostics.Append(req.ConfigValue.As(ctx, &n, basetypes.ObjectAsOptions{})...)
+	if n.SNSTopicARN.IsNull() && n.EventBusName.IsNull() {
+		resp.Diagnostics.AddAttributeError(req.Path, "Nobody to tell",
+			fmt.Sprintf("%s has neither %s nor %s, so nobody would be told. Set one of them, or remove %s.", req.Path, toTopic, toBus, req.Path))
 	}
 }
 
@@ -203,9 +225,9 @@ func (r *amiRefresh) tell(ctx context.Context, m *amiRefreshModel) diag.Diagnost
 func explainNews(err error) (happened, next string) {
 	switch {
 	case errors.Is(err, news.ErrNoTopic):
-		return roller.Sentence(err.Error()), "Create the topic, or correct sns_topic_arn."
+		return roller.Sentence(asg.Plain(err)), "Create the topic, or correct sns_topic_arn."
 	case errors.Is(err, news.ErrNoBus):
-		return roller.Sentence(err.Error()), "Create the event bus, or correct event_bus_name."
+		return roller.Sentence(asg.Plain(err)), "Create the event bus, or correct event_bus_name."
 	}
 	return explain(err)
 }

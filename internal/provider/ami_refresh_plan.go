@@ -3,6 +3,9 @@ package provider
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -24,6 +27,9 @@ type amiSeen struct {
 	Followers string `json:"followers,omitempty"`
 	// Holds is the image that the channel holds; empty: there is none.
 	Holds string `json:"holds,omitempty"`
+	// Kept says why the image in use is in quarantine, where it stays all the
+	// same.
+	Kept string `json:"kept,omitempty"`
 	// None: no image of the source is acceptable.
 	None bool `json:"none,omitempty"`
 	// Caution is a sentence about the image to go for, where that is a new one.
@@ -73,6 +79,8 @@ func (s *amiSeen) fit() {
 			s.Caution = ""
 		case len(s.Root) > leastWhy:
 			s.Root = clip(s.Root, leastWhy)
+		case s.Kept != "" && len(s.Warnings) > 0:
+			s.Kept = ""
 		case len(s.Warnings) > 0:
 			s.Warnings = s.Warnings[:len(s.Warnings)-1]
 		case len(s.Followers) > 100:
@@ -85,20 +93,36 @@ func (s *amiSeen) fit() {
 	}
 }
 
+// remarks are warnings about images that were passed over, and about one that
+// was not, though it failed.
+func (s *amiSeen) remarks(template string) (diags diag.Diagnostics) {
+	if len(s.Warnings) > 0 {
+		diags.AddWarning(fmt.Sprintf("Newest image not used in launch template %q", template), strings.Join(s.Warnings, "\n"))
+	}
+	if s.Kept != "" {
+		diags.AddWarning(fmt.Sprintf("The image of launch template %q failed in a group and stays in use", template), lines{
+			s.Kept,
+			"It stays, because another group runs it, or another version with it has not failed. The group in which it failed is not rolled to it again.",
+			"Publish a better image, or set retry of the roll that failed to a new text to try this one again.",
+		}.String())
+	}
+	return diags
+}
+
 // mostWarning bounds one warning in private state, in bytes.
 const mostWarning = 400
 
 // planAMIRefresh plans an update from nothing but its arguments: prior state,
-// the plan as Terraform proposes it, and what Read saw (nil when nothing is
-// known of that).
-func planAMIRefresh(prior, plan amiRefreshModel, seen *amiSeen) amiRefreshModel {
+// the plan as Terraform proposes it, what Read saw (nil when nothing is known of
+// that), and the time now.
+func planAMIRefresh(prior, plan amiRefreshModel, seen *amiSeen, now time.Time) amiRefreshModel {
 	if seen == nil {
 		seen = &amiSeen{
 			Image:   prior.seenAs(),
 			Version: prior.LaunchTemplateVersion.ValueString(),
 		}
 	}
-	if stay := pinnedTo(plan.Pin); stay != "" && stay == prior.chosen().ValueString() && !plan.Pin.Equal(prior.Pin) {
+	if stay := pinnedTo(plan.Pin, now); stay != "" && stay == prior.chosen().ValueString() && !plan.Pin.Equal(prior.Pin) {
 		// It is pinned where it is: whatever Read saw that is newer, it stays. Its
 		// version does too, unless the one to copy from is another by now.
 		here := *seen

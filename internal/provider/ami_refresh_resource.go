@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -416,6 +416,9 @@ func (r *amiRefresh) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 		if plan.Notify.IsNull() {
 			resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("notified"), types.BoolNull())...)
 		}
+		if plan.Copy.IsNull() {
+			resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("source_image_id"), types.StringNull())...)
+		}
 		resp.Diagnostics.Append(r.foresee(ctx, plan, nil)...)
 		return
 	}
@@ -424,14 +427,12 @@ func (r *amiRefresh) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequ
 		return
 	}
 	seen := recall[amiSeen](ctx, req.Private)
-	plan, diags := planAMIRefresh(prior, plan, seen).hold(prior, seen)
+	plan, diags := planAMIRefresh(prior, plan, seen, r.now()).hold(prior, seen)
 	plan.planNotified(prior)
 	resp.Diagnostics.Append(diags...)
 	if seen != nil {
 		resp.Diagnostics.Append(plan.warn(ctx, seen.Window, r.backend)...)
-		if len(seen.Warnings) > 0 {
-			resp.Diagnostics.AddWarning(fmt.Sprintf("Newest image not used in launch template %q", plan.LaunchTemplateID.ValueString()), strings.Join(seen.Warnings, "\n"))
-		}
+		resp.Diagnostics.Append(seen.remarks(plan.LaunchTemplateID.ValueString())...)
 		if plan.LaunchTemplateVersion.IsUnknown() || plan.moves(prior) {
 			resp.Diagnostics.Append(plan.warnFollowers(ctx, seen)...)
 		}
@@ -458,6 +459,15 @@ func (c *clients) caution(ctx context.Context, i image.Image, account string) st
 		return i.Caution(account)
 	}
 	return i.Caution(account, c.images.Keys(ctx, i, account)...)
+}
+
+// now is the time, as far as there is a clock: Terraform plans without a backend
+// while the provider is not configured.
+func (r *amiRefresh) now() time.Time {
+	if r.backend == nil {
+		return time.Time{}
+	}
+	return r.backend.clock.Now()
 }
 
 // caution is a warning about a new image of a template; none when text is empty.
@@ -502,7 +512,7 @@ func (r *amiRefresh) foresee(ctx context.Context, plan amiRefreshModel, prior *a
 	case err != nil:
 		return append(diags, unable(fmt.Sprintf("plan the image of launch template %q", w.template), err, unchanged))
 	case l.none != nil:
-		then := "Apply will fail unless one is published until then."
+		then := "Apply will fail unless that has changed by then."
 		if prior != nil && !plan.ImageID.IsUnknown() {
 			then = "What is in use stays."
 		}

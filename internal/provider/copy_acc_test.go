@@ -670,7 +670,7 @@ func TestAccCopy_refused(t *testing.T) {
 		"storage that is not shared": {
 			func(l *lab) {
 				l.world.AddImage(awssim.Image{ID: built1, Name: "built-1", Region: abroad, Owner: builds, SharedWith: []string{"123456789012"}})
-			}, copyFrom(""), `(?s)Unable to refresh.*You\s+do\s+not\s+have\s+permission\s+to\s+access\s+the\s+storage\s+of\s+this\s+ami.*Nothing\s+was\s+changed`,
+			}, copyFrom(""), `(?s)Unable to refresh.*You\s+do\s+not\s+have\s+permission\s+to\s+access\s+the\s+storage\s+of\s+this\s+ami.*Nothing\s+was\s+changed.*shares\s+its\s+snapshots\s+with\s+this\s+one`,
 		},
 		"not allowed": {
 			func(l *lab) {

@@ -85,7 +85,7 @@ func explain(err error) (happened, next string) {
 	case errors.As(err, &parameter):
 		return roller.Sentence(parameter.Error()), "Correct ssm_parameter of source, or put the id of an image into the parameter."
 	case errors.As(err, &none) && none.Named != "":
-		return roller.Sentence(none.Error()), "Name another image, or correct owners of source if that is whom you trust."
+		return roller.Sentence(none.Error()), "Name another image (image_id of source or pin, or what the parameter holds), or correct owners of source if that is whom you trust."
 	case errors.As(err, &held):
 		return roller.Sentence(held.Error()) + "\n" + held.table, "Publish a better image, or lift what holds one back."
 	case errors.As(err, &none):

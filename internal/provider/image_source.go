@@ -90,11 +90,16 @@ func pinOf(ctx context.Context, o types.Object, diags *diag.Diagnostics) image.P
 	return image.Pin{Image: m.ImageID.ValueString(), Reason: m.Reason.ValueString(), Until: until}
 }
 
-// pinnedTo is the image that a pin in a plan or in state names; empty: none, or
-// not known yet.
-func pinnedTo(o types.Object) string {
+// pinnedTo is the image that a pin in a plan or in state names; empty: none, not
+// known yet, or the pin has ended.
+func pinnedTo(o types.Object, now time.Time) string {
 	if o.IsNull() || o.IsUnknown() {
 		return ""
+	}
+	if text, ok := o.Attributes()["until"].(types.String); ok && text.ValueString() != "" {
+		if until, err := time.Parse(time.RFC3339, text.ValueString()); err == nil && !now.Before(until) {
+			return ""
+		}
 	}
 	id, ok := o.Attributes()["image_id"].(types.String)
 	if !ok {

@@ -130,7 +130,7 @@ func TestAccImageSource_badInput(t *testing.T) {
 		"parameter with a text":  {`owners = ["self"], ssm_parameter = "/golden/text"`, `parameter /golden/text holds "latest", not the id of an image`},
 		"parameter squatted":     {`owners = ["self"], ssm_parameter = "/golden/squatted"`, `is not acceptable: is of account 999999999999, not of self`},
 		"public but not AWS's":   {`owners = ["999999999999"], ssm_parameter = "/aws/service/wrong"`, `is named by AWS's parameter /aws/service/wrong, but is of account 999999999999 and not of amazon`},
-		"id of somebody":         {`owners = ["self"], image_id = "ami-00000000000000021"`, `is of account 999999999999, not of self.*Name another image, or correct owners`},
+		"id of somebody":         {`owners = ["self"], image_id = "ami-00000000000000021"`, `is of account 999999999999, not of self.*Name another image \(image_id of source or pin, or what the parameter holds\), or correct owners`},
 		"no such id":             {`owners = ["self"], image_id = "ami-0123456789abcdef0"`, `image ami-0123456789abcdef0 does not exist in this region`},
 		"name squatted":          {`owners = ["self"], name = "golden-web-v9*"`, `name "golden-web-v9\*" removed`},
 		"root device type":       {`owners = ["self"], name = "golden-store-*"`, `root device of the template removed 1`},

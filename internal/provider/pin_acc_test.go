@@ -72,6 +72,9 @@ func TestAccPin(t *testing.T) {
 			},
 			{Config: l.unpinned(), ConfigStateChecks: is(third, "4")},
 			{Config: l.unpinned(), ConfigPlanChecks: empty},
+			// A pin that is made to end in the past ends in that apply.
+			{Config: l.pinned(second, ""), ConfigStateChecks: is(second, "5")},
+			{Config: l.pinned(second, fmt.Sprintf("until = %q", until)), ConfigStateChecks: is(third, "6")},
 		},
 	})
 }

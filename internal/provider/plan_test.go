@@ -241,7 +241,7 @@ func TestPlanAMIRefresh(t *testing.T) {
 		if c.change != nil {
 			c.change(&plan)
 		}
-		got := planAMIRefresh(prior(), plan, &c.seen)
+		got := planAMIRefresh(prior(), plan, &c.seen, time.Time{})
 		if !got.SourceVersion.Equal(c.source) || !got.ImageID.Equal(c.image) || !got.LaunchTemplateVersion.Equal(c.version) {
 			t.Errorf("%s: got source %s, image %s, version %s; want %s, %s, %s", name,
 				got.SourceVersion, got.ImageID, got.LaunchTemplateVersion, c.source, c.image, c.version)

@@ -508,6 +508,10 @@ func outlook(c change, a rollout.Assessment, f rollout.Forecast) string {
 
 // expected words a forecast in one line.
 func expected(f rollout.Forecast) string {
-	return fmt.Sprintf("%d batches, at least %d healthy, at most %d launched, about %s (durations: %s).",
-		f.Batches, f.Lowest, f.Highest, rollout.Brief(f.Duration), f.Basis)
+	batches := "batches"
+	if f.Batches == 1 {
+		batches = "batch"
+	}
+	return fmt.Sprintf("%d %s, at least %d healthy, at most %d launched, about %s (durations: %s).",
+		f.Batches, batches, f.Lowest, f.Highest, rollout.Brief(f.Duration), f.Basis)
 }

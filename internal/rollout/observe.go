@@ -253,7 +253,7 @@ func (t *turn) judgeDepartures() {
 			t.note("%s is gone: %s", id, d.Text)
 			t.forget(id)
 		case told:
-			t.fail(id, "was replaced by EC2 Auto Scaling: %s", d.Text)
+			t.fail(id, "was replaced by EC2 Auto Scaling: %s", strings.TrimSuffix(d.Text, "."))
 		case t.snap.ActivitiesSeen && t.now.Sub(t.mem.Missing[id]) > settle/2:
 			t.fail(id, "disappeared, and EC2 Auto Scaling does not say why")
 		default:
