@@ -161,7 +161,7 @@ func newTurn(in Input) *turn {
 	t.rec.Intents = slices.Clone(in.Record.Intents)
 	t.rec.Suspended = maps.Clone(in.Record.Suspended)
 	t.rec.Values = maps.Clone(in.Record.Values)
-	t.goal, t.mem.Halted, t.mem.Stumbled = t.rec.goal(), false, false
+	t.goal, t.mem.Halted, t.mem.Stumbled, t.mem.Untold = t.rec.goal(), false, false, false
 	t.heavy, t.chunk = t.snap.heaviest(), t.snap.Group.heaviest()
 	if t.mem.Progress.IsZero() { // the owner's first decision
 		t.mem.Progress = t.now

@@ -75,7 +75,19 @@ func TestDecide_last(t *testing.T) {
 					t.Errorf("it ends where step %d, %s, had no answer", i, got.Steps[i].Kind)
 				}
 			}
-			if !got.Ending.Stands(got.Memory) || got.Ending.Stands(rollout.Memory{Halted: true}) {
+			was, end := got.Record.Base+got.Record.Surge, got.Memory
+			for _, step := range got.Steps {
+				var res rollout.Result
+				if step.Kind == rollout.End {
+					_, untold, _ := rollout.Settle(got.Record, end, step, res, s.At)
+					if got.Ending.Stands(untold) {
+						t.Errorf("it ends where AWS has not said from what it lowered desired")
+					}
+					res.Was = &was
+				}
+				_, end, _ = rollout.Settle(got.Record, end, step, res, s.At)
+			}
+			if !got.Ending.Stands(end) || got.Ending.Stands(rollout.Memory{Halted: true}) {
 				t.Error("want it to end where all steps worked, and not where AWS has told of others")
 			}
 		})

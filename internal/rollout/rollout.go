@@ -468,6 +468,9 @@ type Memory struct {
 	Halted bool
 	// Stumbled: a step of the last decision did not work.
 	Stumbled bool
+	// Untold: AWS's answer to an end of the last decision did not say from what it
+	// lowered desired.
+	Untold bool
 }
 
 // Blind is the memory of an owner that could not look for d: what is bounded by
@@ -635,9 +638,9 @@ type Ending struct {
 
 // Stands says whether a roll has ended after the steps decided with its ending
 // have been made, given the memory after them. One that has reached its goal with
-// them goes on where one did not work, or AWS has told of others.
+// them goes on where one did not work, or AWS has told of others, or might not have.
 func (e Ending) Stands(m Memory) bool {
-	return e.Outcome != Succeeded && e.Outcome != Partial || !m.Stumbled && !m.Halted
+	return e.Outcome != Succeeded && e.Outcome != Partial || !m.Stumbled && !m.Halted && !m.Untold
 }
 
 // Note is one line for people about what changed and why.

@@ -186,6 +186,7 @@ func settledEnd(rec Record, mem Memory, s Step, r Result, now time.Time) (Record
 			mem.Halted = true
 			note.Text += fmt.Sprintf("; others have changed the desired capacity meanwhile: it was %d and not %d", *r.Was, was)
 		}
+		mem.Untold = mem.Untold || r.Was == nil
 		if r.Already {
 			mem.Halted = true
 			note.Text += ", which AWS was ending already"
