@@ -459,7 +459,7 @@ resource "refit_asg_rolling_update" "api" {
 					runs("web", second)
 					runs("api", first)
 				},
-				Config:    config("golden-web-*"), ConfigPlanChecks: emptyPlan, ConfigStateChecks: stays,
+				Config: config("golden-web-*"), ConfigPlanChecks: emptyPlan, ConfigStateChecks: stays,
 			},
 		},
 	})
