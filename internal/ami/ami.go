@@ -68,6 +68,7 @@ type Client struct {
 	known   map[string]*reading    // by template
 	sources map[string]string      // by image: what it was copied from, "" for nothing; that never changes
 	told    map[string][]image.Due // by template: the record as it was last written
+	rolled  map[string][]Rolled    // by template: what rolls of this process have made
 
 	copying sync.Mutex        // held while one copy is found or asked for
 	asked   map[string]string // copies that were asked for, by what they are of; under copying
@@ -81,7 +82,7 @@ func New(o Options) *Client {
 	}
 	return &Client{
 		ec2: o.EC2, copies: o.Copies, kms: o.KMS, ssm: o.SSM, docs: o.Docs, clock: o.Clock, where: where, asked: map[string]string{},
-		fits: map[string]Fit{}, known: map[string]*reading{}, sources: map[string]string{}, told: map[string][]image.Due{},
+		fits: map[string]Fit{}, known: map[string]*reading{}, sources: map[string]string{}, told: map[string][]image.Due{}, rolled: map[string][]Rolled{},
 	}
 }
 

@@ -42,6 +42,63 @@ func (c *Client) announced(template string, made image.Numbered) {
 	}
 }
 
+// Leave notes that a version is left to a roll, of which others are to be told
+// once it is made; with nobody to tell, that nobody is to be told of one.
+func (c *Client) Leave(ctx context.Context, w Want, t Template, source Version) error {
+	due, err := c.due(ctx, t.ID)
+	if err == nil && len(due)+len(w.Tell) == 0 {
+		return nil
+	}
+	if err == nil {
+		err = c.keepDue(ctx, t.ID, image.Leave(due, image.Due{
+			After: t.Latest().Number, Source: source.Number, From: source.Image, Image: w.Image,
+			At: c.clock.Now().UTC().Truncate(time.Second), Left: w.Tell, Audience: w.Audience,
+		}, c.numbered(t)))
+	}
+	if err != nil {
+		return fmt.Errorf("record that a new image of launch template %s is to be told of: %w", t.ID, err)
+	}
+	return nil
+}
+
+// Rolled is a version that a roll has made.
+type Rolled struct {
+	Template       string // id
+	Number, Source int64
+	Image          string
+	By             string // what has made it, for people
+}
+
+// RecordRolled records where a version came from; once, however often it is
+// called. Whether it can or not, [Client.Owed] knows the version from now on: a look
+// a moment later may not show it yet. The error is an [*UnrecordedError].
+func (c *Client) RecordRolled(ctx context.Context, r Rolled) error {
+	c.mu.Lock()
+	if !slices.ContainsFunc(c.rolled[r.Template], func(o Rolled) bool { return o.Number == r.Number }) {
+		c.rolled[r.Template] = append(c.rolled[r.Template], r)
+	}
+	c.mu.Unlock()
+	return c.record(ctx, r.Template, origin{Version: r.Number, Source: r.Source, Image: r.Image, By: r.By})
+}
+
+// numbered are the versions of a template, with those that rolls of this process
+// have made and that AWS does not show yet.
+func (c *Client) numbered(t Template) []image.Numbered {
+	var out []image.Numbered
+	for _, v := range t.Versions {
+		out = append(out, image.Numbered{Number: v.Number, Image: v.Image, Data: v.Data, Bare: v.Bare, Made: v.Made})
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.rolled[t.ID] {
+		source, known := t.Version(r.Source)
+		if known && r.Number > t.Latest().Number {
+			out = append(out, image.Numbered{Number: r.Number, Image: r.Image, Data: t.With(source, r.Image), Bare: source.Bare, Made: c.clock.Now()})
+		}
+	}
+	return out
+}
+
 // due reads the record: as this client wrote it last, since a read may be
 // older than that.
 func (c *Client) due(ctx context.Context, template string) ([]image.Due, error) {
@@ -68,6 +125,13 @@ func (c *Client) keepDue(ctx context.Context, template string, due []image.Due) 
 	return nil
 }
 
+// Audience is whom rolls are to tell of versions of a template that they make;
+// nil: nobody.
+func (c *Client) Audience(ctx context.Context, template string) (*image.Audience, error) {
+	due, err := c.due(ctx, template)
+	return image.AudienceOf(due), err
+}
+
 // Owed gives what others are still to be told of about a template, oldest first:
 // what is there. The template is as it was looked at for that; with nothing owed
 // it may be empty.
@@ -80,10 +144,7 @@ func (c *Client) Owed(ctx context.Context, template string) ([]image.Due, Templa
 	if err != nil {
 		return nil, t, err
 	}
-	var there []image.Numbered
-	for _, v := range t.Versions {
-		there = append(there, image.Numbered{Number: v.Number, Image: v.Image, Data: v.Data})
-	}
+	there := c.numbered(t)
 	var read []string
 	for _, d := range due {
 		if d.Parameter == "" || slices.Contains(read, d.Parameter) {

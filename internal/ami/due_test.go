@@ -15,6 +15,7 @@ import (
 
 	"github.com/fleetrefit/terraform-provider-refit/internal/ami"
 	"github.com/fleetrefit/terraform-provider-refit/internal/awssim"
+	"github.com/fleetrefit/terraform-provider-refit/internal/image"
 )
 
 // another is a client of the next process: it remembers nothing.
@@ -278,5 +279,58 @@ func TestMoveIsRecorded(t *testing.T) {
 	got := string(f.docs["versions/"+f.template])
 	if want := fmt.Sprintf(`"version":6,"image":%q,"before":%q,"by":"name golden-* of self","at":`, second, first); !strings.Contains(got, want) || len(got) > 4096 || strings.Contains(got, `"version":2,`) {
 		t.Errorf("got a record of %d bytes, want at most 4,096 with %s and without the oldest:\n%s", len(got), want, got)
+	}
+}
+
+// TestOwedRolled is a version that is left to a roll: it is owed once the roll has
+// made it, also while AWS does not list it yet, and is recorded once.
+func TestOwedRolled(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	w := ami.Want{Template: f.template, Image: second, Tell: both, Audience: &image.Audience{To: map[string]string{"topic": "arn"}}}
+	found, made, err := f.FindVersion(t.Context(), w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Leave(t.Context(), w, found, made.Source); err != nil {
+		t.Fatal(err)
+	}
+	if got := owed(t, f.Client, f.template); got != "" {
+		t.Errorf("left to a roll: got %q, want nothing", got)
+	}
+	for name, c := range map[string]*ami.Client{"this process": f.Client, "the next": f.another()} {
+		if a, err := c.Audience(t.Context(), f.template); err != nil || a == nil || a.To["topic"] != "arn" {
+			t.Errorf("%s: got the audience %+v, %v; want the topic", name, a, err)
+		}
+	}
+	roll := f.another()
+	for range 2 {
+		if err := roll.RecordRolled(t.Context(), ami.Rolled{Template: f.template, Number: 2, Source: 1, Image: second, By: "roll of group web"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := owed(t, roll, f.template); got != owedBoth {
+		t.Errorf("made, and not listed yet: got %q, want %q", got, owedBoth)
+	}
+	if _, err := f.another().Ensure(t.Context(), ami.Want{Template: f.template, Image: second}); err != nil {
+		t.Fatal(err)
+	}
+	if got := owed(t, f.another(), f.template); got != owedBoth {
+		t.Errorf("made: got %q, want %q", got, owedBoth)
+	}
+	want := fmt.Sprintf(`"version":2,"source":1,"image":%q,"by":"roll of group web","at":`, second)
+	if got := string(f.docs["versions/"+f.template]); strings.Count(got, `"version"`) != 1 || !strings.Contains(got, want) {
+		t.Errorf("got record %s, want %s in it, once", got, want)
+	}
+	// Another apply leaves another image to the roll, for nobody.
+	w.Image, w.Tell = first, nil
+	if found, made, err = f.FindVersion(t.Context(), w); err == nil {
+		err = f.another().Leave(t.Context(), w, found, made.Source)
+	}
+	if a, read := f.another().Audience(t.Context(), f.template); err != nil || read != nil || a != nil {
+		t.Errorf("got the audience %+v, %v, %v; want none", a, err, read)
+	}
+	if got := owed(t, f.another(), f.template); got != owedBoth {
+		t.Errorf("for nobody: got %q, want %q still", got, owedBoth)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -16,7 +17,8 @@ type origin struct {
 	// Source is the version that it is a copy of; 0 with a parameter.
 	Source int64  `json:"source,omitempty"`
 	Image  string `json:"image"`
-	// Before is what the parameter held, and By the source of the image.
+	// Before is what the parameter held, and By the source of the image, or the
+	// roll that made the version.
 	Before string    `json:"before,omitempty"`
 	By     string    `json:"by,omitempty"`
 	At     time.Time `json:"at"`
@@ -58,6 +60,9 @@ func (c *Client) record(ctx context.Context, template string, o origin) error {
 	path := "versions/" + template
 	var made []origin
 	_, err := c.docs.Get(ctx, path, &made)
+	if slices.ContainsFunc(made, func(m origin) bool { return m.Parameter == "" && o.Parameter == "" && m.Version == o.Version }) {
+		return nil
+	}
 	if err == nil {
 		made = append(made, o)
 		made = made[max(0, len(made)-originsKept):]

@@ -187,6 +187,8 @@ type Want struct {
 	Image    string
 	// Tell are those who are to be told if a version is made; see [Client.Owed].
 	Tell []string
+	// Audience is where they are, for a roll that the version is left to.
+	Audience *image.Audience
 }
 
 // Made is what [Client.FindVersion] or [Client.Make] came to.

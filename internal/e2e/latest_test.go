@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/fleetrefit/terraform-provider-refit/internal/tftest"
 )
@@ -103,6 +104,53 @@ func TestAccLatest_killed(t *testing.T) {
 	wait(t, "the version to be made", dead)
 	s.stands("after the kill", "1")
 	s.goesOn()
+}
+
+// TestAccLatest_killedBeforeNews kills terraform and the provider when a version has
+// been made and others are not told yet, or nobody knows whether they are. The next
+// apply tells them, and where the version came from is on record.
+func TestAccLatest_killedBeforeNews(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		call        string
+		least, most int // events
+	}{
+		{"CreateLaunchTemplateVersion", 1, 1},
+		{"Publish", 2, 2}, // that one lands
+	} {
+		t.Run(c.call, func(t *testing.T) {
+			t.Parallel()
+			s := newProjectOn(t, followsLatest+"topic \"images\" {}\n", provider)
+			s.write(provider + strings.Replace(refreshOf(s.template()), "\n}", "\n  notify = { sns_topic_arn = \"arn:aws:sns:eu-west-2:123456789012:images\" }\n}", 1) + rollNewest("web"))
+			dead, running := make(chan struct{}), make(chan started, 1)
+			s.wire.before("test", c.call, func() {
+				a := <-running
+				_ = syscall.Kill(-a.cmd.Process.Pid, syscall.SIGKILL)
+				_ = a.cmd.Wait()
+				close(dead)
+			})
+			running <- s.apply()
+			wait(t, c.call, dead)
+			s.stands("after the kill", "1")
+			s.goesOn()
+			sent := s.world.Published("images")
+			for _, n := range sent {
+				if id := s.template() + ":2"; !strings.Contains(n.Body, `"event_id":"`+id+`"`) || !strings.Contains(n.Body, `"source_version":1`) {
+					t.Errorf("got the event %s, want that of %s, a copy of version 1", n.Body, id)
+				}
+			}
+			if n := len(sent); n < c.least || n > c.most {
+				t.Errorf("got %d events, want %d to %d", n, c.least, c.most)
+			}
+			record, err := ssm.NewFromConfig(s.world.Config()).GetParameter(t.Context(), &ssm.GetParameterInput{Name: aws.String("/refit/versions/" + s.template())})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := aws.ToString(record.Parameter.Value); strings.Count(got, `"version":2,"source":1,`) != 1 || strings.Count(got, `"version"`) != 1 {
+				t.Errorf("got the record %s, want version 2 from version 1 in it, once", got)
+			}
+		})
+	}
 }
 
 // TestAccLatest_interrupted stops the apply when the first new member is about to

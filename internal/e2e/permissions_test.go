@@ -608,6 +608,15 @@ resource "refit_ami_refresh" "web" {
 	}
 }
 
+// TestAccPermissions_notifyLatest records what it uses to tell of a version that a
+// roll makes.
+func TestAccPermissions_notifyLatest(t *testing.T) {
+	t.Parallel()
+	s := newProjectOn(t, followsLatest, provider)
+	s.write(provider + strings.Replace(refreshOf(s.template()), "\n}", "\n  notify = { event_bus_name = \"default\" }\n}", 1) + rollNewest("web"))
+	s.uses([]string{"apply", "-auto-approve"}, planImage, newVersion, planRoll, beforeRoll, rollGroup, launchFirst, targetGroups, rollBack, notifyBus, readSSM, writeSSM)
+}
+
 // TestPermissions_warmPool records what finding out which versions are in use
 // needs beyond that where a group has a warm pool.
 func TestPermissions_warmPool(t *testing.T) {

@@ -70,7 +70,7 @@ func (r *amiRefresh) version(ctx context.Context, c *clients, m *amiRefreshModel
 	if diags.HasError() {
 		return diags, nil
 	}
-	made, held, err := r.backend.ensure(ctx, c, ami.Want{Template: w.template, Source: w.version, Image: chosen.ID, Tell: to.told()})
+	made, held, err := r.backend.ensure(ctx, c, ami.Want{Template: w.template, Source: w.version, Image: chosen.ID, Tell: to.told(), Audience: m.audience(to, w)})
 	if err != nil {
 		return diags, err
 	}

@@ -54,7 +54,10 @@ func (b *backend) ensure(ctx context.Context, c *clients, w ami.Want) (made ami.
 		return made, nil, &sourceError{groups: strings.Join(held, ", "), source: made.Source.Number, latest: latest.Number}
 	}
 	made.Version = latest
-	return made, held, c.images.RootSnapshot(ctx, t, latest, w.Image)
+	if err = c.images.RootSnapshot(ctx, t, latest, w.Image); err == nil {
+		err = c.images.Leave(ctx, w, t, latest)
+	}
+	return made, held, err
 }
 
 // warnHeld says that a version is left to the rolls of the groups that follow.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -39,7 +40,8 @@ func notifyAttribute() schema.SingleNestedAttribute {
 		Optional: true,
 		MarkdownDescription: "Whom to tell of each new version, or with `target` of each image that the parameter gets: the images guide says " +
 			"[what they are told](../guides/images.md#telling-others). That it cannot be " +
-			"sent is a warning, and no reason for an apply to fail; the next one sends it. Default: nobody. A change tells nothing again.",
+			"sent is a warning, and no reason for an apply to fail; the next one sends it. Of a version that is left to the roll of a group on `$Latest`, the " +
+			"`refit_asg_rolling_update` tells them. Default: nobody. A change tells nothing again.",
 		Validators: []validator.Object{somebody{}},
 		Attributes: map[string]schema.Attribute{
 			toTopic: schema.StringAttribute{
@@ -196,29 +198,37 @@ func (r *amiRefresh) tell(ctx context.Context, m *amiRefreshModel) diag.Diagnost
 	if m.Notified.ValueBool() {
 		return nil
 	}
+	at := path.Root("notify")
+	for name := range failed {
+		if len(failed) == 1 {
+			at = at.AtName(name)
+		}
+	}
+	of, made := fmt.Sprintf("the new version of launch template %q", m.LaunchTemplateID.ValueString()), "The version was made"
+	if !m.Target.IsNull() {
+		of, made = fmt.Sprintf("the new image for launch template %q", m.LaunchTemplateID.ValueString()), "The parameter holds it"
+	}
+	summary, text := warnNews(of, made, failed, err)
+	return diag.Diagnostics{diag.NewAttributeWarningDiagnostic(at, summary, text)}
+}
+
+// warnNews words that not everybody was told: of what, and what is so anyway.
+func warnNews(of, made string, failed map[string]error, err error) (summary, text string) {
 	var happened []string
 	var next string
-	at := path.Root("notify")
 	for _, name := range []string{toTopic, toBus} {
 		if failed[name] == nil {
 			continue
 		}
 		what, cure := explainNews(failed[name])
 		happened, next = append(happened, what), strings.TrimSpace(next+" "+cure)
-		if len(failed) == 1 {
-			at = at.AtName(name)
-		}
 	}
 	if err != nil {
 		what, cure := explain(err)
 		happened, next = append(happened, what), strings.TrimSpace(next+" "+cure)
 	}
-	of, made := fmt.Sprintf("the new version of launch template %q", m.LaunchTemplateID.ValueString()), "The version was made"
-	if !m.Target.IsNull() {
-		of, made = fmt.Sprintf("the new image for launch template %q", m.LaunchTemplateID.ValueString()), "The parameter holds it"
-	}
-	return diag.Diagnostics{diag.NewAttributeWarningDiagnostic(at, "Not everybody was told of "+of,
-		lines{strings.Join(happened, "\n"), made + ", and nothing else depends on this.", strings.TrimSpace(next + " The next apply tells them.")}.String())}
+	return "Not everybody was told of " + of,
+		lines{strings.Join(happened, "\n"), made + ", and nothing else depends on this.", strings.TrimSpace(next + " The next apply tells them.")}.String()
 }
 
 // explainNews says what happened and what to do about an event that was not sent.
@@ -232,8 +242,21 @@ func explainNews(err error) (happened, next string) {
 	return explain(err)
 }
 
-// tellAll sends what is due, in its order, and gives by name of whom the first
-// failure. After that nothing more is sent there: the order would be lost.
+// audience is those of notify and what they are told of the resource.
+func (m amiRefreshModel) audience(to notifyModel, w amiWant) *image.Audience {
+	a := &image.Audience{To: map[string]string{}, Schedule: m.Schedule.ValueString(), Environment: m.Environment.ValueString()}
+	for name, address := range map[string]types.String{toTopic: to.SNSTopicARN, toBus: to.EventBusName} {
+		if address.ValueString() != "" {
+			a.To[name] = address.ValueString()
+		}
+	}
+	if p := w.rule.Sort.Pattern; p != nil {
+		a.Pattern = p.String()
+	}
+	return a
+}
+
+// tellAll sends what is due, and gives by name of whom the first failure.
 func (r *amiRefresh) tellAll(ctx context.Context, m amiRefreshModel) (failed map[string]error, err error) {
 	c, err := r.backend.clients(ctx)
 	if err != nil {
@@ -244,22 +267,34 @@ func (r *amiRefresh) tellAll(ctx context.Context, m amiRefreshModel) (failed map
 	if diags.Append(more...); diags.HasError() {
 		return nil, errors.New(diags.Errors()[0].Detail())
 	}
-	template := m.LaunchTemplateID.ValueString()
+	return r.backend.tellAudience(ctx, c, m.LaunchTemplateID.ValueString(), *m.audience(n, w))
+}
+
+// tellAudience sends what is due about a template, in its order, and gives by
+// name of whom the first failure. After that nothing more is sent there: the order
+// would be lost.
+func (b *backend) tellAudience(ctx context.Context, c *clients, template string, a image.Audience) (failed map[string]error, err error) {
+	b.telling.Lock() // or two rolls of this process that share a version both send
+	defer b.telling.Unlock()
 	owed, t, err := c.images.Owed(ctx, template)
 	if err != nil {
 		return nil, err
 	}
 	failed = map[string]error{}
+	var unrecorded error
 	for i, d := range owed {
-		event := r.backend.event(ctx, c, t, d, w.rule.Sort)
-		event.Schedule, event.Environment = m.Schedule.ValueStringPointer(), m.Environment.ValueStringPointer()
+		if d.Audience != nil { // the roll may have ended before it got to that
+			unrecorded = errors.Join(unrecorded, c.images.RecordRolled(ctx, ami.Rolled{Template: template, Number: d.Number, Source: d.Source, Image: d.Image, By: "roll"}))
+		}
+		event := b.event(ctx, c, t, d, a.Sort())
+		event.Schedule, event.Environment = given(a.Schedule), given(a.Environment)
 		var left []string
-		for _, to := range n.told() {
+		for _, to := range slices.Sorted(maps.Keys(a.To)) {
 			if !slices.Contains(d.Left, to) {
 				continue
 			}
 			if failed[to] == nil {
-				failed[to] = send(ctx, c.news, n, to, event)
+				failed[to] = send(ctx, c.news, to, a.To[to], event)
 			}
 			if failed[to] != nil {
 				left = append(left, to)
@@ -269,14 +304,22 @@ func (r *amiRefresh) tellAll(ctx context.Context, m amiRefreshModel) (failed map
 		}
 		owed[i].Left = left
 	}
-	return failed, c.images.Told(ctx, template, owed)
+	return failed, errors.Join(unrecorded, c.images.Told(ctx, template, owed))
 }
 
-func send(ctx context.Context, c *news.Client, n notifyModel, to string, e news.Event) error {
-	if to == toTopic {
-		return c.ToTopic(ctx, n.SNSTopicARN.ValueString(), e)
+// given is a text, nil where there is none.
+func given(text string) *string {
+	if text == "" {
+		return nil
 	}
-	return c.ToBus(ctx, n.EventBusName.ValueString(), e)
+	return &text
+}
+
+func send(ctx context.Context, c *news.Client, to, address string, e news.Event) error {
+	if to == toTopic {
+		return c.ToTopic(ctx, address, e)
+	}
+	return c.ToBus(ctx, address, e)
 }
 
 // event is what is told of an image that was taken up. What cannot be looked up

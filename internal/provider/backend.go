@@ -60,6 +60,7 @@ type backend struct {
 	// template, for the wording of other diagnostics of the same plan.
 	foreseen  map[string]string
 	file      sync.Mutex // of the progress file
+	telling   sync.Mutex // held while others are told of what is due
 	held      reading[image.Quarantine]
 	banned    reading[image.Ban]
 	published publishedReading

@@ -174,7 +174,10 @@ func (r *rollingUpdate) roll(ctx context.Context, m *rollingUpdateModel, q rolle
 		return roller.Report{}, append(diags, unable(what, err, unchanged))
 	}
 	rolls := r.backend.roller(ctx, c)
+	h := herald{backend: r.backend, clients: c}
+	rolls.Made = h.hear(q.Group)
 	report, err := rolls.Roll(ctx, q)
+	diags.Append(h.close(ctx)...)
 	r.backend.held.forget() // it may have made one
 	if err != nil {
 		var rolled *roller.Error
