@@ -80,6 +80,16 @@ func (a *account) journal() *journal.Journal { return journal.New(a.store, journ
 // documents are what is kept beside the journals.
 func (a *account) documents() *journal.Documents { return journal.NewDocuments(a.store) }
 
+// one takes exactly one argument and says what it is when it is missing.
+func one(what, example string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 1 {
+			return nil
+		}
+		return fmt.Errorf("%s needs %s, such as %q, and nothing else: got %d arguments", cmd.CommandPath(), what, example, len(args))
+	}
+}
+
 // plain is an error without the SDK's wrapping, for people.
 func plain(err error) error {
 	if err == nil {

@@ -75,7 +75,7 @@ func newQuarantineClearCommand(o *accountOptions) *cobra.Command {
 be named. Nothing is rolled; the next plan takes the image up again.`,
 		Example: `  refit-runner quarantine clear lt-0123456789abcdef0
   refit-runner quarantine clear lt-0123456789abcdef0 --image ami-0123456789abcdef0`,
-		Args: cobra.ExactArgs(1),
+		Args: one("the id of a launch template", "lt-0123456789abcdef0"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkTemplate("TEMPLATE", args[0]); err != nil {
 				return err

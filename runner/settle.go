@@ -33,7 +33,7 @@ A group whose roll is still running is left alone. The exit code is 0 when
 nothing is left, and 1 when something is, or the group is being rolled.`,
 		Example: `  refit-runner settle web
   refit-runner settle web --lock-timeout 4m  # its owner died on another machine`,
-		Args: cobra.ExactArgs(1),
+		Args: one("the name of an Auto Scaling group", "web"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()

@@ -56,7 +56,7 @@ func TestSettleRefuses(t *testing.T) {
 	}{
 		{[]string{"settle", "web"}, []string{"group web is being rolled by first (process 1) since 2026-", "--lock-timeout 4m0s", "refit-runner watch web"}},
 		{[]string{"settle", "wob"}, []string{`there is no Auto Scaling group "wob" in region eu-west-2`}},
-		{[]string{"settle"}, []string{"accepts 1 arg"}},
+		{[]string{"settle"}, []string{`settle needs the name of an Auto Scaling group, such as "web", and nothing else: got 0 arguments`}},
 	} {
 		out, err := command(t, s, c.args...)
 		for _, want := range c.want {

@@ -38,7 +38,7 @@ roll has ended. It needs to read the group and the journal, and changes nothing.
 The exit code is 0 when the roll succeeded, and 1 when it ended in another way.`,
 		Example: `  refit-runner watch web
   refit-runner watch web --journal-bucket tfstate --journal-prefix refit/ --once`,
-		Args: cobra.ExactArgs(1),
+		Args: one("the name of an Auto Scaling group", "web"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()

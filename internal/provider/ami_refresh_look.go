@@ -138,6 +138,20 @@ func (l look) table(chosen string) string {
 // original is an option's image as it is among the candidates.
 func (l look) original(i image.Image) image.Image { return l.want.original(i) }
 
+// dated is an image that is in use as its age is judged: a copy of a candidate
+// is as old as that.
+func (l look) dated(i image.Image) image.Image {
+	if l.want.copy == nil || i.SourceID == "" {
+		return i
+	}
+	for _, v := range l.choice.Verdicts {
+		if v.Image.ID == i.SourceID {
+			i.CreatedAt = v.Image.CreatedAt
+		}
+	}
+	return i
+}
+
 // name is the id of the image that was chosen among the candidates; empty: none
 // was.
 func (l look) name(pick image.Option) string {

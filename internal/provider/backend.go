@@ -275,7 +275,7 @@ func (b *backend) words(ctx context.Context, c *clients, l look, id string) stri
 	if err != nil {
 		return b.label(ctx, c, id)
 	}
-	return l.choice.Words(i, l.rule)
+	return l.choice.Words(l.dated(i), l.rule)
 }
 
 // backendOf is what Configure handed to a resource. It is nil while Terraform

@@ -362,8 +362,15 @@ func TestAccCopy_roll(t *testing.T) {
 func TestAccCopy_data(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, fleet)
+	began := l.world.Clock().Now().UTC().Format(time.RFC3339)
 	l.build(built1, "built-1")
 	data := l.config(`
+data "refit_ami" "used" {
+  source             = { owners = ["222222222222"], name = "built-*" }
+  copy               = { source_region = "eu-west-1" }
+  launch_template_id = "$LT"
+}
+
 data "refit_ami" "web" {
   source        = { owners = ["222222222222"], name = "built-*" }
   copy          = { source_region = "eu-west-1" }
@@ -375,7 +382,7 @@ data "refit_ami" "web" {
 		ProtoV6ProviderFactories: l.factories(),
 		Steps: []resource.TestStep{
 			{Config: data, ExpectError: regexp.MustCompile(`(?s)No\s+acceptable\s+image\s+of\s+eu-west-1\s+has\s+a\s+copy.*` + built1 + `.*makes\s+no\s+copy`)},
-			{Config: l.config(copyFrom(""))},
+			{PreConfig: func() { l.world.Advance(time.Hour) }, Config: l.config(copyFrom(""))},
 			{
 				PreConfig: func() { l.build(built2, "built-2"); l.world.ResetCalls() },
 				Config:    data, Check: l.askedCopies(0),
@@ -387,6 +394,8 @@ data "refit_ami" "web" {
 						}
 						return nil
 					})),
+					// A copy that is in use is as old as its original.
+					statecheck.ExpectKnownValue("data.refit_ami.used", tfjsonpath.New("in_use").AtMapKey("created_at"), knownvalue.StringExact(began)),
 				},
 			},
 		},

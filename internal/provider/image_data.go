@@ -104,7 +104,7 @@ func (d *imageData) Schema(_ context.Context, _ datasource.SchemaRequest, resp *
 			"image_id":        computedText("Id of the image."),
 			"source_image_id": computedText("With `copy`, id of the image that `image_id` is a copy of. Null without."),
 			"image_name":      computedText("Name of the image."),
-			"created_at":      computedText("When the image was made, in RFC 3339."),
+			"created_at":      computedText("When the image was made, in RFC 3339; with `copy`, the original."),
 			"age_days":        days,
 			"owner_id":        computedText("Account that owns the image."),
 			"architecture":    computedText("Architecture of the image, such as `x86_64`."),
@@ -116,7 +116,7 @@ func (d *imageData) Schema(_ context.Context, _ datasource.SchemaRequest, resp *
 				Attributes: map[string]schema.Attribute{
 					"image_id":   computedText("Id of the image. Where the version names a parameter, that of the image which this holds."),
 					"image_name": computedText("Name of the image. Null: AWS does not show the image any more."),
-					"created_at": computedText("When it was made, in RFC 3339. Null as above."),
+					"created_at": computedText("When it was made, in RFC 3339; with `copy`, the original. Null as above."),
 					"age_days":   days,
 					"superseded_since": computedText("Since when there has been a newer acceptable image, in RFC 3339. Null: there is none. Where the newer one is newer by its version " +
 						"only, that is the creation of this one."),
@@ -249,6 +249,7 @@ func (d *imageData) inUse(ctx context.Context, c *clients, m *imageDataModel, l 
 	if i.ID == "" {
 		return nil
 	}
+	i = l.dated(i)
 	m.InUse.ImageName = types.StringValue(i.Name)
 	m.InUse.CreatedAt = types.StringValue(i.CreatedAt.UTC().Format(time.RFC3339))
 	m.InUse.AgeDays = types.Int64Value(i.AgeDays(l.rule.Now))
