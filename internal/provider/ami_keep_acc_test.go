@@ -126,6 +126,38 @@ func TestAccAMIRefresh_keepVersionsRolled(t *testing.T) {
 	})
 }
 
+// The version that state has as the source stays: without it, the next plan would
+// not be empty.
+func TestAccAMIRefresh_keepVersionsSource(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, five)
+	config := func(latest int64) string {
+		return l.config(strings.Replace(keep, "  source ", fmt.Sprintf("  source_version     = %d\n  source ", latest), 1))
+	}
+	d := newDesk(t, l.world, false)
+	l.url = d.url
+	// As with aws_launch_template, the latest version is the one that Refit made.
+	apply := func(latest int64, left ...int64) {
+		t.Helper()
+		d.write("main.tf", requireRefit+config(latest))
+		if latest == 5 {
+			d.run([]int{0}, "init")
+		}
+		d.run([]int{0}, "apply", "-auto-approve", "-no-color")
+		if err := l.numbers(left...)(nil); err != nil {
+			t.Error(err)
+		}
+		d.write("main.tf", requireRefit+config(latest+1))
+		d.wantNoChanges(fmt.Sprintf("after version %d", latest+1))
+	}
+	apply(5, 1, 2, 3, 4, 5, 6)
+	for n, left := range [][]int64{{1, 2, 5, 6, 7}, {1, 2, 5, 6, 7, 8}, {1, 2, 5, 7, 8, 9}} {
+		l.world.Advance(31 * 24 * time.Hour)
+		l.publish(fmt.Sprintf("ami-0000000000000000%d", n+4), fmt.Sprintf("golden-web-%d", n+4), awssim.ImageBehaviour{})
+		apply(int64(n+6), left...)
+	}
+}
+
 // What AWS keeps of several versions is said, and the others are gone.
 func TestAccAMIRefresh_keepVersionsPartly(t *testing.T) {
 	t.Parallel()

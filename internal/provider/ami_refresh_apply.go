@@ -79,7 +79,7 @@ func (r *amiRefresh) version(ctx context.Context, c *clients, m *amiRefreshModel
 		diags.Append(warnHeld(w.template, chosen.ID, made.Version.Number, held)...)
 	}
 	if keep := m.KeepVersions; (made.New || len(held) > 0) && !keep.IsNull() {
-		diags.Append(r.backend.prune(ctx, c, w.template, int(keep.ValueInt64()))...)
+		diags.Append(r.backend.prune(ctx, c, w, int(keep.ValueInt64()))...)
 	}
 	return diags, nil
 }

@@ -28,7 +28,7 @@ func keepAttribute() schema.Int64Attribute {
 		Optional: true,
 		MarkdownDescription: "How many of the template's newest versions to keep, at least 3. Each time a version was made, or is left to the roll of a group on `$Latest`, older ones are deleted, " +
 			"whoever made them, unless they are the default, younger than 30 days, or in use: by a group's pointer or an override, by a member " +
-			"(in standby and in warm pools too), by an instance refresh under way, or by the last roll of a group, to or from. " +
+			"(in standby and in warm pools too), by an instance refresh under way, by the last roll of a group, to or from, or by `source_version`. " +
 			"What uses versions without being an Auto Scaling group of this region, such as an EC2 Fleet, is not looked for. " +
 			"A failure is a warning. Default: all are kept.",
 		Validators: []validator.Int64{int64validator.AtLeast(image.LeastKept)},
@@ -37,12 +37,12 @@ func keepAttribute() schema.Int64Attribute {
 
 // prune deletes old versions of a template after a new one was made, or before a
 // roll makes one. What goes wrong is a warning: the next image tries again.
-func (b *backend) prune(ctx context.Context, c *clients, template string, keep int) diag.Diagnostics {
-	old, err := b.prunable(ctx, c, template, keep)
+func (b *backend) prune(ctx context.Context, c *clients, w amiWant, keep int) diag.Diagnostics {
+	old, err := b.prunable(ctx, c, w, keep)
 	var kept map[int64]error
 	if err == nil && len(old) > 0 {
-		tflog.Info(ctx, "deleting old launch template versions", map[string]any{"template": template, "versions": old})
-		kept, err = c.images.Delete(ctx, template, old...)
+		tflog.Info(ctx, "deleting old launch template versions", map[string]any{"template": w.template, "versions": old})
+		kept, err = c.images.Delete(ctx, w.template, old...)
 	}
 	var happened string
 	switch {
@@ -58,13 +58,15 @@ func (b *backend) prune(ctx context.Context, c *clients, template string, keep i
 		return nil
 	}
 	return diag.Diagnostics{diag.NewAttributeWarningDiagnostic(path.Root("keep_versions"),
-		fmt.Sprintf("Old versions of launch template %q were not deleted", template),
+		fmt.Sprintf("Old versions of launch template %q were not deleted", w.template),
 		lines{happened, "Nothing else depends on this.", "They are tried again with the next new image."}.String())}
 }
 
-// prunable are the versions of a template that nothing needs any more.
-func (b *backend) prunable(ctx context.Context, c *clients, template string, keep int) ([]int64, error) {
-	t, err := c.images.Template(ctx, template)
+// prunable are the versions of a template that nothing needs any more. The one
+// that state has as the source is needed: while it is there, a newer version that
+// differs by nothing but the image is no change of it.
+func (b *backend) prunable(ctx context.Context, c *clients, w amiWant, keep int) ([]int64, error) {
+	t, err := c.images.Template(ctx, w.template)
 	if err != nil {
 		return nil, err
 	}
@@ -75,12 +77,13 @@ func (b *backend) prunable(ctx context.Context, c *clients, template string, kee
 	if len(image.Prune(all, keep, nil, b.clock.Now())) == 0 {
 		return nil, nil // whatever groups use
 	}
-	uses, err := c.looks.Uses(ctx, template)
+	uses, err := c.looks.Uses(ctx, w.template)
 	if err != nil {
 		return nil, err
 	}
+	uses.Versions[w.version] = true
 	for _, arn := range uses.Groups {
-		if err := inRecord(ctx, c, template, arn, uses); err != nil {
+		if err := inRecord(ctx, c, w.template, arn, uses); err != nil {
 			return nil, err
 		}
 	}
