@@ -77,6 +77,17 @@ func (c Copying) CopyOf(original Image, all []Image, inUse string) (found Image,
 	return found, ok
 }
 
+// Copies are the ids of the images that CopyOf chooses from.
+func (c Copying) Copies(original Image, all []Image) []string {
+	var ids []string
+	for _, i := range all {
+		if c.isCopy(i, original) {
+			ids = append(ids, i.ID)
+		}
+	}
+	return ids
+}
+
 // Pending is AWS's word for an image that is not complete yet.
 const Pending = "pending"
 

@@ -242,15 +242,19 @@ func TestHolds(t *testing.T) {
 	held := []image.Quarantine{{Template: "lt-1", Data: "broken", Image: "ami-3", Reason: "it failed"}}
 	for _, c := range []struct {
 		name, id, data, inUse string
+		copies                []string
 		want                  bool
 	}{
-		{"the data that failed", "ami-3", "broken", "ami-2", true},
-		{"its image after an edit", "ami-3", "edited", "ami-2", true},
-		{"another image", "ami-4", "new", "ami-2", false},
-		{"an edit that failed, in use", "ami-3", "broken", "ami-3", true},
-		{"the image in use as it was", "ami-3", "good", "ami-3", false},
+		{"the data that failed", "ami-3", "broken", "ami-2", nil, true},
+		{"its image after an edit", "ami-3", "edited", "ami-2", nil, true},
+		{"another image", "ami-4", "new", "ami-2", nil, false},
+		{"an edit that failed, in use", "ami-3", "broken", "ami-3", nil, true},
+		{"the image in use as it was", "ami-3", "good", "ami-3", nil, false},
+		{"another copy of it", "ami-4", "new", "ami-2", []string{"ami-3", "ami-4"}, true},
+		{"another copy, in use", "ami-4", "good", "ami-4", []string{"ami-3", "ami-4"}, false},
+		{"copies of another image", "ami-4", "new", "ami-2", []string{"ami-4", "ami-5"}, false},
 	} {
-		if got := image.Holds(image.Image{ID: c.id}, c.data, c.inUse, held); (got != "") != c.want {
+		if got := image.Holds(image.Image{ID: c.id}, c.data, c.inUse, held, c.copies...); (got != "") != c.want {
 			t.Errorf("%s: got %q, want held: %v", c.name, got, c.want)
 		}
 	}

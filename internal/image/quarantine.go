@@ -108,15 +108,16 @@ func Settle(options []Option) (pick Option, passed []Option, ok bool) {
 
 // Holds says why a template must not be given an image now, empty when it may.
 // data is the hash of the version data that would come of it, and held are the
-// template's active quarantines.
+// template's active quarantines. copies are all that hold the same as the image,
+// where it is a copy.
 //
 // What failed is version data, but it was tried for its image: an edit of the
 // template alone does not make the image worth another try. The image in use
 // is the exception. There it was the edit that failed, and to pass the image
 // over would lead every group of the template back to an older one.
-func Holds(i Image, data, inUse string, held []Quarantine) string {
+func Holds(i Image, data, inUse string, held []Quarantine, copies ...string) string {
 	for _, q := range held {
-		if q.Data == data || q.Image == i.ID && i.ID != inUse {
+		if q.Data == data || i.ID != inUse && (q.Image == i.ID || slices.Contains(copies, q.Image)) {
 			return q.Why()
 		}
 	}

@@ -465,6 +465,39 @@ func TestAccChannelCopy_templateEdit(t *testing.T) {
 	})
 }
 
+// What has failed in one copy is not tried again in another.
+func TestAccChannelCopy_quarantined(t *testing.T) {
+	t.Parallel()
+	for name, config := range map[string]string{"into a parameter": copied(moves, ""), "into a version": copyFrom("")} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t, fleet)
+			if name == "into a parameter" {
+				l = newLab(t, following)
+			}
+			l.build(built1, "built-1")
+			pinned := strings.Replace(config, "copy  ", `pin = { image_id = "`+built1+`", reason = "2 is slow" }`+"\n  copy  ", 1)
+			resource.Test(t, resource.TestCase{
+				ProtoV6ProviderFactories: l.factories(),
+				Steps: []resource.TestStep{
+					{Config: l.config(config), Check: l.runsCopyOf(built1)},
+					{PreConfig: func() { l.build(built2, "built-2") }, Config: l.config(config), Check: l.runsCopyOf(built2)},
+					{Config: l.config(pinned), Check: l.runsCopyOf(built1)},
+					{
+						PreConfig: func() {
+							l.quarantined(l.copyOf(built2))
+							l.world.Advance(time.Hour)
+							l.world.AddImage(awssim.Image{ID: "ami-0000000000000c001", Name: "another", Source: built2, SourceRegion: abroad})
+						},
+						Config: l.config(config), Check: l.runsCopyOf(built1),
+					},
+					{Config: l.config(config), ConfigPlanChecks: noChange},
+				},
+			})
+		})
+	}
+}
+
 // A copy that the plan names and that is gone is an error, not another copy.
 func TestAccChannelCopy_vanished(t *testing.T) {
 	t.Parallel()

@@ -253,6 +253,7 @@ func (b *backend) copies(ctx context.Context, c *clients, l *look, w amiWant, fo
 	if l.bans, err = b.bans(ctx, c, append(imageIDs(all), others...)...); err != nil {
 		return err
 	}
+	l.copies = map[string][]string{}
 	for _, original := range found {
 		held, id, account := bans.Why(original.ID), "", l.rule.Account
 		if i, ok := w.copy.CopyOf(original, all, w.current(cmp.Or(others...))); ok && i.State == image.Available {
@@ -262,6 +263,7 @@ func (b *backend) copies(ctx context.Context, c *clients, l *look, w amiWant, fo
 			}
 		}
 		l.options = append(l.options, image.Option{Image: w.copied(original, id, account), Held: held})
+		l.copies[original.ID] = w.copy.Copies(original, all)
 	}
 	return nil
 }

@@ -22,10 +22,11 @@ type look struct {
 	rule     image.Rule
 	choice   image.Choice // all candidates of the source
 	bans     image.Bans
-	options  []image.Option // newest image first
-	none     error          // nothing is acceptable, or a parameter names nothing
-	pin      string         // why there is only one candidate; empty: nothing is pinned
-	unpinned string         // why a pin does not count; empty: there is none, or it does
+	options  []image.Option      // newest image first
+	copies   map[string][]string // by original: all its copies that could be used
+	none     error               // nothing is acceptable, or a parameter names nothing
+	pin      string              // why there is only one candidate; empty: nothing is pinned
+	unpinned string              // why a pin does not count; empty: there is none, or it does
 	want     amiWant
 	// inUse is the image in state, if some version with it has not failed, or one
 	// that has runs in another group.
@@ -65,7 +66,7 @@ func (b *backend) lookAt(ctx context.Context, c *clients, t ami.Template, base a
 		if o.Image.ID == "" {
 			continue // a copy that has to be made: no version can have it
 		}
-		o.Held = cmp.Or(o.Held, image.Holds(o.Image, data, l.inUse, held))
+		o.Held = cmp.Or(o.Held, image.Holds(o.Image, data, l.inUse, held, l.copies[l.original(o.Image).ID]...))
 		if v, ok := t.Newest(data); ok {
 			o.Version = v.Number
 		}
