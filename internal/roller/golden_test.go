@@ -89,6 +89,11 @@ func TestGolden(t *testing.T) {
 			},
 		},
 		{
+			name: "instance-refresh", about: "An instance refresh replaces two members on $Latest: the group is on the old version's number while it runs.",
+			shape: rolltest.Shape{Members: 2, Pointer: "$Latest", Group: "launched_from = 1\n health_check = \"ELB\""}, low: 100, high: 150,
+			spec: func(s *rollout.Spec) { s.Engine = rollout.EngineRefresh },
+		},
+		{
 			name: "weights", about: "Sixteen units at 100/150, in three members of 4 and four of 1: two of 4 are launched ahead, and then the light ones end first.",
 			shape: rolltest.Shape{Members: 12, Max: 24, Group: weighing(4, 1) + "launched_from = 1\n"}, low: 100, high: 150,
 			act: func(t *testing.T, s *rolltest.Stage, _ context.CancelFunc) {
