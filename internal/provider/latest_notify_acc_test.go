@@ -3,6 +3,7 @@ package provider_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
@@ -162,7 +163,7 @@ func TestAccLatest_notifyWaits(t *testing.T) {
 // TestAccLatest_notifyTogether: two groups of a template share a version, and its news.
 func TestAccLatest_notifyTogether(t *testing.T) {
 	t.Parallel()
-	l := newLab(t, onLatest(addressee+`
+	s, err := awssim.ParseScenario(t.Name(), onLatest(addressee+`
 group "api" {
   template      = "web"
   version       = "$Latest"
@@ -171,6 +172,19 @@ group "api" {
   desired       = 3
 }
 `))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Time passes by itself, since each waits for the other.
+	world, err := awssim.NewScenario(awssim.Options{Speed: 20}, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(world.Close)
+	server := httptest.NewServer(world)
+	t.Cleanup(server.Close)
+	l := &lab{T: t, world: world, url: server.URL}
+	l.template = l.templateNamed("web")
 	l.world.PutParameter("/refit/schedules/web", anyDay(`{"day":"daily","time":"00:00","duration":"24h"}`, ""))
 	config := l.config(latestTells + `
 resource "refit_asg_rolling_update" "api" {
