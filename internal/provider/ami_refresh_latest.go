@@ -9,7 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 
 	"github.com/fleetrefit/terraform-provider-refit/internal/ami"
-	"github.com/fleetrefit/terraform-provider-refit/internal/image"
+	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
 )
 
 // sourceError says that a version is wanted which no roll of a group on $Latest
@@ -41,11 +41,7 @@ func (b *backend) ensure(ctx context.Context, c *clients, w ami.Want) (made ami.
 	if err != nil {
 		return made, nil, err
 	}
-	var all []image.Follower
-	for _, f := range groups {
-		all = append(all, image.Follower(f))
-	}
-	if held = image.Held(all); len(held) == 0 {
+	if held = rollout.Held(groups); len(held) == 0 {
 		made, err = c.images.Make(ctx, w, t, made.Source)
 		return made, nil, err
 	}

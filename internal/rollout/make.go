@@ -93,6 +93,19 @@ func (t *turn) followed() bool {
 	return true
 }
 
+// Held says why a version of a template must not be made outside a roll: the
+// groups, of those that follow the template, that would launch from it at once.
+// Empty: it may be made.
+func Held(all []Follower) []string {
+	var out []string
+	for _, f := range all {
+		if f.onLatest() {
+			out = append(out, fmt.Sprintf("%s (%s)", f.Group, f.Pointer))
+		}
+	}
+	return out
+}
+
 // onLatest says whether the newest version is what a group follows.
 func (f Follower) onLatest() bool { return strings.HasPrefix(f.Pointer, "$Latest") }
 
