@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -86,7 +87,7 @@ func one(what, example string) cobra.PositionalArgs {
 		if len(args) == 1 {
 			return nil
 		}
-		return fmt.Errorf("%s needs %s, such as %q, and nothing else: got %d arguments", cmd.CommandPath(), what, example, len(args))
+		return fmt.Errorf("%s needs %s, such as %q, and nothing else: got %d arguments", strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" "), what, example, len(args))
 	}
 }
 
