@@ -68,6 +68,11 @@ func TestPreflight(t *testing.T) {
 		{name: "scheduled", facts: rollout.Facts{Due: []rollout.ScheduledAction{{Name: "night", At: now.Add(5 * time.Minute), Desired: 2}}}, warning: "the scheduled action night sets the desired capacity to 2 at 12:05 UTC"},
 		{name: "scheduled later", facts: rollout.Facts{Due: []rollout.ScheduledAction{{Name: "night", At: now.Add(time.Hour), Desired: 2}}}},
 		{name: "followers", facts: rollout.Facts{Followers: []rollout.Follower{{"api", "$Latest"}}}, warning: "other groups follow the same launch template and launch from its new version without a roll: api ($Latest)"},
+		{name: "followers of a default that stays", facts: rollout.Facts{Followers: []rollout.Follower{{"api", "$Default"}}}},
+		{
+			name: "followers of a default that moves", facts: rollout.Facts{Followers: []rollout.Follower{{"api", "$Default"}}}, spec: func(s *rollout.Spec) { s.SetDefault = true },
+			warning: "other groups follow the same launch template and launch from its new version without a roll: api ($Default)",
+		},
 		{name: "zonal shift", facts: rollout.Facts{Shift: "away from a"}, problem: "a zonal shift is in effect (away from a)"},
 		{name: "rebalance", endFirst: true, facts: rollout.Facts{Rebalance: true}, warning: "capacity rebalancing is on"},
 		{name: "lifetime", facts: rollout.Facts{MaxLifetime: 24 * time.Hour}, warning: "EC2 Auto Scaling replaces members older than 24h"},

@@ -115,6 +115,16 @@ func TestDecide_leftOut(t *testing.T) {
 			s.Group.Desired = 3
 			aside(&s.Members[3], rollout.Standby, "Standby")
 		}, "", "", "3"},
+		{"one in standby that is protected is left", rollout.Ignore, rollout.Terminate, func(s *rollout.Snapshot) {
+			s.Group.Desired = 3
+			aside(&s.Members[3], rollout.Standby, "Standby")
+			s.Members[3].Protected = true
+		}, rollout.Partial, "(Standby)", ""},
+		{"one in standby that is protected is ended", rollout.Refresh, rollout.Terminate, func(s *rollout.Snapshot) {
+			s.Group.Desired = 3
+			aside(&s.Members[3], rollout.Standby, "Standby")
+			s.Members[3].Protected = true
+		}, "", "", "3"},
 		{"a new one is in standby", rollout.Wait, rollout.Wait, func(s *rollout.Snapshot) {
 			s.Group.Desired = 3
 			s.Members[3].Version = target
