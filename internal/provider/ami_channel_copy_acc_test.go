@@ -121,7 +121,7 @@ func TestAccChannelCopy_plan(t *testing.T) {
 		output = told(output)
 		for _, want := range []string{
 			"Warning: An image is copied for launch template", id + " (" + name + ", 8 GiB) is copied from eu-west-1.", "image_id is known then",
-			`Warning: Groups follow the parameter "/golden/web/stable"`, "It is moved to a copy of " + id + " (" + name + ",", "these groups launch what it holds: batch (1).",
+			`Warning: Groups follow the parameter "/golden/web/stable"`, "It is moved to a copy of " + id + " (" + name + ",", "these groups launch what it holds: batch (version 1).",
 		} {
 			if !strings.Contains(output, want) {
 				t.Errorf("plan %d: got\n%s\nwant it to say %q", n, output, want)
