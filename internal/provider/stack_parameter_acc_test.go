@@ -22,7 +22,7 @@ func TestAccStack_parameter(t *testing.T) {
 	for _, want := range []string{
 		first + `" -> "` + second,
 		`Warning: Groups follow the parameter "/golden/web/stable"`,
-		"It is moved to " + second + ", and these groups launch what it holds: web (1).",
+		"It is moved to " + second + ", and these groups launch what it holds: web (version 1).",
 	} {
 		if !strings.Contains(output, want) {
 			t.Errorf("the plan of the roll does not say %q:\n%s", want, output)
