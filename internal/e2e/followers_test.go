@@ -37,7 +37,7 @@ resource "refit_ami_refresh" "web" {
   launch_template_id = %q
   source             = { owners = ["self"], name = "golden-*" }
 }`, s.template()))
-	const want = "these groups float over it: usual ($Default), web ($Latest)."
+	const want = "these groups follow it: usual (version $Default), web (version $Latest)."
 	const versions = 2
 	count := func() {
 		t.Helper()
