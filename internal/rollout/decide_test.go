@@ -301,6 +301,27 @@ func TestDecide_safePoint(t *testing.T) {
 	}
 }
 
+// TestDecide_safePointFloor: at a safe point an old member goes for a healthy new one,
+// not because the floor would allow it.
+func TestDecide_safePointFloor(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		sick int // of two new members
+		want string
+	}{{"both are healthy", 0, "resume, end-, end-"}, {"one is", 1, "resume, end-"}, {"none is", 2, "resume"}} {
+		var mem rollout.Memory
+		s, rec := grown(&mem)
+		for i := range c.sick {
+			s.Members[4+i].Targets[0].State = "unhealthy"
+		}
+		d := rollout.Decide(rollout.Input{Spec: spec(50, 150), Snapshot: s, Record: rec, Memory: mem, Stop: "a signal"})
+		if got := kinds(d); got != c.want || d.Ending == nil || d.Ending.Outcome != rollout.Paused {
+			t.Errorf("%s: %q, ending %+v, want %q and paused", c.name, got, d.Ending, c.want)
+		}
+	}
+}
+
 // TestRecord_size: a record with 100 ends in flight, and as many answers lost,
 // fits a parameter of Systems Manager, whose envelope leaves 3.5 KB.
 func TestRecord_size(t *testing.T) {

@@ -10,7 +10,9 @@ type parting struct {
 }
 
 // endSurge ends as much of our surge as can go now, new members that are not
-// healthy yet before old ones that have a successor, and says how much is left.
+// healthy yet before old ones that have a healthy successor, and says how much is
+// left. The floor alone lets no old one go: nothing is launched after it, and the
+// next run would begin with the room used up.
 func (t *turn) endSurge() int {
 	p := parting{todo: t.mostEnds(), left: t.rec.Surge, healthy: t.healthy - t.spare(), well: t.lately() - t.spare()}
 	if t.hurry {
@@ -29,7 +31,7 @@ func (t *turn) endSurge() int {
 	zones := t.healthyByZone()
 	for _, m := range t.candidates() {
 		ok, w := t.sick(m) == "", m.weight()
-		if !t.known || !p.fits(t, m) || ok && (min(p.healthy, p.well)-w < t.lim.Floor || !t.zoneSpares(m, zones)) {
+		if !t.known || !p.fits(t, m) || ok && (min(p.healthy, p.well)-w < max(t.lim.Floor, t.rec.Base) || !t.zoneSpares(m, zones)) {
 			continue
 		}
 		if ok {
