@@ -109,10 +109,15 @@ func (t *turn) lowered(id string) (lowered, told bool) {
 // an answer, may have taken off again. It comes after the activities have been
 // read, with which those that happened are booked.
 func (t *turn) resolveLaunches() {
-	if slices.ContainsFunc(t.rec.Intents, func(in Intent) bool { return in.Kind == End && in.Dec }) {
-		return
+	if !t.lowering() {
+		t.rec.Intents = slices.DeleteFunc(t.rec.Intents, t.notLaunched)
 	}
-	t.rec.Intents = slices.DeleteFunc(t.rec.Intents, t.notLaunched)
+}
+
+// lowering says whether there is an end without an answer that may have lowered
+// desired.
+func (t *turn) lowering() bool {
+	return slices.ContainsFunc(t.rec.Intents, func(in Intent) bool { return in.Kind == End && in.Dec })
 }
 
 // notLaunched says whether an intent is a launch that did not happen.

@@ -347,3 +347,30 @@ func TestDecide_raisesOfTheDead(t *testing.T) {
 		}
 	}
 }
+
+// TestDecide_noRaiseOverLostEnd: an absolute write waits until it is known whether
+// an end without an answer has lowered desired. Read from an old view, what it was
+// would be too much, and AWS would tell of a write that is not on record.
+func TestDecide_noRaiseOverLostEnd(t *testing.T) {
+	t.Parallel()
+	s := group(4)
+	rec := rolling(&s)
+	rec.Fallback, rec.Surge, s.Group.Desired, s.ActivitiesSeen = true, 1, 5, false
+	s.Members = append(s.Members, healthy(4, target))
+	id := healthy(0, old).ID
+	rec.Intents = []rollout.Intent{{Kind: rollout.End, IDs: rollout.IDs{id}, Dec: true, Lost: true}}
+	d := decide(spec(100, 150), s, rec, rollout.Memory{})
+	if strings.Contains(kinds(d), "raise") {
+		t.Errorf("steps %q before it is known what became of %s, want no raise", kinds(d), id)
+	}
+	s = later(s, 5*time.Second)
+	s.Group.Desired, s.ActivitiesSeen, s.Members = 4, true, s.Members[1:]
+	s.Changes = []rollout.Change{by(change(1, 5, 4, false), id)}
+	d = decide(spec(100, 150), s, d.Record, d.Memory)
+	for _, step := range d.Steps {
+		if step.Kind == rollout.Raise && step.From == 4 {
+			return
+		}
+	}
+	t.Errorf("steps %+v once %s is known to have gone, want a raise from 4", d.Steps, id)
+}

@@ -14,6 +14,12 @@ func (t *turn) launch() {
 		t.wake(t.mem.LaunchAfter)
 		return
 	}
+	if t.rec.Fallback && t.lowering() {
+		// What is read before the write may be older than the end, and the write from
+		// less than that then looks like one of others.
+		t.wake(t.now.Add(t.spec.Poll))
+		return
+	}
 	// What AWS is about to launch by itself (committed beyond launched) will be
 	// current only once the pointer is there; while it is not, it is not asked
 	// for again.
