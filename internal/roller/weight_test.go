@@ -288,6 +288,21 @@ func TestChaos_weightsLost(t *testing.T) {
 	})
 }
 
+// TestWeights_taken: EC2 takes a Spot Instance while AWS ends what its last launch was
+// too much, and what it launches in its place weighs more. Nobody can know of that
+// before, so for a while more may be running.
+func TestWeights_taken(t *testing.T) {
+	t.Parallel()
+	s := rolltest.New(t, rolltest.Shape{Members: 41, Max: 94, Group: weighing(1, 4) + partlySpot})
+	q := rolltest.Request(60, 100)
+	s.Referee(q)
+	interrupt(t, s, 5*time.Minute+5*time.Second)
+	if _, err := s.Roll(t.Context(), q); err != nil {
+		t.Fatalf("roll: %v\n%s", err, s.Story())
+	}
+	s.Settled(2)
+}
+
 // interrupt lets EC2 take a Spot Instance after a while.
 func interrupt(t *testing.T, s *rolltest.Stage, after time.Duration) {
 	t.Helper()

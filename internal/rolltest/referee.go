@@ -34,6 +34,7 @@ type referee struct {
 	excused bool
 	hurt    bool              // members were lost: healthy may be below the floor until it is back
 	gone    map[string]bool   // members that EC2 takes, for which AWS may launch successors at once → healthy at the last tick
+	spill   time.Duration     // until when AWS may have launched more than it takes for one of those
 	blind   time.Duration     // until when a loss of members cannot be known to a roll
 	found   map[string]string // processes suspended at the start → reason
 	quiet   bool
@@ -77,8 +78,10 @@ func (s *Stage) Excuse() { s.referee.excused = true }
 func (s *Stage) Surprise() { s.referee.blind = s.Elapsed() + lag }
 
 // Taken says that EC2 will take a member. It counts among nobody's members any
-// more, because AWS may launch its successor beside it. Once it is not healthy any
-// more, healthy may be below the floor until it has been back there since.
+// more, because AWS may launch its successor beside it. Where weights differ, that
+// may weigh more, by less than the heaviest, and AWS takes up to three minutes to be
+// rid of the difference. Once the member is not healthy any more, healthy may be
+// below the floor until it has been back there since.
 func (s *Stage) Taken(id string) {
 	s.referee.gone[id] = false
 	s.referee.mourn(s.Group())
@@ -210,6 +213,9 @@ func (r *referee) tick() {
 	launched, running, spared := r.present(g)
 	lim.Running += spared
 	now := r.s.Elapsed()
+	if r.uneven && now < r.spill {
+		lim.Running += r.heavy - 1
+	}
 	if healthy < lim.Floor {
 		r.back = now
 	}
@@ -268,6 +274,9 @@ func (r *referee) mourn(g Truth) {
 		is := i >= 0 && r.passes(g.Members[i])
 		if r.gone[id] = is; was && !is {
 			r.s.Hurt()
+		}
+		if was || is {
+			r.spill = r.s.Elapsed() + 3*lag
 		}
 	}
 }
