@@ -13,10 +13,16 @@ type parting struct {
 // healthy yet before old ones that have a healthy successor, and says how much is
 // left. The floor alone lets no old one go: nothing is launched after it, and the
 // next run would begin with the room used up.
-func (t *turn) endSurge() int {
+func (t *turn) endSurge() int { return t.part(true) }
+
+// part is endSurge within the floors of zones, or of one member outside of them.
+func (t *turn) part(byZone bool) int {
 	p := parting{todo: t.mostEnds(), left: t.rec.Surge, healthy: t.healthy - t.spare(), well: t.lately() - t.spare()}
 	if t.hurry {
 		p.todo = hurriedEnds
+	}
+	if !byZone {
+		p.todo = 1
 	}
 	for _, m := range t.unproven() {
 		ok, left := t.wellLately(m), p.well
@@ -31,7 +37,7 @@ func (t *turn) endSurge() int {
 	zones := t.healthyByZone()
 	for _, m := range t.candidates() {
 		ok, w := t.sick(m) == "", m.weight()
-		if !t.known || !p.fits(t, m) || ok && (min(p.healthy, p.well)-w < max(t.lim.Floor, t.rec.Base) || !t.zoneSpares(m, zones)) {
+		if !t.known || !p.fits(t, m) || ok && (min(p.healthy, p.well)-w < max(t.lim.Floor, t.rec.Base) || byZone && !t.zoneSpares(m, zones)) {
 			continue
 		}
 		if ok {

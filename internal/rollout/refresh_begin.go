@@ -119,6 +119,11 @@ func (t *turn) leftovers() bool {
 	t.resume()
 	if t.rec.Surge > 0 {
 		left := t.endSurge()
+		if left > 0 && t.deciding(End) == 0 && t.unready() == 0 && t.terminating == 0 {
+			// AWS may have rebalanced the zones meanwhile, and launches no successor
+			// in one of them before the refresh begins.
+			left = t.part(false)
+		}
 		t.surplus()
 		if idle := t.now.Sub(t.mem.Progress); left > 0 && len(t.out.Steps) == 0 && idle >= t.spec.InstanceTimeout {
 			// AWS replaces a member that does not come up again and again, and one

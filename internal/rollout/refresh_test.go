@@ -300,6 +300,30 @@ func TestDecideRefresh_unsettled(t *testing.T) {
 	}
 }
 
+// TestDecideRefresh_lastOfZones: AWS has rebalanced zones after a roll by the other
+// engine had resumed that, so that no zone spares its last old member. What is more
+// than the group wants goes all the same, once every new member is healthy.
+func TestDecideRefresh_lastOfZones(t *testing.T) {
+	t.Parallel()
+	for state, want := range map[string]string{"healthy": "end-", "initial": ""} {
+		s := group(2)
+		s.RefreshesSeen, s.Group.HealthCheck = true, "ELB"
+		rec := rollout.Begin(rollout.Opening{Spec: byRefresh(), Snapshot: s, Target: target, Epoch: 1})
+		rec.Surge, rec.Proven, rec.Pointed, s.Group.Desired = 1, true, "2", 3
+		added := healthy(2, target) // in the third zone
+		added.Targets[0].State = state
+		s.Members = append(s.Members, added)
+		s.Group.Pointer, s.Group.Points = "2", target
+		sp := byRefresh()
+		sp.MinHealthy = 90
+		d := decide(sp, s, rec, rollout.Memory{})
+		d = decide(sp, later(s, 31*time.Second), d.Record, d.Memory)
+		if kinds(d) != want {
+			t.Errorf("a new member is %s: %q, want %q", state, kinds(d), want)
+		}
+	}
+}
+
 // What AWS says, and what follows.
 func TestDecideRefresh_watch(t *testing.T) {
 	t.Parallel()
