@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -72,10 +71,7 @@ func TestAccPermissions_encrypted(t *testing.T) {
 // TestAccPermissions_copyTarget records what copies that go into a parameter use.
 func TestAccPermissions_copyTarget(t *testing.T) {
 	t.Parallel()
-	s := newProjectOn(t, strings.Replace(scenario, `image = "golden-web-1" }
-  version`, `image = "resolve:ssm:/golden/web" }
-  version`, 1), provider)
-	s.world.PutParameter("/golden/web", newest(s.world))
+	s := newProjectOn(t, following, provider)
 	for n, keep := range []int{2, 2, 1} {
 		s.write(provider + fmt.Sprintf(`
 resource "refit_ami_refresh" "web" {

@@ -563,10 +563,7 @@ resource "refit_ami_refresh" "web" {
 // TestAccPermissions_target records what a parameter as the target uses.
 func TestAccPermissions_target(t *testing.T) {
 	t.Parallel()
-	s := newProjectOn(t, strings.Replace(scenario, `image = "golden-web-1" }
-  version`, `image = "resolve:ssm:/golden/web" }
-  version`, 1), provider)
-	s.world.PutParameter("/golden/web", newest(s.world))
+	s := newProjectOn(t, following, provider)
 	s.publish("golden-web-9")
 	config := provider + fmt.Sprintf(`
 resource "refit_ami_refresh" "web" {

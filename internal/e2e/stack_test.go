@@ -48,6 +48,11 @@ group "web" {
 }
 `
 
+// following is scenario with a parameter that names the image of version 1. It is
+// there from the start on, for members launched later would have what it holds then.
+var following = `parameter "/golden/web" { value = "golden-web-2" }` +
+	strings.Replace(scenario, `version { image = "golden-web-1" }`, `version { image = "resolve:ssm:/golden/web" }`, 1)
+
 const provider = `
 terraform {
   required_providers {
