@@ -279,6 +279,9 @@ func TestPlanRollingUpdateKeepsItsPromises(t *testing.T) {
 		seen.Converged = rapid.Bool().Draw(t, "converged")
 		if !seen.Converged {
 			seen.Zones[0] = zoneSeen{Zone: "a", Stale: 1, New: 1}
+			if seen.Named = rapid.Bool().Draw(t, "named"); seen.Named {
+				seen.From = "ami-1"
+			}
 		}
 		plan.LaunchTemplateVersion, plan.ImageID = anyVersion(t, true), anyImage(t, true)
 		if rapid.Bool().Draw(t, "closed") {
@@ -330,6 +333,48 @@ func broken(planned, final attr.Value) bool {
 		}
 	}
 	return false
+}
+
+// TestForecastOfAParameterTakenBack: after a rollback, the parameter of version 1
+// means the broken image, and the members run the one before.
+func TestForecastOfAParameterTakenBack(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		version types.String
+		image   string
+		warning string                // empty: none
+		want    map[string]attr.Value // of the forecast; nil: it is not known
+	}{
+		"back":                {version: types.StringUnknown(), image: "ami-2", warning: "Members run ami-2 already."},
+		"back, known":         {version: types.StringValue("5"), image: "ami-2", warning: "Members run ami-2 already."},
+		"back, same version":  {version: types.StringValue("1"), image: "ami-2", warning: "Members run ami-2 already."},
+		"on to another image": {version: types.StringUnknown(), image: "ami-5", want: map[string]attr.Value{"stale": types.Int64Value(4), "from_image": types.StringValue("ami-2")}},
+		"to the broken image": {version: types.StringValue("1"), image: "ami-3", want: map[string]attr.Value{"stale": types.Int64Value(4), "from_image": types.StringValue("ami-2")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			prior, plan, seen := priorRoll(), priorRoll(), seenRoll()
+			seen.Target, seen.Image, seen.Named, seen.Same, seen.Converged, seen.Held = 1, "ami-3", true, "1", false, nil
+			seen.Zones = []zoneSeen{{Zone: "a", Stale: 2}, {Zone: "b", Stale: 2}}
+			prior.LaunchTemplateVersion, prior.Converged = types.StringValue("1"), types.BoolValue(false)
+			plan.LaunchTemplateVersion, plan.ImageID = c.version, types.StringValue(c.image)
+			got := planRollingUpdate(t.Context(), prior, plan, seen, 5*time.Second)
+			if !got.model.Converged.IsUnknown() {
+				t.Errorf("got converged %s, want it unknown", got.model.Converged)
+			}
+			if c.warning == "" && len(got.diags) != 0 || c.warning != "" && (len(got.diags) != 1 || !strings.Contains(got.diags[0].Detail(), c.warning)) {
+				t.Errorf("got diagnostics %v, want %q", got.diags, c.warning)
+			}
+			if unknown := got.model.Forecast.IsUnknown(); unknown != (c.want == nil) {
+				t.Fatalf("got forecast %s, want unknown: %v", got.model.Forecast, c.want == nil)
+			}
+			for name, want := range c.want {
+				if have := got.model.Forecast.Attributes()[name]; !have.Equal(want) {
+					t.Errorf("%s: got %s, want %s", name, have, want)
+				}
+			}
+		})
+	}
 }
 
 func TestForecastLeavesOutAnUnfinishedRollsSurge(t *testing.T) {

@@ -310,11 +310,15 @@ func (p *rollingPlan) summary() string {
 // reach tells what a planned roll replaces: every member, or those that were
 // stale; and the image it leads to. ok is false while that hangs on a value
 // that only apply learns. It may turn out to be the prior one, and then
-// Terraform plans again and must find no forecast that was promised before.
+// Terraform plans again and must find no forecast that was promised before. The
+// same holds where members run the image that a parameter goes back to: only
+// apply learns whether the rest of their version is the same.
 func (p *rollingPlan) reach(seen *groupSeen) (all bool, to types.String, ok bool) {
 	version, imageID := p.model.LaunchTemplateVersion, p.model.ImageID
 	same := seen.Same.has(seen.number(version))
 	switch {
+	case seen.runs(imageID):
+		return true, imageID, false
 	case !version.IsUnknown() && !same:
 		if imageID.IsNull() {
 			imageID = types.StringUnknown()
@@ -326,6 +330,13 @@ func (p *rollingPlan) reach(seen *groupSeen) (all bool, to types.String, ok bool
 		return false, optional(seen.Image), true
 	}
 	return true, types.StringUnknown(), false
+}
+
+// runs says whether most members that do not run what the parameter of the
+// version in state means now run imageID, another image: that one was rolled
+// back, or moved by others, and a roll to imageID need not replace them.
+func (s *groupSeen) runs(imageID types.String) bool {
+	return s.Named && s.From != "" && s.From != s.Image && imageID.ValueString() == s.From
 }
 
 // foresee plans the forecast and words what would keep the roll from starting.
@@ -349,7 +360,11 @@ func (p *rollingPlan) foresee(ctx context.Context, seen *groupSeen, poll time.Du
 	p.roll = planned(spec, a, seen.number(p.model.LaunchTemplateVersion), to.ValueString())
 	p.roll.notes = slices.Concat(seen.Warnings, a.Warnings, a.Special)
 	if !sure {
-		p.diags.AddWarning(fmt.Sprintf("The apply may roll Auto Scaling group %q", p.model.AutoscalingGroupName.ValueString()), "Its launch template version or image is known only then. If it is not what the members run: "+expected(f))
+		why := "Its launch template version or image is known only then. If it is not what the members run: "
+		if seen.runs(p.model.ImageID) {
+			why = fmt.Sprintf("Members run %s already. Those that differ in nothing else stay. If all have to be replaced: ", seen.From)
+		}
+		p.diags.AddWarning(fmt.Sprintf("The apply may roll Auto Scaling group %q", p.model.AutoscalingGroupName.ValueString()), why+expected(f))
 		return
 	}
 	from := seen.From

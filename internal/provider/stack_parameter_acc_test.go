@@ -36,7 +36,13 @@ func TestAccStack_parameter(t *testing.T) {
 		t.Errorf("the failed roll does not say that it was rolled back:\n%s", output)
 	}
 	s.runs("after a rollback", second)
-	s.run([]int{0}, "apply", "-auto-approve")
+	output = told(s.run([]int{0}, "apply", "-auto-approve", "-no-color"))
+	if want := "Members run " + second + " already. Those that differ in nothing else stay."; !strings.Contains(output, want) {
+		t.Errorf("the plan that takes the parameter back does not say %q:\n%s", want, output)
+	}
+	if strings.Contains(output, "+ stale ") {
+		t.Errorf("the plan that takes the parameter back promises replacements, and none is due:\n%s", output)
+	}
 	s.runs("after the parameter was taken back", second)
 	s.wantNoChanges("after the parameter was taken back")
 
