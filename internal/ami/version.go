@@ -204,7 +204,8 @@ type Made struct {
 // [Client.Make] makes one.
 //
 // A version further back than the latest is not used again even if its data
-// is equal: stacks that follow the latest version would be led away from it.
+// is equal: stacks that follow the latest version would be led away from it,
+// and AWS does not tell them from others; see ADR 0004.
 func (c *Client) FindVersion(ctx context.Context, w Want) (Template, Made, error) {
 	t, err := c.Template(ctx, w.Template)
 	if err != nil {

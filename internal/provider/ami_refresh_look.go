@@ -312,7 +312,7 @@ func (b *backend) observe(ctx context.Context, c *clients, m amiRefreshModel, w 
 	}
 	seen := &amiSeen{Latest: strconv.FormatInt(t.Latest().Number, 10), Version: m.LaunchTemplateVersion.ValueString()}
 	pick, ok := l.pick(m.ImageID.ValueString(), seen)
-	if ok && pick.failed && pick.Version != 0 && w.target == nil {
+	if ok && l.standsIn(pick, m.inUse(s, w)) {
 		// What is in state was rolled back. The image before it stands in.
 		m.set(pick.Image, pick.Version)
 		s.current, s.there = t.Version(pick.Version)
@@ -405,6 +405,16 @@ func (l look) pick(inState string, seen *amiSeen) (p picked, ok bool) {
 	// Where the image runs well in another version, what failed was an edit of
 	// the template, and no older image cures that.
 	return p, ok && (!p.failed || l.inUse == "")
+}
+
+// standsIn tells whether the image before a failed one is in use again already,
+// in the version that has it: a roll has gone back. Nothing has gone back for a ban,
+// and stacks that follow the latest version would be led away from an older one.
+func (l look) standsIn(p picked, failed string) bool {
+	if !p.failed || p.Version == 0 || l.want.target != nil {
+		return false
+	}
+	return l.bans.Why(failed) == "" || p.Version == l.template.Latest().Number
 }
 
 func (s *amiSeen) warn(format string, a ...any) {
