@@ -302,14 +302,19 @@ func TestDecide_safePoint(t *testing.T) {
 }
 
 // TestDecide_safePointFloor: at a safe point an old member goes for a healthy new one,
-// not because the floor would allow it.
+// not because the floor would allow it. What is said of the end counts those that stay.
 func TestDecide_safePointFloor(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name string
 		sick int // of two new members
 		want string
-	}{{"both are healthy", 0, "resume, end-, end-"}, {"one is", 1, "resume, end-"}, {"none is", 2, "resume"}} {
+		left string // what the ending says is left of 4 old and 2 new members
+	}{
+		{"both are healthy", 0, "resume, end-, end-", "2 of 4 members run version 2 (ami-2), 2 do not, 4 are healthy, "},
+		{"one is", 1, "resume, end-", "2 of 5 members run version 2 (ami-2), 3 do not, 4 are healthy, "},
+		{"none is", 2, "resume", "2 of 6 members run version 2 (ami-2), 4 do not, 4 are healthy, "},
+	} {
 		var mem rollout.Memory
 		s, rec := grown(&mem)
 		for i := range c.sick {
@@ -318,6 +323,8 @@ func TestDecide_safePointFloor(t *testing.T) {
 		d := rollout.Decide(rollout.Input{Spec: spec(50, 150), Snapshot: s, Record: rec, Memory: mem, Stop: "a signal"})
 		if got := kinds(d); got != c.want || d.Ending == nil || d.Ending.Outcome != rollout.Paused {
 			t.Errorf("%s: %q, ending %+v, want %q and paused", c.name, got, d.Ending, c.want)
+		} else if !strings.HasPrefix(d.Ending.State, c.left) {
+			t.Errorf("%s: got %q, want it to begin with %q", c.name, d.Ending.State, c.left)
 		}
 	}
 }

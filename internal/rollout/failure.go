@@ -363,16 +363,16 @@ func (t *turn) conclude(e Ending) {
 	if t.mem.MaxSizeLeft != "" {
 		e.Reason = strings.TrimPrefix(e.Reason+"; "+t.mem.MaxSizeLeft, "; ")
 	}
-	c := t.rec.Counts
-	parts := []string{fmt.Sprintf("%d of %d members run %s", len(t.fresh), len(t.fresh)+len(t.stale)+len(t.kept), t.goalText())}
+	fresh, others, healthy := t.staying()
+	parts := []string{fmt.Sprintf("%d of %d members run %s", fresh, fresh+others, t.goalText())}
 	if t.goal.Image != "" {
 		parts[0] += " (" + t.goal.Image + ")"
 	}
-	if n := len(t.stale) + len(t.kept); n > 0 {
-		parts = append(parts, fmt.Sprintf("%d do not", n))
+	if others > 0 {
+		parts = append(parts, fmt.Sprintf("%d do not", others))
 	}
 	if t.known {
-		parts = append(parts, fmt.Sprintf("%d are healthy", c.Healthy))
+		parts = append(parts, fmt.Sprintf("%d are healthy", healthy))
 	}
 	if t.rec.Failed > 0 && t.spec.FailureLimit > 1 {
 		parts = append(parts, fmt.Sprintf("%d new members have failed (failure_limit is %d)", t.rec.Failed, t.spec.FailureLimit))
@@ -392,6 +392,35 @@ func (t *turn) conclude(e Ending) {
 		e.Next = t.next(e)
 	}
 	t.out.Ending = &e
+}
+
+// staying counts the members that run the goal, the others, and the healthy ones of
+// both, without those that this decision ends for good.
+func (t *turn) staying() (fresh, others, healthy int) {
+	gone := map[string]bool{}
+	for _, s := range t.out.Steps {
+		if s.Kind == End && s.Decrement {
+			gone[s.Member] = true
+		}
+	}
+	fresh, others, healthy = len(t.fresh), len(t.old()), t.rec.Counts.Healthy
+	for _, m := range t.fresh {
+		if gone[m.ID] {
+			fresh--
+			if t.mem.Graduated[m.ID] {
+				healthy--
+			}
+		}
+	}
+	for _, m := range t.old() {
+		if gone[m.ID] {
+			others--
+			if t.known && t.sick(m) == "" {
+				healthy--
+			}
+		}
+	}
+	return fresh, others, healthy
 }
 
 func decrements(steps []Step) int {
