@@ -120,8 +120,8 @@ resource "refit_image_quarantine" "bad" {
 			},
 			{Config: l.config(copyFrom("")), ExpectNonEmptyPlan: true}, // lifted, for the next plan
 			{Config: l.config(copyFrom("")), Check: l.runsCopyOf(built2)},
-			// The original of the copy in use is banned: back to the copy before it.
-			{Config: l.config(copyFrom("") + ban(built2)), Check: l.wantCopies("available "+built1, "available "+built2)},
+			// The original of the copy in use is banned: the next plan goes back to the copy before it.
+			{Config: l.config(copyFrom("") + ban(built2)), ExpectNonEmptyPlan: true, Check: l.wantCopies("available "+built1, "available "+built2)},
 			{Config: l.config(copyFrom("") + ban(built2)), Check: l.runsCopyOf(built1)},
 			{Config: l.config(copyFrom("") + ban(built2)), ConfigPlanChecks: noChanges},
 		},
