@@ -226,8 +226,11 @@ func (v Version) Follows(parameter string) bool { return Names(v.Image, paramete
 // Names tells whether the image of a launch template is a parameter.
 func Names(image, parameter string) bool {
 	name, is := strings.CutPrefix(image, alias)
-	return is && normal(name) == normal(parameter)
+	return is && SameParameter(name, parameter)
 }
+
+// SameParameter tells whether two names, or ARNs, are of one parameter.
+func SameParameter(a, b string) bool { return normal(a) == normal(b) }
 
 // normal makes names of one parameter equal: with and without the slash, and
 // its ARN.

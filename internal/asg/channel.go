@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	astypes "github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
@@ -48,7 +47,6 @@ func (c *Client) Naming(ctx context.Context, names func(image string) bool) (gro
 			groups = append(groups, rollout.Follower{Group: name, Pointer: at.version})
 		}
 	}
-	slices.SortFunc(groups, func(a, b rollout.Follower) int { return strings.Compare(a.Group, b.Group) })
 	return groups, complete
 }
 

@@ -74,21 +74,27 @@ func TestAccAMIRefresh_keepVersions(t *testing.T) {
 	})
 }
 
+// keeps makes steps that publish an image, let days pass and apply: the group
+// runs the image, and those versions are left.
+func (l *lab) keeps(config string) func(days time.Duration, id, name string, left ...int64) resource.TestStep {
+	return func(days time.Duration, id, name string, left ...int64) resource.TestStep {
+		return resource.TestStep{
+			PreConfig: func() {
+				l.publish(id, name, awssim.ImageBehaviour{})
+				l.world.Advance(days * 24 * time.Hour)
+			},
+			Config: config, Check: resource.ComposeTestCheckFunc(l.runs(id, 4), l.numbers(left...)),
+		}
+	}
+}
+
 // Where rolls make the versions, as for a group on $Latest, old ones go as well,
 // but none that the group still runs.
 func TestAccAMIRefresh_keepVersionsLatest(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, strings.Replace(five, `version       = "2"`, `version       = "$Latest"`, 1))
 	config := l.config(strings.Replace(toLatest, "  source ", "  keep_versions      = 3\n  source ", 1))
-	step := func(day time.Duration, id, name string, left ...int64) resource.TestStep {
-		return resource.TestStep{
-			PreConfig: func() {
-				l.publish(id, name, awssim.ImageBehaviour{})
-				l.world.Advance(day * 24 * time.Hour)
-			},
-			Config: config, Check: resource.ComposeTestCheckFunc(l.runs(id, 4), l.numbers(left...)),
-		}
-	}
+	step := l.keeps(config)
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: l.factories(),
 		Steps: []resource.TestStep{
@@ -106,15 +112,7 @@ func TestAccAMIRefresh_keepVersionsRolled(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, five)
 	config := l.config(strings.Replace(both, "  source ", "  keep_versions      = 3\n  source ", 1))
-	step := func(day time.Duration, id, name string, left ...int64) resource.TestStep {
-		return resource.TestStep{
-			PreConfig: func() {
-				l.publish(id, name, awssim.ImageBehaviour{})
-				l.world.Advance(day * 24 * time.Hour)
-			},
-			Config: config, Check: resource.ComposeTestCheckFunc(l.runs(id, 4), l.numbers(left...)),
-		}
-	}
+	step := l.keeps(config)
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: l.factories(),
 		Steps: []resource.TestStep{

@@ -100,7 +100,7 @@ func (m amiRefreshModel) checkTarget(ctx context.Context) diag.Diagnostics {
 	}
 	abroad := copyOf(ctx, m.Copy, &diags)
 	here := abroad == nil && !m.Copy.IsUnknown() || abroad != nil && abroad.Region == ""
-	if here && ami.Names("resolve:ssm:"+s.Parameter.ValueString(), ch.Name) {
+	if here && ami.SameParameter(s.Parameter.ValueString(), ch.Name) {
 		diags.AddAttributeError(path.Root("target").AtName("ssm_parameter"), "Source and target are the same",
 			fmt.Sprintf("target.ssm_parameter: %q is source.ssm_parameter, too, so that nothing would ever be new. Take the image from another parameter, or by name and owners.", ch.Name))
 	}
@@ -111,7 +111,7 @@ func (m amiRefreshModel) checkTarget(ctx context.Context) diag.Diagnostics {
 	return diags
 }
 
-// NotFollowingError says that a version does not name the parameter that is the
+// notFollowingError says that a version does not name the parameter that is the
 // target.
 type notFollowingError struct {
 	template, image, parameter string
@@ -135,7 +135,7 @@ func (b *backend) begin(ctx context.Context, c *clients, t ami.Template, w amiWa
 		return t, from, err
 	}
 	*w.target = ch
-	if s := w.region(c); s.copy != nil && s.copy.Region == c.region && ami.Names("resolve:ssm:"+w.source.Parameter, ch.Name) {
+	if s := w.region(c); s.copy != nil && s.copy.Region == c.region && ami.SameParameter(w.source.Parameter, ch.Name) {
 		return t, from, &ami.ChannelError{Name: ch.Name, Why: "is source.ssm_parameter of the same region, too, so that nothing would ever be new"}
 	}
 	follows := from.Follows(ch.Name)
