@@ -341,13 +341,14 @@ func TestForecastOfAParameterTakenBack(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		version types.String
-		image   string
+		image   string                // empty: not known yet
 		warning string                // empty: none
 		want    map[string]attr.Value // of the forecast; nil: it is not known
 	}{
 		"back":                {version: types.StringUnknown(), image: "ami-2", warning: "Members run ami-2 already."},
 		"back, known":         {version: types.StringValue("5"), image: "ami-2", warning: "Members run ami-2 already."},
 		"back, same version":  {version: types.StringValue("1"), image: "ami-2", warning: "Members run ami-2 already."},
+		"perhaps back":        {version: types.StringValue("5"), warning: "known only then"},
 		"on to another image": {version: types.StringUnknown(), image: "ami-5", want: map[string]attr.Value{"stale": types.Int64Value(4), "from_image": types.StringValue("ami-2")}},
 		"to the broken image": {version: types.StringValue("1"), image: "ami-3", want: map[string]attr.Value{"stale": types.Int64Value(4), "from_image": types.StringValue("ami-2")}},
 	} {
@@ -358,6 +359,9 @@ func TestForecastOfAParameterTakenBack(t *testing.T) {
 			seen.Zones = []zoneSeen{{Zone: "a", Stale: 2}, {Zone: "b", Stale: 2}}
 			prior.LaunchTemplateVersion, prior.Converged = types.StringValue("1"), types.BoolValue(false)
 			plan.LaunchTemplateVersion, plan.ImageID = c.version, types.StringValue(c.image)
+			if c.image == "" {
+				plan.ImageID = types.StringUnknown()
+			}
 			got := planRollingUpdate(t.Context(), prior, plan, seen, 5*time.Second)
 			if !got.model.Converged.IsUnknown() {
 				t.Errorf("got converged %s, want it unknown", got.model.Converged)

@@ -317,7 +317,7 @@ func (p *rollingPlan) reach(seen *groupSeen) (all bool, to types.String, ok bool
 	version, imageID := p.model.LaunchTemplateVersion, p.model.ImageID
 	same := seen.Same.has(seen.number(version))
 	switch {
-	case seen.runs(imageID):
+	case seen.runs(imageID) || seen.strayed() && imageID.IsUnknown():
 		return true, imageID, false
 	case !version.IsUnknown() && !same:
 		if imageID.IsNull() {
@@ -336,7 +336,13 @@ func (p *rollingPlan) reach(seen *groupSeen) (all bool, to types.String, ok bool
 // version in state means now run imageID, another image: that one was rolled
 // back, or moved by others, and a roll to imageID need not replace them.
 func (s *groupSeen) runs(imageID types.String) bool {
-	return s.Named && s.From != "" && s.From != s.Image && imageID.ValueString() == s.From
+	return s.strayed() && imageID.ValueString() == s.From
+}
+
+// strayed says whether most members to replace run another image than the
+// parameter of the version in state means.
+func (s *groupSeen) strayed() bool {
+	return s.Named && s.From != "" && s.From != s.Image
 }
 
 // foresee plans the forecast and words what would keep the roll from starting.
