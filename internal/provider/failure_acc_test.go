@@ -1,12 +1,14 @@
 package provider_test
 
 import (
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
+	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 
@@ -48,6 +50,53 @@ func TestAccRollingUpdate_failureLimit(t *testing.T) {
 				Check: l.runs(second, 4),
 			},
 			{Config: l.config(limited), ConfigPlanChecks: emptyPlan},
+		},
+	})
+}
+
+// Credentials expire while a roll goes back from what the group points at. The image
+// is banned then, which keeps nobody from finishing that.
+func TestAccRollingUpdate_goingBackFromBanned(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, fleet)
+	config := l.config(`
+resource "refit_asg_rolling_update" "web" {
+  autoscaling_group_name = "web"
+  max_healthy_percentage = 150
+  instance_timeout       = "10m"
+}
+`)
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: l.factories(),
+		Steps: []resource.TestStep{
+			{Config: config, ConfigStateChecks: []statecheck.StateCheck{converged}},
+			{
+				PreConfig: func() {
+					l.publish(third, "golden-web-4", awssim.ImageBehaviour{NeverHealthy: true})
+					l.version(third)
+					l.act(awssim.Action{Do: "set_pointer", Group: "web", Version: "2"})
+					l.world.BeforeCall("autoscaling:TerminateInstanceInAutoScalingGroup", 1, func() { l.fault(awssim.Fault{Kind: awssim.Expire}) })
+				},
+				Config: config, ExpectError: regexp.MustCompile(`(?s)Unable to roll Auto Scaling group "web".*expired`),
+			},
+			{
+				PreConfig: func() {
+					l.world.ClearFaults()
+					if g, _ := l.group(); g.Desired != 6 || len(l.versions()) != 3 {
+						t.Errorf("desired capacity is %d and the versions are %q, want 6, two of them new, and a copy of the first", g.Desired, l.versions())
+					}
+					l.banned(third)
+				},
+				Config: config,
+				ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
+					plancheck.ExpectResourceAction(rollAddress, plancheck.ResourceActionUpdate),
+				}},
+				ExpectError: regexp.MustCompile(`(?s)Unable to roll Auto Scaling group "web".*rolled\s+back`),
+			},
+			{
+				Config: config, ConfigPlanChecks: emptyPlan,
+				ConfigStateChecks: []statecheck.StateCheck{converged, outcome("rolled_back")}, Check: l.runs(first, 4),
+			},
 		},
 	})
 }
