@@ -207,6 +207,7 @@ func (m Memory) clone() Memory {
 	m.EndedAt = cloneMap(m.EndedAt)
 	m.Ours = cloneMap(m.Ours)
 	m.Missing = cloneMap(m.Missing)
+	m.Unhealthy = cloneMap(m.Unhealthy)
 	m.Counted = cloneMap(m.Counted)
 	m.Failed = cloneMap(m.Failed)
 	m.BadZones = cloneMap(m.BadZones)

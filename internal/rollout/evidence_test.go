@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -121,7 +122,7 @@ func TestDecide_takenSpot(t *testing.T) {
 			m.Healthy = false
 			s.Members, s.Group.Desired, rec.Surge = append(s.Members, m), 3, 1
 			s.Group.Mixes, s.Departures = c.mixes, c.gone
-			mem := rollout.Memory{FirstSeen: map[string]time.Time{m.ID: began}, Missing: map[string]time.Time{m.ID: began}, Progress: began}
+			mem := rollout.Memory{FirstSeen: map[string]time.Time{m.ID: began}, Unhealthy: map[string]time.Time{m.ID: began}, Progress: began}
 			d := rollout.Decide(rollout.Input{Spec: spec(100, 150), Snapshot: later(s, c.after), Record: rec, Memory: mem})
 			if got := d.Record.Direction == rollout.Back; got != c.back {
 				t.Errorf("goes back %t, want %t", got, c.back)
@@ -201,5 +202,39 @@ func TestDecide_raiseVerifiedLate(t *testing.T) {
 	s.Changes = []rollout.Change{{At: began.Add(2 * time.Second), Absolute: true, From: 4, To: 6}}
 	if d := decide(spec(100, 150), later(s, 75*time.Second), rec, mem); notes(d) != "" || d.Record.Base != 4 {
 		t.Errorf("others are said to want %d, notes %q, want 4 and none", d.Record.Base, notes(d))
+	}
+}
+
+// TestDecide_goneAgain: what AWS says of a departure is waited for from the first of
+// the looks that do not show the member any more. One that did not show it yet does
+// not count, nor does one that showed it unhealthy.
+func TestDecide_goneAgain(t *testing.T) {
+	t.Parallel()
+	pending, unhealthy := healthy(2, target), healthy(2, target)
+	pending.State, pending.Targets = rollout.Pending, nil
+	unhealthy.Healthy = false
+	for name, seen := range map[string][]*rollout.Member{
+		"not there yet in an older view": {&pending, nil, &pending},
+		"unhealthy before":               {&pending, &unhealthy, &unhealthy},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := group(2)
+			rec := rolling(&s)
+			rec.Surge, s.Group.Desired, s.Group.Mixes, s.ActivitiesSeen = 1, 3, true, true
+			mem := rollout.Memory{Progress: began}
+			for i, after := range []time.Duration{0, 5 * time.Second, 30 * time.Second, 40 * time.Second, 70 * time.Second, 71 * time.Second} {
+				now := later(s, after)
+				now.Members = slices.Clone(s.Members)
+				if i < len(seen) && seen[i] != nil {
+					now.Members = append(now.Members, *seen[i])
+				}
+				d := rollout.Decide(rollout.Input{Spec: spec(100, 150), Snapshot: now, Record: rec, Memory: mem})
+				if got, want := d.Record.Direction == rollout.Back, after > 70*time.Second; got != want {
+					t.Fatalf("after %s, gone for good since 40s: goes back %t, want %t", after, got, want)
+				}
+				rec, mem = d.Record, d.Memory
+			}
+		})
 	}
 }

@@ -105,6 +105,7 @@ func (t *turn) judge() {
 
 // judgeMember follows one current member from launch to graduation, and after.
 func (t *turn) judgeMember(m Member) {
+	delete(t.mem.Missing, m.ID) // an older view did not have it yet
 	first, ok := t.mem.FirstSeen[m.ID]
 	if !ok {
 		first = t.now
@@ -127,7 +128,7 @@ func (t *turn) judgeMember(m Member) {
 	if why == "" {
 		delete(t.mem.SickSince, m.ID)
 		delete(t.mem.Ailing, m.ID)
-		delete(t.mem.Missing, m.ID)
+		delete(t.mem.Unhealthy, m.ID)
 		if t.mem.HealthySince[m.ID].IsZero() {
 			t.healthyNow(m.ID, first)
 		}
@@ -204,11 +205,11 @@ func (t *turn) taken(id string) bool {
 	if d, told := t.snap.Departures[id]; told {
 		return d.Wanted
 	}
-	if t.mem.Missing[id].IsZero() {
-		t.mem.Missing[id] = t.now
+	if t.mem.Unhealthy[id].IsZero() {
+		t.mem.Unhealthy[id] = t.now
 	}
 	t.out.Look.Activities = true
-	return t.now.Sub(t.mem.Missing[id]) <= settle/2
+	return t.now.Sub(t.mem.Unhealthy[id]) <= settle/2
 }
 
 func (t *turn) fail(id, format string, a ...any) {
@@ -273,6 +274,7 @@ func (t *turn) forget(id string) {
 	delete(t.mem.Falls, id)
 	delete(t.mem.Ailing, id)
 	delete(t.mem.Missing, id)
+	delete(t.mem.Unhealthy, id)
 	delete(t.mem.Failed, id)
 	delete(t.mem.Passes, id)
 	t.mem.Counted[id] = true

@@ -142,7 +142,8 @@ type Memory struct {
 	Asked        time.Time            // when AWS was last asked to launch by itself
 	LookedAt     time.Time            // the last look
 	Suspect      bool                 // somebody else's instance refresh seems to be running
-	Missing      map[string]time.Time // gone, and why is not known yet
+	Missing      map[string]time.Time // gone at every look since, and why is not known yet
+	Unhealthy    map[string]time.Time // to EC2 Auto Scaling, and whether EC2 has taken them is not known yet
 	Counted      map[string]bool      // departures already judged
 	Failed       map[string]bool      // failures on record already whose members are still there
 	BadZones     map[string]time.Time
@@ -231,9 +232,11 @@ func (m Memory) Blind(d time.Duration) Memory {
 	if !m.Unexplained.IsZero() {
 		m.Unexplained = m.Unexplained.Add(d)
 	}
-	m.Missing = cloneMap(m.Missing)
-	for id, since := range m.Missing {
-		m.Missing[id] = since.Add(d)
+	m.Missing, m.Unhealthy = cloneMap(m.Missing), cloneMap(m.Unhealthy)
+	for _, waits := range []map[string]time.Time{m.Missing, m.Unhealthy} {
+		for id, since := range waits {
+			waits[id] = since.Add(d)
+		}
 	}
 	return m
 }
