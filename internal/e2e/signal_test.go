@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,8 +17,10 @@ var points = []struct {
 	{"old members ended", "terminating", 2},
 }
 
-func TestAccSignal_interruptTerraform(t *testing.T) {
-	t.Parallel()
+// atPoints starts an apply, waits for each of the points in a world of its own,
+// interrupts, and lets later applies finish the roll.
+func atPoints(t *testing.T, interrupt func(t *testing.T, s *stack, a started)) {
+	t.Helper()
 	for _, p := range points {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
@@ -27,69 +28,71 @@ func TestAccSignal_interruptTerraform(t *testing.T) {
 			now := s.at(p.event, p.times)
 			a := s.apply()
 			wait(t, p.name, now)
-			if err := a.cmd.Process.Signal(os.Interrupt); err != nil {
-				t.Fatal(err)
-			}
-			if err := a.cmd.Wait(); err == nil {
-				t.Fatalf("the interrupted apply ended well: %s", a.out)
-			}
-			if text := a.out.String(); !strings.Contains(text, "safe point") || !strings.Contains(text, "terraform apply again") {
-				t.Errorf("it does not say what state things are in and what to do:\n%s", text)
-			}
-			if g, _ := s.world.Group("web"); len(g.Suspended) != 0 {
-				t.Errorf("processes are left suspended: %v", g.Suspended)
-			}
+			interrupt(t, s, a)
 			s.finish()
 		})
 	}
+}
+
+// stopped waits for an apply to end, and checks that it says so, in what state
+// things are and what to do, and that the group is whole.
+func (a started) stopped(s *stack) {
+	a.Helper()
+	if err := a.cmd.Wait(); err == nil {
+		a.Fatalf("the interrupted apply ended well: %s", a.out)
+	}
+	if text := a.out.String(); !strings.Contains(text, "safe point") || !strings.Contains(text, "terraform apply again") {
+		a.Errorf("it does not say what state things are in and what to do:\n%s", text)
+	}
+	if g, _ := s.world.Group("web"); len(g.Suspended) != 0 {
+		a.Errorf("processes are left suspended: %v", g.Suspended)
+	}
+}
+
+func TestAccSignal_interruptTerraform(t *testing.T) {
+	t.Parallel()
+	atPoints(t, func(t *testing.T, s *stack, a started) {
+		t.Helper()
+		a.interrupt()
+		a.stopped(s)
+	})
 }
 
 // SIGTERM to the whole process group is what systemd and some CI systems send:
 // terraform must be the one to tell the provider.
 func TestAccSignal_terminateProcessGroup(t *testing.T) {
 	t.Parallel()
-	s := newStack(t)
-	now := s.at("launched in", 1)
-	a := s.apply()
-	wait(t, "new members", now)
-	a.signal(syscall.SIGTERM)
-	if err := a.cmd.Wait(); err == nil || !strings.Contains(a.out.String(), "safe point") {
-		t.Fatalf("the apply ended with %v: %s", err, a.out)
-	}
-	s.finish()
+	atPoints(t, func(t *testing.T, s *stack, a started) {
+		t.Helper()
+		a.signal(syscall.SIGTERM)
+		a.stopped(s)
+	})
 }
 
 // A killed terraform leaves a provider without a parent: it comes to a safe
 // point by itself, and leaves.
 func TestAccSignal_killTerraformOnly(t *testing.T) {
 	t.Parallel()
-	s := newStack(t)
-	now, safe := s.at("launched in", 1), s.at("AZRebalance resumed", 1)
-	a := s.apply()
-	wait(t, "new members", now)
-	if err := a.cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = a.cmd.Wait() // killed, as asked
-	wait(t, "the provider to come to a safe point", safe)
-	s.finish()
+	atPoints(t, func(t *testing.T, s *stack, a started) {
+		t.Helper()
+		safe := s.at("AZRebalance resumed", 1)
+		if err := a.cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = a.cmd.Wait() // killed, as asked
+		wait(t, "the provider to come to a safe point", safe)
+		wait(t, "the provider to leave", a.gone())
+	})
 }
 
 // When everything is killed at once, the next run finds the owner gone.
 func TestAccSignal_killEverything(t *testing.T) {
 	t.Parallel()
-	for _, p := range points {
-		t.Run(p.name, func(t *testing.T) {
-			t.Parallel()
-			s := newStack(t)
-			now := s.at(p.event, p.times)
-			a := s.apply()
-			wait(t, p.name, now)
-			a.signal(syscall.SIGKILL)
-			_ = a.cmd.Wait() // killed, as asked
-			s.finish()
-		})
-	}
+	atPoints(t, func(t *testing.T, _ *stack, a started) {
+		t.Helper()
+		a.signal(syscall.SIGKILL)
+		_ = a.cmd.Wait() // killed, as asked
+	})
 }
 
 // The second of two SIGINTs makes terraform leave at once. What it did not wait
@@ -106,22 +109,16 @@ func TestAccSignal_interruptTwice(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStack(t)
-			now := s.at("launched in", 1)
-			a := s.apply()
-			wait(t, "new members", now)
-			again := second(s, a)
-			if err := a.cmd.Process.Signal(os.Interrupt); err != nil {
-				t.Fatal(err)
-			}
-			wait(t, "the second interrupt", again)
-			if err := a.cmd.Process.Signal(os.Interrupt); err != nil {
-				t.Fatal(err)
-			}
-			if err := a.cmd.Wait(); err == nil {
-				t.Errorf("the interrupted apply ended well:\n%s", a.out)
-			}
-			s.finish()
+			atPoints(t, func(t *testing.T, s *stack, a started) {
+				t.Helper()
+				again := second(s, a)
+				a.interrupt()
+				wait(t, "the second interrupt", again)
+				a.interrupt()
+				if err := a.cmd.Wait(); err == nil {
+					t.Errorf("the interrupted apply ended well:\n%s", a.out)
+				}
+			})
 		})
 	}
 }
@@ -137,9 +134,7 @@ func TestAccSignal_waitingForWindow(t *testing.T) {
 	a := s.apply()
 	wait(t, "terraform to say that it waits", a.out.says("Still creating"))
 	started := time.Now()
-	if err := a.cmd.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
+	a.interrupt()
 	err := a.cmd.Wait()
 	text := strings.Join(strings.Fields(a.out.String()), " ")
 	if err == nil || !strings.Contains(text, "The run was interrupted while it waited for the window.") || !strings.Contains(text, "Nothing was changed.") {

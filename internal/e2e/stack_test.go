@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -16,6 +17,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -271,6 +273,50 @@ func (a started) signal(sig syscall.Signal) {
 	if err := syscall.Kill(-a.cmd.Process.Pid, sig); err != nil {
 		a.Fatal(err)
 	}
+}
+
+// interrupt sends SIGINT to terraform alone.
+func (a started) interrupt() {
+	a.Helper()
+	if err := a.cmd.Process.Signal(os.Interrupt); err != nil {
+		a.Fatal(err)
+	}
+}
+
+// gone gives a channel that closes when no process of an apply's group runs.
+func (a started) gone() <-chan struct{} {
+	c := make(chan struct{})
+	go func() {
+		defer close(c)
+		for range time.Tick(50 * time.Millisecond) { // nothing tells of the end of a process that is not our child
+			if a.Context().Err() != nil || !a.runs() {
+				return
+			}
+		}
+	}()
+	return c
+}
+
+// runs says whether a process of an apply's group runs. One that has ended and
+// only waits to be collected does not: PID 1 of a container may collect none.
+func (a started) runs() bool {
+	proc := os.DirFS("/proc")
+	files, err := fs.Glob(proc, "[0-9]*/stat")
+	if err != nil || len(files) == 0 {
+		return syscall.Kill(-a.cmd.Process.Pid, 0) == nil // no Linux
+	}
+	for _, file := range files {
+		text, err := fs.ReadFile(proc, file)
+		if err != nil {
+			continue // it has ended
+		}
+		_, rest, _ := strings.Cut(string(text), ") ") // state, parent, group
+		fields := strings.Fields(rest)
+		if len(fields) > 2 && fields[0] != "Z" && fields[2] == strconv.Itoa(a.cmd.Process.Pid) {
+			return true
+		}
+	}
+	return false
 }
 
 // output is what a process has printed. It is safe for concurrent use.
