@@ -70,14 +70,18 @@ func (t *turn) openEnds(in Intent, seen map[string]Lifecycle) (open IDs) {
 		switch {
 		case !here || state == Terminating || state == Retained:
 			lowered, told := t.lowered(id)
-			if in.Dec && !told && (!over || !t.snap.ActivitiesSeen) {
+			silent := told && !lowered // ended by others; ours may have lowered desired in silence
+			if in.Dec && (!told && (!over || !t.snap.ActivitiesSeen) || silent && t.now.Sub(in.Since) < older) {
 				open = append(open, id)
 				t.out.Look.Activities = true
+				if silent { // and this look may be older than that
+					t.unclear, t.puzzled = true, true
+				}
 				continue
 			}
 			t.ended(id, in.Dec && (lowered || !told), in.Weight)
-			if told && !lowered {
-				doubts.IDs = append(doubts.IDs, id) // ended by others; ours may have lowered desired in silence
+			if silent {
+				doubts.IDs = append(doubts.IDs, id)
 			}
 		case !over:
 			open = append(open, id)

@@ -198,6 +198,37 @@ func TestDecide_lostEndOfSpot(t *testing.T) {
 	}
 }
 
+// TestDecide_lostEndOfTheirs: a member whose end is without an answer was ended by
+// AWS already, because others had scaled in. Whether ours has lowered desired once
+// more no activity tells, and for half a minute no look shows for sure: nothing is
+// decided on it, and a safe point ends no surge.
+func TestDecide_lostEndOfTheirs(t *testing.T) {
+	t.Parallel()
+	s := group(6)
+	s.Group.Desired = 4
+	rec := rolling(&s)
+	rec.Surge, rec.Intents = 2, []rollout.Intent{{Kind: rollout.End, IDs: rollout.IDs{"i-gone"}, Dec: true, Lost: true, Since: began.Add(2 * time.Second)}}
+	s.Changes = []rollout.Change{change(1, 6, 5, false)}
+	s.Departures = map[string]rollout.Departure{"i-gone": {Wanted: true, Text: "selected for termination"}}
+	s.Group.Desired = 5 // from before our end, which has made it 4
+	first := later(s, 10*time.Second)
+	d := decide(spec(100, 150), first, rec, rollout.Memory{})
+	if len(d.Steps) > 0 || len(d.Record.Intents) != 1 || !d.Look.Activities || d.Ending != nil {
+		t.Errorf("8 s after the end: steps %q, %d open, look %+v, want it to wait", kinds(d), len(d.Record.Intents), d.Look)
+	}
+	stopped := rollout.Decide(rollout.Input{Spec: spec(100, 150), Snapshot: first, Record: rec, Stop: "interrupted"})
+	if strings.Contains(kinds(stopped), "end") {
+		t.Errorf("a stop 8 s after the end: steps %q, want no end", kinds(stopped))
+	}
+	s.Group.Desired = 4
+	for _, after := range []time.Duration{32 * time.Second, 93 * time.Second} {
+		d = decide(spec(100, 150), later(s, after), d.Record, d.Memory)
+	}
+	if d.Record.Base != 4 || d.Record.Surge != 0 || len(d.Record.Intents) > 0 || !strings.Contains(notes(d), "has lowered it once more") {
+		t.Errorf("then 4 are desired: base %d, surge %d, open %v, notes %q, want 4, 0 and a warning", d.Record.Base, d.Record.Surge, d.Record.Intents, notes(d))
+	}
+}
+
 // TestDecide_othersBeforeUs lets others change desired just before calls of ours
 // that were decided on without knowing it: what these have done is on top.
 func TestDecide_othersBeforeUs(t *testing.T) {
