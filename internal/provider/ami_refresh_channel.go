@@ -212,9 +212,9 @@ const mostBy = 200
 // by says where an image was found, for people.
 func (w amiWant) by(chosen image.Image) string {
 	if w.pin.Image == w.original(chosen).ID {
-		return clip("pin: "+w.pin.Reason, mostBy)
+		return rollout.Clip("pin: "+w.pin.Reason, mostBy)
 	}
-	return clip(w.source.String(), mostBy)
+	return rollout.Clip(w.source.String(), mostBy)
 }
 
 // explainChannel says what happened and what to do about a channel that was not
@@ -244,7 +244,7 @@ func channelFollowers(ctx context.Context, c *clients, ch ami.Channel) string {
 	case text == "":
 		return "not all groups could be looked at"
 	}
-	return clip(text+", and perhaps others, for not all could be looked at", mostWarning)
+	return rollout.Clip(text+", and perhaps others, for not all could be looked at", mostWarning)
 }
 
 // followerNames words a list of groups; empty: there are none.
@@ -256,7 +256,7 @@ func followerNames(all []rollout.Follower) string {
 	if more := len(all) - len(names); more > 0 {
 		names = append(names, fmt.Sprintf("and %d more", more))
 	}
-	return clip(strings.Join(names, ", "), mostWarning)
+	return rollout.Clip(strings.Join(names, ", "), mostWarning)
 }
 
 // warnMoved words what moving a channel does to those groups.

@@ -58,7 +58,7 @@ func (b *backend) ensure(ctx context.Context, c *clients, w ami.Want) (made ami.
 
 // warnHeld says that a version is left to the rolls of the groups that follow.
 func warnHeld(template, imageID string, latest int64, held []string) diag.Diagnostics {
-	names := clip(strings.Join(held, ", "), mostWarning)
+	names := rollout.Clip(strings.Join(held, ", "), mostWarning)
 	return diag.Diagnostics{diag.NewWarningDiagnostic(fmt.Sprintf("Version of launch template %q left to a roll", template), lines{
 		fmt.Sprintf("These groups follow $Latest, and would launch from a version with %s before a roll has tested it: %s.", imageID, names),
 		fmt.Sprintf("None was made; the newest version is %d.", latest),

@@ -13,6 +13,7 @@ import (
 	"github.com/fleetrefit/terraform-provider-refit/internal/clock"
 	"github.com/fleetrefit/terraform-provider-refit/internal/image"
 	"github.com/fleetrefit/terraform-provider-refit/internal/roller"
+	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
 )
 
 // look is one look at everything a choice of image depends on.
@@ -321,7 +322,7 @@ func (b *backend) observe(ctx context.Context, c *clients, m amiRefreshModel, w 
 	to := m
 	if ok {
 		if pick.Image.ID != m.ImageID.ValueString() {
-			seen.Caution = clip(roller.Sentence(c.caution(ctx, pick.Image, t.Account)), mostWarning)
+			seen.Caution = rollout.Clip(roller.Sentence(c.caution(ctx, pick.Image, t.Account)), mostWarning)
 		}
 		to.set(pick.Image, 0)
 		s.to = &pick.Image
@@ -393,7 +394,7 @@ func (l look) pick(inState string, seen *amiSeen) (p picked, ok bool) {
 	for _, o := range passed {
 		p.failed = p.failed || o.Image.ID == inState && inState != ""
 		if p.failed && l.inUse != "" {
-			seen.Kept = clip(roller.Sentence(o.Held), mostWarning)
+			seen.Kept = rollout.Clip(roller.Sentence(o.Held), mostWarning)
 			break // it stays, and what is older is no matter
 		}
 		seen.warn("%s", roller.Sentence("passed over: "+o.Held))
@@ -419,7 +420,7 @@ func (l look) standsIn(p picked, failed string) bool {
 
 func (s *amiSeen) warn(format string, a ...any) {
 	if len(s.Warnings) < 2 {
-		s.Warnings = append(s.Warnings, clip(fmt.Sprintf(format, a...), mostWarning))
+		s.Warnings = append(s.Warnings, rollout.Clip(fmt.Sprintf(format, a...), mostWarning))
 	}
 }
 
@@ -428,20 +429,8 @@ func (s *amiSeen) warn(format string, a ...any) {
 func (s *amiSeen) warnRoot(err error) {
 	var root *ami.RootSnapshotError
 	if errors.As(err, &root) {
-		s.Root = clip(roller.Sentence(root.Error()), mostWarning)
+		s.Root = rollout.Clip(roller.Sentence(root.Error()), mostWarning)
 	}
-}
-
-// clip shortens a text to at most n bytes, at a character.
-func clip(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	cut := n - len("…")
-	for cut > 0 && s[cut]&0xc0 == 0x80 {
-		cut--
-	}
-	return s[:cut] + "…"
 }
 
 // patiently repeats a look for something that was made a moment ago, while

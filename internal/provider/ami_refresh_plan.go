@@ -9,6 +9,8 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
 )
 
 // amiSeen is what Read of a refit_ami_refresh saw, kept in private state for
@@ -78,15 +80,15 @@ func (s *amiSeen) fit() {
 		case s.Caution != "":
 			s.Caution = ""
 		case len(s.Root) > leastWhy:
-			s.Root = clip(s.Root, leastWhy)
+			s.Root = rollout.Clip(s.Root, leastWhy)
 		case s.Kept != "" && len(s.Warnings) > 0:
 			s.Kept = ""
 		case len(s.Warnings) > 0:
 			s.Warnings = s.Warnings[:len(s.Warnings)-1]
 		case len(s.Followers) > 100:
-			s.Followers = clip(s.Followers, 100)
+			s.Followers = rollout.Clip(s.Followers, 100)
 		case s.Window != nil && len(s.Window.Why) > 400:
-			s.Window.Why = clip(s.Window.Why, len(s.Window.Why)-50)
+			s.Window.Why = rollout.Clip(s.Window.Why, len(s.Window.Why)-50)
 		default:
 			return
 		}

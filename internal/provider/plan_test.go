@@ -75,7 +75,7 @@ func largest() groupSeen {
 		s.Zones = append(s.Zones, zoneSeen{"ap-northeast-1-iah-1a", 5000, 5000})
 	}
 	for range 3 {
-		s.Held = append(s.Held, heldSeen{pack(list), clip(strings.Repeat("ä", 500), 250), strings.Repeat("r", 64), "ami-0123456789abcdef0"})
+		s.Held = append(s.Held, heldSeen{pack(list), rollout.Clip(strings.Repeat("ä", 500), 250), strings.Repeat("r", 64), "ami-0123456789abcdef0"})
 	}
 	s.Missing = strings.Repeat("m", 250)
 	s.Window = longestWindow()

@@ -10,6 +10,7 @@ import (
 	"github.com/fleetrefit/terraform-provider-refit/internal/ami"
 	"github.com/fleetrefit/terraform-provider-refit/internal/image"
 	"github.com/fleetrefit/terraform-provider-refit/internal/journal"
+	"github.com/fleetrefit/terraform-provider-refit/internal/rollout"
 )
 
 // reading is one look at all documents of a kind, which the resources of one
@@ -128,7 +129,7 @@ func (s *groupSeen) ban(t ami.Template, bans image.Bans) {
 		done = append(done, v.Image)
 		s.Held = append(s.Held, heldSeen{
 			Versions: pack(t.Numbers(func(other ami.Version) bool { return other.Image == v.Image })),
-			Why:      clip(ban.Why(v.Image), 250), Ban: ban.Image,
+			Why:      rollout.Clip(ban.Why(v.Image), 250), Ban: ban.Image,
 		})
 	}
 }

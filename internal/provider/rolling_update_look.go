@@ -36,14 +36,14 @@ func (b *backend) survey(ctx context.Context, c *clients, r *roller.Roller, q ro
 	// Everything that keeps any roll of this group from starting, whatever to.
 	for _, p := range rollout.Problems(snap) {
 		if len(s.seen.Problems) < 2 {
-			s.seen.Problems = append(s.seen.Problems, clip(p.Text, mostWarning))
+			s.seen.Problems = append(s.seen.Problems, rollout.Clip(p.Text, mostWarning))
 		}
 	}
 	s.assessment, err = r.Assess(ctx, q)
 	var version *asg.VersionError
 	switch {
 	case errors.As(err, &version):
-		s.seen.Missing = clip(version.Error(), 250)
+		s.seen.Missing = rollout.Clip(version.Error(), 250)
 		s.assessment = rollout.Assessment{Group: q.Group, Found: snap.Group.Points, Pointer: snap.Group.Pointer, Desired: snap.Group.Desired, Max: snap.Group.Max}
 	case err != nil:
 		return survey{}, err
@@ -58,10 +58,10 @@ func (b *backend) survey(ctx context.Context, c *clients, r *roller.Roller, q ro
 	s.seen.Target, s.seen.Image = s.assessment.Target.Number, s.assessment.Target.Image
 	s.seen.Named = s.assessment.Target.Alias != ""
 	for _, p := range rollout.AlarmProblems(q.Spec, snap) { // it may be another by the time of the apply
-		s.seen.Warnings = append(s.seen.Warnings, clip(p.Field+" "+p.Text, mostWarning))
+		s.seen.Warnings = append(s.seen.Warnings, rollout.Clip(p.Field+" "+p.Text, mostWarning))
 	}
 	for _, w := range s.assessment.Warnings[:min(len(s.assessment.Warnings), 2)] {
-		s.seen.Warnings = append(s.seen.Warnings, clip(w, mostWarning))
+		s.seen.Warnings = append(s.seen.Warnings, rollout.Clip(w, mostWarning))
 	}
 	s.seen.count(q.Spec, snap, s.assessment.Target)
 	if err = b.compare(ctx, c, q, s); s.assessment.GoingBack {
@@ -163,7 +163,7 @@ func (b *backend) compare(ctx context.Context, c *clients, q roller.Request, s s
 	for _, quarantine := range held {
 		n := pack(t.Numbers(func(v ami.Version) bool { return v.Data == quarantine.Data }))
 		if n != "" && len(s.seen.Held) < 3 {
-			s.seen.Held = append(s.seen.Held, heldSeen{Versions: n, Why: clip(quarantine.Why(), 250), Retry: quarantine.Retry})
+			s.seen.Held = append(s.seen.Held, heldSeen{Versions: n, Why: rollout.Clip(quarantine.Why(), 250), Retry: quarantine.Retry})
 		}
 	}
 	return nil

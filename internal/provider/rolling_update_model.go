@@ -150,7 +150,7 @@ func certain(found []rollout.Problem, unknown map[string]bool) []rollout.Problem
 func lastRoll(r roller.Report) types.Object {
 	reason := types.StringNull()
 	if r.Reason != "" {
-		reason = types.StringValue(clip(r.Reason, 500))
+		reason = types.StringValue(rollout.Clip(r.Reason, 500))
 	}
 	foreseen := types.StringNull()
 	if r.Foreseen > 0 {

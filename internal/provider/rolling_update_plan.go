@@ -116,17 +116,17 @@ func (s *groupSeen) fit() {
 		case len(s.Held) > 1:
 			s.Held = s.Held[:len(s.Held)-1]
 		case len(s.Held) > 0 && len(s.Held[0].Why) > leastWhy:
-			s.Held[0].Why = clip(s.Held[0].Why, leastWhy)
+			s.Held[0].Why = rollout.Clip(s.Held[0].Why, leastWhy)
 		case s.Window != nil && s.Window.Finding != "":
 			s.Window.Finding = ""
 		case s.Window != nil && len(s.Window.Why) > 400:
-			s.Window.Why = clip(s.Window.Why, len(s.Window.Why)-50)
+			s.Window.Why = rollout.Clip(s.Window.Why, len(s.Window.Why)-50)
 		case len(s.Problems) > 0 && len(s.Problems[0]) > 200:
-			s.Problems[0] = clip(s.Problems[0], 200)
+			s.Problems[0] = rollout.Clip(s.Problems[0], 200)
 		case len(s.Missing) > 150:
-			s.Missing = clip(s.Missing, 150)
+			s.Missing = rollout.Clip(s.Missing, 150)
 		case s.Window != nil && len(s.Window.Why) > 250:
-			s.Window.Why = clip(s.Window.Why, 250)
+			s.Window.Why = rollout.Clip(s.Window.Why, 250)
 		case s.Window != nil && s.Window.Length > 0:
 			s.Window.Length, s.Window.Brief = 0, ""
 		default:

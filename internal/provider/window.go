@@ -213,16 +213,16 @@ func (v verdict) open() bool { return v.decision.Open() }
 func (v verdict) seen() *windowSeen {
 	s := &windowSeen{}
 	if !v.open() {
-		s.Why = clip(v.decision.Explain(), mostWhy)
+		s.Why = rollout.Clip(v.decision.Explain(), mostWhy)
 	}
 	var texts []string
 	for _, w := range v.windows {
 		s.Length = max(s.Length, int64(w.Duration/time.Second))
 		texts = append(texts, w.Brief())
 	}
-	s.Brief = clip(strings.Join(texts, ", "), 120)
+	s.Brief = rollout.Clip(strings.Join(texts, ", "), 120)
 	for _, f := range v.decision.Findings[:min(len(v.decision.Findings), 1)] {
-		s.Finding = clip(f.Text, 250)
+		s.Finding = rollout.Clip(f.Text, 250)
 	}
 	return s
 }

@@ -299,10 +299,17 @@ func Brief(d time.Duration) string {
 // longestReason bounds a reason on record, in bytes: the record is small.
 const longestReason = 300
 
-// Clip shortens text for people to at most n bytes, for records of bounded size.
+// Clip shortens text for people to at most n bytes, at least 4, for records of bounded
+// size: at the end of a word, unless that costs more than half of what there is
+// room for.
 func Clip(text string, n int) string {
 	if len(text) <= n {
 		return text
 	}
-	return strings.ToValidUTF8(text[:n-3], "") + "..."
+	const cut = "..."
+	kept := strings.ToValidUTF8(text[:n-len(cut)], "")
+	if at := strings.LastIndexAny(kept, " \n"); !strings.ContainsAny(text[len(kept):len(kept)+1], " \n") && at >= n/2 {
+		kept = kept[:at]
+	}
+	return strings.TrimRight(kept, " \n.,:;") + cut
 }
