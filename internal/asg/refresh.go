@@ -89,7 +89,7 @@ func (c *Client) drive(ctx context.Context, group string, s rollout.Step) (id st
 		return s.Refresh.ID, err
 	}
 	_, err = c.o.AutoScaling.CancelInstanceRefresh(ctx, &autoscaling.CancelInstanceRefreshInput{
-		AutoScalingGroupName: aws.String(group), WaitForTransitioningInstances: aws.Bool(true),
+		AutoScalingGroupName: aws.String(group), WaitForTransitioningInstances: aws.Bool(!s.Refresh.Now),
 	}, once)
 	return s.Refresh.ID, err
 }

@@ -235,6 +235,25 @@ func TestRefresh_onFailure(t *testing.T) {
 	}
 }
 
+// TestRefresh_cancellingForEver: a cancelled refresh waits for members in transition,
+// of which there always are some where broken ones are replaced and take long to drain.
+func TestRefresh_cancellingForEver(t *testing.T) {
+	t.Parallel()
+	s, q := refreshed(t, rolltest.Shape{Image: "never_healthy = true", Drain: "5m"})
+	q.Spec.MinHealthy, q.Spec.MaxHealthy, q.Spec.OnFailure = 50, 100, rollout.Pause
+	s.Referee(q)
+	_, err := s.Roll(t.Context(), q)
+	_ = ended(t, s, err, rollout.Paused)
+	if g := s.Group(); g.Version != "1" || strings.Count(s.Story(), "instance refresh ended: Cancelled") != 1 || s.Elapsed() > 2*q.Spec.InstanceTimeout {
+		t.Errorf("after %s the pointer is on %s, want 1 and the instance refresh cancelled\n%s", s.Elapsed(), g.Version, s.Story())
+	}
+	s.World.Advance(time.Minute)
+	q.Spec.OnFailure, q.Retry = rollout.Rollback, "once more"
+	_, err = s.Roll(t.Context(), q)
+	_ = ended(t, s, err, rollout.RolledBack)
+	inOrder(t, s, 1, 3)
+}
+
 // TestRefresh_secondRefresh goes back by a second refresh where the first is
 // over, or AWS cannot roll it back.
 func TestRefresh_secondRefresh(t *testing.T) {

@@ -59,6 +59,8 @@ type RefreshCall struct {
 	// left alone when another one is running.
 	ID          string
 	Preferences RefreshPreferences // StartRefresh
+	// Now: CancelRefresh does not wait for members that are being launched or ended.
+	Now bool
 }
 
 // Result is what came of a step.

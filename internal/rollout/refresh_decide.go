@@ -217,6 +217,7 @@ func (t *turn) watch() {
 		t.rec.Reason = Clip("EC2 Auto Scaling rolls the instance refresh back: "+own.Reason, longestReason)
 		t.turnBack(t.rec.Reason)
 	case own.Status == RefreshCancelling:
+		t.hasten()
 	case t.rec.Direction == Back:
 		t.watchReturn()
 	case t.failing(), t.cannotLaunch(), t.stalledRefresh(), t.close():
@@ -266,16 +267,41 @@ func (t *turn) watchReturn() {
 // it for a minute.
 func (t *turn) request(op RefreshOp, why string) {
 	own := t.own
-	if own.Status == RefreshCancelling || own.Status == RefreshRollbackInProgress && op == RollbackRefresh {
+	switch {
+	case own.Status == RefreshCancelling:
+		t.hasten()
 		return
-	}
-	if t.mem.RefreshOp == op && t.now.Sub(t.mem.RefreshOpAt) < settle {
+	case own.Status == RefreshRollbackInProgress && op == RollbackRefresh, t.mem.RefreshOp == op && t.now.Sub(t.mem.RefreshOpAt) < settle:
 		return
 	}
 	if op == CancelRefresh {
 		t.rec.Refresh.Stopped = true
 	}
 	t.step(Step{Kind: StepRefresh, Refresh: &RefreshCall{Op: op, ID: own.ID}, Why: why})
+}
+
+// hasten bounds how long a cancelled refresh may take to end. AWS waits for members
+// that are being launched or ended, and where one that does not come up is replaced
+// again and again, there always is another. After instance_timeout it is asked not
+// to wait, and after twice that the roll ends.
+func (t *turn) hasten() {
+	own, idle := t.own, t.now.Sub(t.mem.RefreshSince)
+	switch {
+	case idle >= 2*t.spec.InstanceTimeout:
+		reason := fmt.Sprintf("instance refresh %s has been %s for %s", own.ID, own.Status, Brief(idle.Round(time.Second)))
+		for _, before := range []string{t.rec.Refresh.Why, t.rec.Reason} {
+			if before != "" {
+				reason = before + "; " + reason
+				break
+			}
+		}
+		t.conclude(Ending{Outcome: Paused, Reason: reason})
+	case idle >= t.spec.InstanceTimeout && t.now.Sub(t.mem.RefreshOpAt) >= settle:
+		t.step(Step{
+			Kind: StepRefresh, Refresh: &RefreshCall{Op: CancelRefresh, ID: own.ID, Now: true},
+			Why: "stop the instance refresh without waiting for members that are being launched or ended",
+		})
+	}
 }
 
 // haltRefresh stops the refresh, and ends the roll once it is over: members in

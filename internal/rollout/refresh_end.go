@@ -191,6 +191,9 @@ func settledRefresh(rec Record, mem Memory, s Step, r Result, now time.Time) (Re
 		}
 		return rec, mem, Note{Text: fmt.Sprintf("started instance refresh %s to version %s", r.Refresh, s.Version)}
 	case CancelRefresh:
+		if call.Now {
+			return rec, mem, Note{Text: "instance refresh " + call.ID + " is cancelled without waiting any longer"}
+		}
 		return rec, mem, Note{Text: "instance refresh " + call.ID + " is being cancelled"}
 	case RollbackRefresh:
 		return rec, mem, Note{Text: "instance refresh " + call.ID + " is being rolled back"}

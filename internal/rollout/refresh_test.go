@@ -400,6 +400,48 @@ func TestDecideRefresh_watch(t *testing.T) {
 	}
 }
 
+// A refresh that AWS has been cancelling for instance_timeout is cancelled without
+// waiting, whoever had it cancelled; where that does not end it either, the roll
+// ends. AWS waits for members that are being replaced, and a broken image has them
+// replaced for ever.
+func TestDecideRefresh_cancellingForEver(t *testing.T) {
+	t.Parallel()
+	sp := byRefresh()
+	for _, c := range []struct {
+		name   string
+		change func(*rollout.Record)
+		reason string
+	}{
+		{"somebody cancelled", func(*rollout.Record) {}, "instance refresh r-1 has been Cancelling for 20m"},
+		{"for a pause", func(r *rollout.Record) { r.Refresh.Then, r.Refresh.Why = rollout.Paused, "no luck" }, "no luck; instance refresh r-1 has been Cancelling for 20m"},
+		{"on the way back", func(r *rollout.Record) { r.Direction, r.Reason = rollout.Back, "sick" }, "sick; instance refresh r-1 has been Cancelling for 20m"},
+	} {
+		s, rec := awaited(group(4), rollout.RefreshCancelling)
+		c.change(&rec)
+		var mem rollout.Memory
+		for _, look := range []struct {
+			after time.Duration
+			now   bool
+		}{{0, false}, {sp.InstanceTimeout - time.Second, false}, {sp.InstanceTimeout, true}, {sp.InstanceTimeout + 59*time.Second, false}, {sp.InstanceTimeout + time.Minute, true}} {
+			at := later(s, look.after)
+			d := decide(sp, at, rec, mem)
+			rec, mem = d.Record, d.Memory
+			now := false
+			for _, step := range d.Steps {
+				now = now || step.Refresh != nil && step.Refresh.Op == rollout.CancelRefresh && step.Refresh.Now && step.Refresh.ID == "r-1"
+				rec, mem, _ = rollout.Settle(rec, mem, step, rollout.Result{}, at.At)
+			}
+			if now != look.now || d.Ending != nil || len(d.Steps) > 1 {
+				t.Fatalf("%s, after %s: cancels without waiting %t, want %t; steps %+v, ending %+v", c.name, look.after, now, look.now, d.Steps, d.Ending)
+			}
+		}
+		d := decide(sp, later(s, 2*sp.InstanceTimeout), rec, mem)
+		if e := d.Ending; e == nil || e.Outcome != rollout.Paused || e.Reason != c.reason || len(d.Steps) > 0 {
+			t.Errorf("%s, after %s: ending %+v, want paused because %q", c.name, 2*sp.InstanceTimeout, e, c.reason)
+		}
+	}
+}
+
 // A roll that had paused goes on with a refresh that runs, and with a new one where
 // the old one is over: what that had left, it would leave for good.
 func TestBegin_pausedRefresh(t *testing.T) {
