@@ -119,9 +119,16 @@ func (b *backend) candidates(ctx context.Context, c *clients, l *look, w amiWant
 	return nil
 }
 
+// explanation is the table under what it is of. Without that line Terraform would
+// shift the first one of the table where it shows an output.
+func (l look) explanation(chosen string) string { return l.title() + "\n" + l.table(chosen) }
+
 // title is what the table is of.
 func (l look) title() string {
-	of := "The newest images of the source for " + l.template.ID
+	of := "The newest images of the source"
+	if l.template.ID != "" {
+		of += " for " + l.template.ID
+	}
 	if l.pin != "" {
 		return of + " do not count: it is " + l.pin + "."
 	}

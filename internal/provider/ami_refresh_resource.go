@@ -317,7 +317,7 @@ func (r *amiRefresh) foresee(ctx context.Context, plan amiRefreshModel, prior *a
 	}
 	pick, _, ok := image.Settle(l.options)
 	if plan.Explain.ValueBool() {
-		diags.AddWarning("Why this image", fmt.Sprintf("%s\n%s", l.title(), l.table(l.name(pick))))
+		diags.AddWarning("Why this image", l.explanation(l.name(pick)))
 	}
 	if !ok || l.has(pick.Image) || !plan.ImageID.IsUnknown() {
 		return diags

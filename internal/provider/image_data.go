@@ -109,7 +109,7 @@ func (d *imageData) Schema(_ context.Context, _ datasource.SchemaRequest, resp *
 			"owner_id":        computedText("Account that owns the image."),
 			"architecture":    computedText("Architecture of the image, such as `x86_64`."),
 			"tags":            tags("the image"),
-			"candidates": computedText("The newest images of the source as a table for people: which one is chosen, and which condition removed each of the others. " +
+			"candidates": computedText("The newest images of the source as a table for people, under a line that says so: which one is chosen, and which condition removed each of the others. " +
 				"Twelve at most. Its form may change."),
 			"in_use": schema.SingleNestedAttribute{
 				Computed: true, MarkdownDescription: "The image of the launch template's latest version. Null without `launch_template_id`, and where that version names none.",
@@ -226,7 +226,7 @@ func (d *imageData) choose(ctx context.Context, m *imageDataModel, w amiWant, di
 	m.ImageID, m.ImageName, m.Owner = types.StringValue(i.ID), types.StringValue(i.Name), types.StringValue(i.Owner)
 	m.Architecture, m.CreatedAt = types.StringValue(i.Architecture), types.StringValue(i.CreatedAt.UTC().Format(time.RFC3339))
 	m.AgeDays, m.Tags = types.Int64Value(i.AgeDays(l.rule.Now)), tagsValue(ctx, i.Tags, diags)
-	m.Candidates = types.StringValue(l.table(l.name(pick)))
+	m.Candidates = types.StringValue(l.explanation(l.name(pick)))
 	return nil
 }
 

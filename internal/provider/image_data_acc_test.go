@@ -45,7 +45,8 @@ func TestAccImageData(t *testing.T) {
 	l.world.AddImage(awssim.Image{
 		ID: third, Name: "golden-web-4", Created: time.Date(2026, time.November, 9, 4, 0, 0, 0, time.UTC), Tags: map[string]string{"Commit": "c0ffee"},
 	})
-	table := `    IMAGE                  NAME          CREATED
+	table := "The newest images of the source for " + l.template + `:
+    IMAGE                  NAME          CREATED
   > ami-00000000000000004  golden-web-4  2026-11-09 04:00  chosen
     ami-00000000000000003  golden-arm-3  2026-11-03 04:00  is for arm64, but instance type t3.small runs x86_64
     ami-00000000000000002  golden-web-2  2026-11-02 04:00  acceptable, but not the newest
@@ -71,6 +72,7 @@ func TestAccImageData(t *testing.T) {
 				Config: l.asking(`instance_type = "m6g.large"`, `owners = ["self"], name = "golden-*"`),
 				ConfigStateChecks: []statecheck.StateCheck{
 					check("image_id", knownvalue.StringExact(arm)), check("architecture", knownvalue.StringExact("arm64")), check("in_use", knownvalue.Null()),
+					check("candidates", knownvalue.StringRegexp(regexp.MustCompile(`^The newest images of the source:\n    IMAGE `))),
 				},
 			},
 			{
@@ -97,6 +99,31 @@ func TestAccImageData(t *testing.T) {
 }
 
 // What a template has may be in a parameter, or be no image at all.
+// Terraform takes blanks off the beginning of an output that it shows.
+func TestAccImageData_output(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, fleet)
+	d := newDesk(t, l.world, false)
+	d.write("main.tf", requireRefit+l.asking(`launch_template_id = "$LT"`, `owners = ["self"], name = "golden-*"`)+`
+output "candidates" {
+  value = data.refit_ami.web.candidates
+}
+`)
+	d.run([]int{0}, "init")
+	const want = `
+  + candidates = <<-EOT
+        The newest images of the source for %s:
+            IMAGE                  NAME          CREATED
+            ami-00000000000000003  golden-arm-3  2026-11-03 04:00  is for arm64, but instance type t3.small runs x86_64
+          > ami-00000000000000002  golden-web-2  2026-11-02 04:00  chosen
+            ami-00000000000000001  golden-web-1  2026-10-05 04:00  acceptable, but not the newest
+    EOT
+`
+	if output, _ := d.plan(); !strings.Contains(output, fmt.Sprintf(want, l.template)) {
+		t.Errorf("got\n%s\nwant it to show"+want, output, l.template)
+	}
+}
+
 func TestAccImageData_inUse(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, strings.Replace(fleet, `image         = "golden-web-1"`, `image = "resolve:ssm:/golden/web"`, 1))
