@@ -217,15 +217,20 @@ func (t *turn) maybeLate(c Change) bool {
 
 // adopt takes suspensions as ours that a lost call of ours was about to make
 // and that are there now, and gives the others as long as a look may be older than
-// the call.
+// the call. Such a look may show the reason of somebody before us: a later one
+// tells ours.
 func (t *turn) adopt(in Intent) (open []string) {
 	for _, p := range in.Names {
 		reason, ok := t.snap.Group.Suspended[p]
+		early := t.now.Sub(in.Since) < settle
 		if !ok {
-			if t.now.Sub(in.Since) < settle {
+			if early {
 				open = append(open, p)
 			}
 			continue
+		}
+		if early {
+			reason, t.mem.HeldAt = "", in.Since
 		}
 		if t.rec.Suspended == nil {
 			t.rec.Suspended = map[string]string{}

@@ -154,6 +154,7 @@ func TestDecide_lostSuspension(t *testing.T) {
 	t.Parallel()
 	const both, one = "AZRebalance InstanceRefresh", "InstanceRefresh"
 	shown := map[string]string{"AZRebalance": "a", "InstanceRefresh": "i"}
+	unread := map[string]string{"AZRebalance": "", "InstanceRefresh": ""} // that look may show the reason of somebody before us
 	for _, c := range []struct {
 		name      string
 		suspended map[string]string
@@ -162,8 +163,9 @@ func TestDecide_lostSuspension(t *testing.T) {
 		ours      map[string]string
 	}{
 		{"not shown yet", nil, 59 * time.Second, both, nil},
-		{"shown", shown, 5 * time.Second, "", shown},
-		{"one of two shown", map[string]string{"AZRebalance": "a"}, 5 * time.Second, one, map[string]string{"AZRebalance": "a"}},
+		{"shown", shown, 5 * time.Second, "", unread},
+		{"shown when no look is older any more", shown, time.Minute, "", shown},
+		{"one of two shown", map[string]string{"AZRebalance": "a"}, 5 * time.Second, one, map[string]string{"AZRebalance": ""}},
 		{"it did not happen", nil, time.Minute, "", nil},
 	} {
 		s := group(4)
@@ -178,6 +180,29 @@ func TestDecide_lostSuspension(t *testing.T) {
 		if got := strings.Join(open, " "); got != c.open || !maps.Equal(d.Record.Suspended, c.ours) {
 			t.Errorf("%s: open %q, ours %v, want %q and %v", c.name, got, d.Record.Suspended, c.open, c.ours)
 		}
+	}
+}
+
+// TestDecide_lostSuspensionReason: the first look after a suspension without an
+// answer shows the one that others have lifted before it. The reason that is read a
+// minute later is ours, and what has it is resumed.
+func TestDecide_lostSuspensionReason(t *testing.T) {
+	t.Parallel()
+	s := group(4)
+	rec := rolling(&s)
+	rec.Suspended = nil
+	rec.Intents = []rollout.Intent{{Kind: rollout.Suspend, Names: []string{"InstanceRefresh"}, Lost: true, Since: began}}
+	s.Group.Suspended = map[string]string{"AZRebalance": "theirs", "InstanceRefresh": "theirs"}
+	d := decide(spec(100, 150), later(s, 5*time.Second), rec, rollout.Memory{})
+	s.Group.Suspended = map[string]string{"AZRebalance": "theirs", "InstanceRefresh": "ours"}
+	s = later(s, time.Minute)
+	d = decide(spec(100, 150), s, d.Record, d.Memory)
+	if want := map[string]string{"InstanceRefresh": "ours"}; !maps.Equal(d.Record.Suspended, want) {
+		t.Errorf("a minute later suspended by us: %v, want %v", d.Record.Suspended, want)
+	}
+	d = rollout.Decide(rollout.Input{Spec: spec(100, 150), Snapshot: later(s, time.Second), Record: d.Record, Memory: d.Memory, Stop: "interrupted"})
+	if !strings.Contains(kinds(d), "resume") {
+		t.Errorf("at a stop: steps %q, want it resumed", kinds(d))
 	}
 }
 

@@ -85,8 +85,9 @@ func TestDecide_lostSuspend(t *testing.T) {
 	}
 	shown := s
 	shown.Group.Suspended = map[string]string{"AZRebalance": "theirs", "InstanceRefresh": "ours"}
-	if d := decide(spec(100, 150), later(shown, 20*time.Second), d.Record, d.Memory); d.Record.Suspended["InstanceRefresh"] != "ours" || len(d.Record.Intents) > 0 {
-		t.Errorf("suspended %v, intents %+v, want it ours, and none", d.Record.Suspended, d.Record.Intents)
+	found := decide(spec(100, 150), later(shown, 20*time.Second), d.Record, d.Memory)
+	if _, ours := found.Record.Suspended["InstanceRefresh"]; !ours || len(found.Record.Intents) > 0 {
+		t.Errorf("suspended %v, intents %+v, want it ours, and none", found.Record.Suspended, found.Record.Intents)
 	}
 	if d := decide(spec(100, 150), later(s, time.Minute), d.Record, d.Memory); len(d.Record.Intents) > 0 {
 		t.Errorf("intents %+v after a minute, want none", d.Record.Intents)
