@@ -213,9 +213,12 @@ func TestDecide_goneAgain(t *testing.T) {
 	pending, unhealthy := healthy(2, target), healthy(2, target)
 	pending.State, pending.Targets = rollout.Pending, nil
 	unhealthy.Healthy = false
+	registering := healthy(2, target)
+	registering.Targets[0].State = "initial"
 	for name, seen := range map[string][]*rollout.Member{
 		"not there yet in an older view": {&pending, nil, &pending},
 		"unhealthy before":               {&pending, &unhealthy, &unhealthy},
+		"unhealthy, and not any more":    {&unhealthy, &registering, &unhealthy},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -223,7 +226,7 @@ func TestDecide_goneAgain(t *testing.T) {
 			rec := rolling(&s)
 			rec.Surge, s.Group.Desired, s.Group.Mixes, s.ActivitiesSeen = 1, 3, true, true
 			mem := rollout.Memory{Progress: began}
-			for i, after := range []time.Duration{0, 5 * time.Second, 30 * time.Second, 40 * time.Second, 70 * time.Second, 71 * time.Second} {
+			for i, after := range []time.Duration{0, 5 * time.Second, 31 * time.Second, 40 * time.Second, 70 * time.Second, 71 * time.Second} {
 				now := later(s, after)
 				now.Members = slices.Clone(s.Members)
 				if i < len(seen) && seen[i] != nil {
@@ -236,5 +239,19 @@ func TestDecide_goneAgain(t *testing.T) {
 				rec, mem = d.Record, d.Memory
 			}
 		})
+	}
+}
+
+// TestBlind: while an owner cannot look, what it waits to be told of is not late.
+func TestBlind(t *testing.T) {
+	t.Parallel()
+	id, later := "i-1", began.Add(time.Hour)
+	m := rollout.Memory{Progress: began, Unexplained: began, Missing: map[string]time.Time{id: began}, Unhealthy: map[string]time.Time{id: began}}
+	got := m.Blind(time.Hour)
+	if !got.Progress.Equal(later) || !got.Unexplained.Equal(later) || !got.Missing[id].Equal(later) || !got.Unhealthy[id].Equal(later) {
+		t.Errorf("after an hour blind: %v, %v, %v, %v, want each at %v", got.Progress, got.Unexplained, got.Missing, got.Unhealthy, later)
+	}
+	if !m.Missing[id].Equal(began) || !m.Unhealthy[id].Equal(began) {
+		t.Error("the memory that it was made of has changed")
 	}
 }

@@ -51,7 +51,7 @@ func (t *turn) disturbed() bool {
 	switch {
 	case t.rec.Direction == Back, t.rec.Restoring, t.rec.Fallback, t.baking(), t.leaving, t.unclear, t.mem.Suspect, t.held != "":
 	case t.bound, t.queued, t.now.Before(t.mem.LaunchAfter), t.mem.LaunchError != "", t.mem.Refused != nil, !t.mem.PointDoubt.IsZero():
-	case len(t.failures)+len(t.mem.Failed)+len(t.mem.SickSince)+len(t.mem.Missing)+len(t.mem.Unhealthy)+len(t.mem.Young) > 0:
+	case len(t.failures)+len(t.mem.Failed)+len(t.mem.SickSince)+len(t.mem.Young) > 0:
 	case len(t.rec.Intents)+len(t.rec.Doubts)+len(t.mem.Verify) > 0, !t.mem.PuzzledAt.IsZero(), !t.mem.MaxSizeAt.IsZero() && !t.mem.MaxSizeSeen:
 	default:
 		return false

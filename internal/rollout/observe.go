@@ -106,6 +106,9 @@ func (t *turn) judge() {
 // judgeMember follows one current member from launch to graduation, and after.
 func (t *turn) judgeMember(m Member) {
 	delete(t.mem.Missing, m.ID) // an older view did not have it yet
+	if m.Healthy {
+		delete(t.mem.Unhealthy, m.ID)
+	}
 	first, ok := t.mem.FirstSeen[m.ID]
 	if !ok {
 		first = t.now
@@ -128,7 +131,6 @@ func (t *turn) judgeMember(m Member) {
 	if why == "" {
 		delete(t.mem.SickSince, m.ID)
 		delete(t.mem.Ailing, m.ID)
-		delete(t.mem.Unhealthy, m.ID)
 		if t.mem.HealthySince[m.ID].IsZero() {
 			t.healthyNow(m.ID, first)
 		}
