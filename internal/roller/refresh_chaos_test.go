@@ -58,9 +58,9 @@ func refreshWorlds(t *testing.T, meddled bool) {
 			s.Excuse()
 			s.Lenient()
 			refreshTrouble(t, s, r)
-			over, cancelled := false, false
+			over, theirs := false, false
 			if meddled {
-				meddle(t, s, seeded(seed, 901+*stream<<8), &over, &cancelled)
+				meddle(t, s, seeded(seed, 901+*stream<<8), &over, &theirs)
 			}
 			for owner := range 1 + r.IntN(3) {
 				q.Spec.Engine = pick(r, rollout.EngineRefresh, rollout.EngineRefresh, rollout.EngineManaged)
@@ -87,14 +87,11 @@ func refreshWorlds(t *testing.T, meddled bool) {
 			report, err := s.Roll(t.Context(), q)
 			lost := false
 			if over = true; meddled {
-				if o := report.Outcome; image == "" && (o == rollout.RolledBack || o == rollout.FailedRoll) {
+				o := report.Outcome
+				if image == "" && (o == rollout.RolledBack || o == rollout.FailedRoll) {
 					t.Errorf("%s: %v", o, err)
 				}
-				// Somebody cancelled the refresh to a broken image when its members were
-				// all that AWS had left, or was to leave. With none of the version before,
-				// and a pointer found on the broken one, nobody can tell that there is
-				// anything to roll.
-				lost = image != "" && cancelled && rolltest.On(s.Group(), 1) == 0
+				lost = theirs && unknowable(s, shape, o)
 				err = rollAfter(t, s, q)
 			}
 			s.World.Advance(5 * time.Minute)
@@ -106,6 +103,16 @@ func refreshWorlds(t *testing.T, meddled bool) {
 			}
 		})
 	}
+}
+
+// unknowable says whether nobody can tell that there is anything to roll: of a group
+// that was found pointing at a broken image nothing is left of the version before, and
+// no roll that knows it is on record. Somebody cancelled the refresh when the broken
+// members were all that AWS had left, or was to leave, or had AWS replace the others by
+// a refresh of their own. o is how the last roll has ended.
+func unknowable(s *rolltest.Stage, shape rolltest.Shape, o rollout.Outcome) bool {
+	return shape.Image != "" && (shape.Pointer == "2" || shape.Pointer == "$Latest") && rolltest.On(s.Group(), 1) == 0 &&
+		(o == rollout.Succeeded || o == rollout.Superseded)
 }
 
 // refreshEnd holds a group to its end: the target, or the version before a broken
@@ -136,13 +143,14 @@ func rollAfter(t *testing.T, s *rolltest.Stage, q roller.Request) error {
 }
 
 // meddle lets somebody else start, cancel or roll back a refresh some time before
-// it is over. cancelled: AWS has cancelled one for them.
-func meddle(t *testing.T, s *rolltest.Stage, r *rand.Rand, over, cancelled *bool) {
+// it is over. theirs: AWS has cancelled one for them, or begun one that may go to
+// version 2.
+func meddle(t *testing.T, s *rolltest.Stage, r *rand.Rand, over, theirs *bool) {
 	t.Helper()
 	a := awssim.Action{Do: pick(r, "start_refresh", "cancel_refresh", "cancel_refresh", "rollback_refresh"), Version: pick(r, "", "1", "2")}
 	s.World.At(time.Duration(r.IntN(900))*time.Second, func() {
 		if !*over {
-			*cancelled = do(t, s, a) && a.Do == "cancel_refresh"
+			*theirs = do(t, s, a) && (a.Do == "cancel_refresh" || a.Do == "start_refresh" && a.Version != "1")
 		}
 	})
 }
