@@ -343,8 +343,9 @@ func (t *turn) verifyRaises() {
 }
 
 // raised is where the activities tell of a raise of ours: as we asked for it, or
-// from another capacity to the same one, unless that is another raise of ours.
-// Below zero: nowhere.
+// from another capacity to the same one, unless that is another raise of ours. AWS
+// tells of none that was taken off again before it had launched for it. Below zero:
+// nowhere.
 func (t *turn) raised(in Intent) int {
 	after := func(match func(Change) bool) int {
 		return slices.IndexFunc(t.snap.Changes, func(c Change) bool {
@@ -355,7 +356,24 @@ func (t *turn) raised(in Intent) int {
 		return i
 	}
 	return after(func(c Change) bool {
-		return c.At.After(t.rec.Taken) || !slices.Contains(t.rec.Raised, [2]int{c.From, c.To})
+		if c.At.After(t.rec.Taken) {
+			return !t.verifies(c) && t.unanswered(c) < 0
+		}
+		return !slices.Contains(t.rec.Raised, [2]int{c.From, c.To})
+	})
+}
+
+// verifies says whether a change is just what a raise asked for whose cause has not
+// been seen yet.
+func (t *turn) verifies(c Change) bool {
+	return slices.ContainsFunc(t.mem.Verify, func(in Intent) bool { return in.From == c.From && in.To == c.To })
+}
+
+// unanswered is which intent is a raise without an answer that asked for a change.
+// Below zero: none.
+func (t *turn) unanswered(c Change) int {
+	return slices.IndexFunc(t.rec.Intents, func(in Intent) bool {
+		return in.Kind == Raise && in.Lost && c.Absolute && in.From == c.From && in.To == c.To
 	})
 }
 

@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"fmt"
 	"maps"
 	"strings"
 	"testing"
@@ -371,6 +372,30 @@ func TestDecide_raiseVerified(t *testing.T) {
 				t.Errorf("base %d, surge %d, steps %q, want %d, %d, %q", d.Record.Base, d.Record.Surge, kinds(d), c.base, c.surge, c.steps)
 			}
 		})
+	}
+}
+
+// TestDecide_raiseWithoutActivity: AWS tells of no raise that our ends took off again
+// before it had launched for it. The next raise to the same capacity is not that one,
+// whether its answer has come or not.
+func TestDecide_raiseWithoutActivity(t *testing.T) {
+	t.Parallel()
+	first := rollout.Intent{Kind: rollout.Raise, From: 4, To: 6, Since: began}
+	next := rollout.Intent{Kind: rollout.Raise, From: 3, To: 6, Since: began.Add(30 * time.Second)}
+	for _, lost := range []bool{false, true} {
+		rec, s := sized(4, 2, 6, change(32, 3, 6, true))
+		mem := rollout.Memory{Verify: []rollout.Intent{first, next}}
+		if lost {
+			mem.Verify, rec.Surge = mem.Verify[:1], -1
+			next.Lost = true
+			rec.Intents = []rollout.Intent{next}
+		}
+		s.ActivitiesSeen = true
+		d := decide(spec(100, 150), later(s, time.Minute), rec, mem)
+		wantCapacity(t, fmt.Sprintf("4 → 6 and back to 3, then 3 → 6, without an answer: %t", lost), d, 4, 2)
+		if notes(d) != "" {
+			t.Errorf("notes %q, want none", notes(d))
+		}
 	}
 }
 

@@ -306,8 +306,7 @@ func (t *turn) ours(c Change) bool {
 	case c.Member != "":
 		return before || t.doubted[c.Member] || !t.mem.EndedAt[c.Member].IsZero()
 	case c.Absolute:
-		return before && slices.Contains(t.rec.Raised, [2]int{c.From, c.To}) || among(t.mem.Claimed, c) ||
-			slices.ContainsFunc(t.mem.Verify, func(in Intent) bool { return in.From == c.From && in.To == c.To })
+		return before && slices.Contains(t.rec.Raised, [2]int{c.From, c.To}) || among(t.mem.Claimed, c) || t.verifies(c)
 	}
 	return false
 }
@@ -343,9 +342,7 @@ func (t *turn) claim(c Change) {
 		t.ended(c.Member, true, c.From-c.To)
 		return
 	}
-	i := slices.IndexFunc(t.rec.Intents, func(in Intent) bool {
-		return in.Kind == Raise && in.Lost && c.Absolute && in.From == c.From && in.To == c.To
-	})
+	i := t.unanswered(c)
 	if i < 0 {
 		return
 	}
