@@ -215,10 +215,13 @@ func (c *Client) copyVersion(ctx context.Context, s rollout.Step) (int64, error)
 	made, err := ltversion.Client{
 		EC2: c.o.EC2, Clock: c.o.Clock, Reads: c.readsEC2(), Writes: []func(*ec2.Options){onceEC2},
 	}.Publish(ctx, ltversion.Copy{Template: s.Template, Source: s.Source, Description: found[0].description, Data: data, Token: s.Token})
-	if errors.As(err, new(*ltversion.LimitError)) {
-		err = &knownError{rollout.Fatal, Plain(err)} // with its cure
-	}
-	if err != nil {
+	limited := errors.As(err, new(*ltversion.LimitError))
+	switch refused := limited || denied(code(err)) && !expired(code(err)) || errors.As(err, new(*ltversion.DifferenceError)); {
+	case refused && s.Kind == rollout.Copy:
+		return 0, &knownError{rollout.Unsupported, Plain(err)} // its source was there just now
+	case limited:
+		return 0, &knownError{rollout.Fatal, Plain(err)} // with its cure
+	case err != nil:
 		return 0, err
 	}
 	return made, nil

@@ -86,11 +86,19 @@ func TestChaos_wire(t *testing.T) {
 }
 
 // TestChaos_brokenImage is the same with an image that never becomes healthy:
-// the group is back where it was in the end.
+// the group is back where it was in the end, whether its template has room for a
+// copy or not.
 func TestChaos_brokenImage(t *testing.T) {
 	t.Parallel()
 	chaotic(t, 2, func(t *testing.T, r *rand.Rand) {
-		s, q, members := chaos(t, r, "never_healthy = true")
+		full := func(s *rolltest.Stage, _ *roller.Request) {
+			if len(s.Group().Members)%4 == 0 { // no draw: the worlds stay as they were
+				if err := s.World.SetTemplateVersionLimit(2); err != nil { // there will be no copy
+					t.Error(err)
+				}
+			}
+		}
+		s, q, members := chaosWith(t, r, odd{image: "never_healthy = true"}, full)
 		if _, err := s.Roll(t.Context(), q); err == nil {
 			t.Fatalf("a broken image succeeded\n%s", s.Story())
 		}

@@ -302,6 +302,33 @@ func TestShape_channelRollsBack(t *testing.T) {
 	}
 }
 
+// TestShape_channelNoCopy: nothing but the copy names the old image, so the group
+// does not go back without it.
+func TestShape_channelNoCopy(t *testing.T) {
+	t.Parallel()
+	s := rolltest.FromScenario(t, fmt.Sprintf(channel, "never_healthy = true"), false)
+	q := rolltest.Request(100, 150)
+	q.Version = "1"
+	s.Referee(q)
+	s.Excuse()
+	s.World.PutParameter("/golden/web", imageOf(t, s, "golden-web-2"))
+	s.World.Advance(time.Minute)
+	inject(t, s, awssim.Fault{Calls: "ec2:CreateLaunchTemplateVersion", Kind: awssim.Deny})
+	_, err := s.Roll(t.Context(), q)
+	if e := ended(t, s, err, rollout.FailedRoll); !strings.Contains(e.Happened, "then the rollback failed: UnauthorizedOperation: ") {
+		t.Errorf("it says %q", e.Happened)
+	}
+	if got := runs(s); got != "map[golden-web-1:4 golden-web-2:2]" || len(s.Group().Suspended) > 0 {
+		t.Errorf("%s, suspended %v, want the four old members, the two new ones and nothing\n%s", got, s.Group().Suspended, s.Story())
+	}
+	s.World.ClearFaults()
+	_, err = s.Roll(t.Context(), q)
+	_ = ended(t, s, err, rollout.RolledBack)
+	if got := runs(s); got != "map[golden-web-1:4]" || s.Group().Desired != 4 || s.Group().Version != "2" {
+		t.Errorf("%s, pointer %s, want four and the copy 2\n%s", got, s.Group().Version, s.Story())
+	}
+}
+
 // TestShape_channelMoves moves the parameter in the middle of a roll.
 func TestShape_channelMoves(t *testing.T) {
 	t.Parallel()

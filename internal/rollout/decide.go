@@ -257,7 +257,7 @@ func (t *turn) advance() {
 	if t.making() {
 		return // its number is needed for everything after it
 	}
-	if t.rec.Direction == Back && t.rec.Copy == 0 {
+	if t.unpublished() {
 		t.publish()
 		return // the copy's number is needed for everything after it
 	}

@@ -88,7 +88,8 @@ const (
 	// Fatal: it did not happen and trying again cannot help (missing image,
 	// denied permission, KMS key).
 	Fatal
-	// Unsupported: the endpoint or the group does not know this call.
+	// Unsupported: the endpoint or the group does not know this call; of a copy, that
+	// none can be made of a version which is there.
 	Unsupported
 	// Gone: what was to change is not there any more.
 	Gone

@@ -138,6 +138,11 @@ func (t *turn) turnBack(reason string) {
 	t.wake(t.now)
 }
 
+// unpublished says whether a rollback still has to publish the copy that it points at.
+func (t *turn) unpublished() bool {
+	return t.rec.Direction == Back && t.rec.Copy == 0 && t.mem.NoCopy == ""
+}
+
 // publish makes the copy that a rollback points at. Its token is the same each
 // time, so that a lost answer does not leave a second copy.
 func (t *turn) publish() {

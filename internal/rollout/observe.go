@@ -174,9 +174,10 @@ const mostFalls = 3
 func (t *turn) judgeSick(m Member, first time.Time, why string) {
 	late, wasReady := t.mem.SickSince[m.ID]
 	over := t.now.Sub(first) >= t.spec.InstanceTimeout
-	if t.rec.Direction == Back && m.Version.Number != t.rec.Copy && !t.mem.Brought[m.ID] && !wasReady && (over || !t.starting(m)) {
+	if t.rec.Direction == Back && t.mem.NoCopy == "" && m.Version.Number != t.rec.Copy && !t.mem.Brought[m.ID] && !wasReady && (over || !t.starting(m)) {
 		// An old member that was sick when the rollback began is not its failure.
-		// What it launches itself has the copy's number, or was seen to come.
+		// What it launches itself has the copy's number, or was seen to come. Without a
+		// copy nothing tells the two apart, and it does not claim to have worked.
 		t.mem.Ailing[m.ID] = true
 		t.lame += m.weight()
 		return

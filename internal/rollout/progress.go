@@ -242,6 +242,10 @@ func (t *turn) wentBack() {
 	if more := t.ailing(); more != "" {
 		reason += "; " + more
 	}
+	if t.mem.NoCopy != "" {
+		t.uncopied(reason)
+		return
+	}
 	e := Ending{Outcome: RolledBack, Reason: reason, Quarantine: t.rec.Blame, Closed: t.rec.Closed, Left: t.unrestored}
 	switch at := t.closing.At; {
 	case !e.Closed:
@@ -252,6 +256,18 @@ func (t *turn) wentBack() {
 		e.Next = t.closeEnding("").Next
 	}
 	t.conclude(e)
+}
+
+// uncopied ends a rollback that is where it was to go, but for the copy. It stays
+// unfinished: the next run publishes the copy if it can.
+func (t *turn) uncopied(reason string) {
+	back := t.rec.Previous.Number
+	t.conclude(Ending{
+		Outcome: Paused, Quarantine: t.rec.Blame, Left: t.unrestored,
+		Reason: fmt.Sprintf("%s; the group is back on version %d, but no copy of that could be published: %s", reason, back, t.mem.NoCopy),
+		Next: fmt.Sprintf("Cure what AWS names above, then run terraform apply again: it publishes the copy. "+
+			"Until then, what follows the newest version of the launch template may launch from version %d.", t.rec.Target.Number),
+	})
 }
 
 // ailing tells of old members that a rollback found sick, empty: there are none.

@@ -218,6 +218,9 @@ type Memory struct {
 	Halted bool
 	// Stumbled: a step of the last decision did not work.
 	Stumbled bool
+	// NoCopy is why a rollback goes on without the copy that it has to publish; empty:
+	// there is no such reason. Whoever takes over tries again.
+	NoCopy string
 	// Untold: AWS's answer to an end of the last decision did not say from what it
 	// lowered desired.
 	Untold bool

@@ -96,7 +96,7 @@ func (t *turn) finishRefresh(since time.Time) {
 	if t.unseenVersions() {
 		return
 	}
-	if t.rec.Direction == Back && t.rec.Copy == 0 {
+	if t.unpublished() {
 		t.publish()
 		return
 	}

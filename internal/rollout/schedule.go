@@ -97,7 +97,7 @@ func (t *turn) baking() bool { return !t.mem.BakeSince.IsZero() }
 // atOnce says whether the next look may come without the usual pause: a
 // rollback has just been decided, or a step's number is needed to go on.
 func (t *turn) atOnce() bool {
-	return t.asking || t.deciding(Copy) > 0 || t.rec.Direction == Back && t.rec.Copy == 0 && !t.now.Before(t.mem.LaunchAfter)
+	return t.asking || t.deciding(Copy) > 0 || t.unpublished() && !t.now.Before(t.mem.LaunchAfter)
 }
 
 // wantTargets says whether the next look is worth the calls for target health.

@@ -320,10 +320,15 @@ func settleFailure(rec Record, mem Memory, s Step, r Result, now time.Time) (Rec
 	case Fatal:
 		mem.Refused = f
 	case Unsupported:
-		if s.Kind == Launch {
+		switch {
+		case s.Kind == Launch:
 			rec.Fallback = true
 			note = Note{Text: "LaunchInstances cannot be used here (" + f.Text + "); desired capacity is raised instead"}
-		} else {
+		case s.Kind == Copy && rec.Previous.Alias == "":
+			// Only where the version names a parameter, nothing else than the copy names the
+			// image before.
+			mem.NoCopy, mem.LaunchError = f.Text, ""
+		default:
 			mem.Refused = f
 		}
 	case Elsewhere:
