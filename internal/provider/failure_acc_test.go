@@ -100,3 +100,43 @@ resource "refit_asg_rolling_update" "web" {
 		},
 	})
 }
+
+// The template has no room for the copy that a rollback publishes: the group goes back
+// all the same, and the apply after the cure publishes it.
+func TestAccRollingUpdate_noRoomForACopy(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, fleet)
+	limit := func(n int) {
+		if err := l.world.SetTemplateVersionLimit(n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: l.factories(),
+		Steps: []resource.TestStep{
+			{Config: l.config(both), Check: l.runs(second, 4)},
+			{
+				PreConfig: func() {
+					l.publish(third, "golden-web-4", awssim.ImageBehaviour{NeverHealthy: true})
+					limit(3)
+				},
+				Config: l.config(both),
+				ExpectError: regexp.MustCompile(`(?s)back\s+on\s+version\s+2,\s+but\s+no\s+copy\s+of\s+that\s+could\s+be\s+published:.*VersionLimitExceeded.*` +
+					`run\s+terraform\s+apply\s+again:\s+it\s+publishes\s+the\s+copy.*may\s+launch\s+from\s+version\s+3`),
+			},
+			{
+				PreConfig: func() {
+					if err := l.runs(second, 4)(nil); err != nil {
+						t.Error(err)
+					}
+					limit(4)
+				},
+				Config: l.config(both), ConfigStateChecks: []statecheck.StateCheck{converged, state(refreshAddress, "image_id", second)},
+				Check: resource.ComposeAggregateTestCheckFunc(
+					l.runs(second, 4), l.wantVersions("1 "+first+" by hand", "2 "+second+" by hand", "3 "+third+" by hand", "4 "+second+" by hand"),
+				),
+			},
+			{Config: l.config(both), ConfigPlanChecks: emptyPlan},
+		},
+	})
+}

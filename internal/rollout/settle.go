@@ -320,17 +320,7 @@ func settleFailure(rec Record, mem Memory, s Step, r Result, now time.Time) (Rec
 	case Fatal:
 		mem.Refused = f
 	case Unsupported:
-		switch {
-		case s.Kind == Launch:
-			rec.Fallback = true
-			note = Note{Text: "LaunchInstances cannot be used here (" + f.Text + "); desired capacity is raised instead"}
-		case s.Kind == Copy && rec.Previous.Alias == "":
-			// Only where the version names a parameter, nothing else than the copy names the
-			// image before.
-			mem.NoCopy, mem.LaunchError = f.Text, ""
-		default:
-			mem.Refused = f
-		}
+		rec, mem, note = doWithout(rec, mem, f, note)
 	case Elsewhere:
 		mem.BadZones[s.Zone] = now.Add(5 * time.Minute)
 		mem = mem.backOff(now)
@@ -351,6 +341,20 @@ func settleFailure(rec Record, mem Memory, s Step, r Result, now time.Time) (Rec
 			mem = mem.backOff(now)
 		}
 		rec.Unproven = rec.Unproven || s.Kind == Make
+	}
+	return rec, mem, note
+}
+
+// doWithout books a step that is not to be had here: two can be done without.
+func doWithout(rec Record, mem Memory, f *Failure, note Note) (Record, Memory, Note) {
+	switch {
+	case f.Step == Launch:
+		rec.Fallback = true
+		note = Note{Text: "LaunchInstances cannot be used here (" + f.Text + "); desired capacity is raised instead"}
+	case f.Step == Copy && rec.Previous.Alias == "": // else nothing but the copy names the image before
+		mem.NoCopy, mem.LaunchError = f.Text, ""
+	default:
+		mem.Refused = f
 	}
 	return rec, mem, note
 }
