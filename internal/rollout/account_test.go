@@ -207,6 +207,30 @@ func TestDecide_lostSuspensionReason(t *testing.T) {
 	}
 }
 
+// TestDecide_resumedByOthers: a minute after a suspension of ours no look is older.
+// One that does not show it tells that others have lifted it, also where desired does
+// not add up yet: it is not made again, and what they suspend later is not resumed.
+func TestDecide_resumedByOthers(t *testing.T) {
+	t.Parallel()
+	for _, puzzling := range []int{0, 1} {
+		s := group(4)
+		rec := rolling(&s)
+		rec.Suspended = map[string]string{"InstanceRefresh": ""}
+		s.Group.Suspended = map[string]string{"AZRebalance": "theirs"}
+		first := later(s, time.Minute)
+		first.Group.Desired += puzzling
+		d := decide(spec(100, 150), first, rec, rollout.Memory{HeldAt: began})
+		if strings.Contains(kinds(d), "suspend") {
+			t.Errorf("desired off by %d: steps %q, want it to stay resumed", puzzling, kinds(d))
+		}
+		s.Group.Suspended = map[string]string{"AZRebalance": "theirs", "InstanceRefresh": "theirs"}
+		d = rollout.Decide(rollout.Input{Spec: spec(100, 150), Snapshot: later(s, 2*time.Minute), Record: d.Record, Memory: d.Memory, Stop: "interrupted"})
+		if strings.Contains(kinds(d), "resume") {
+			t.Errorf("desired off by %d, at a stop: steps %q, want theirs to stay", puzzling, kinds(d))
+		}
+	}
+}
+
 // TestDecide_lostEndOfSpot: a member whose end is without an answer and that EC2
 // took meanwhile was not ended by us, and desired was not lowered.
 func TestDecide_lostEndOfSpot(t *testing.T) {

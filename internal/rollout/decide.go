@@ -86,6 +86,7 @@ func (t *turn) mustStop(in Input) *Ending {
 // decideManaged decides for a roll in which Refit replaces the members itself.
 func (t *turn) decideManaged(stop *Ending) {
 	t.account()
+	t.readReasons()
 	t.clamp()
 	t.judge()
 	t.count()
@@ -359,16 +360,25 @@ func (t *turn) running() int { return t.launched() + t.terminating + t.other }
 // soon is what will be running once AWS has launched what it still owes.
 func (t *turn) soon() int { return t.committed() + t.terminating + t.other }
 
+// readReasons reads the reasons of our suspensions. The call that suspends does not
+// say AWS's reason; a later look does, and an older one may show the reason of
+// somebody before us.
+func (t *turn) readReasons() {
+	if t.now.Sub(t.mem.HeldAt) < settle {
+		return
+	}
+	for p, reason := range t.rec.Suspended {
+		if seen, ok := t.snap.Group.Suspended[p]; ok && reason == "" {
+			t.rec.Suspended[p] = seen
+		} else if reason == "" {
+			t.rec.Suspended[p] = "resumed by others" // what is suspended later is theirs
+		}
+	}
+}
+
 // hold suspends the two processes that would work against a roll, where nobody
 // else has. One of ours that others resume stays resumed.
 func (t *turn) hold() {
-	for p, reason := range t.rec.Suspended {
-		// The call that suspends does not say AWS's reason; a later look does, and
-		// an older one may show the reason of somebody before us.
-		if seen, ok := t.snap.Group.Suspended[p]; ok && reason == "" && t.now.Sub(t.mem.HeldAt) >= settle {
-			t.rec.Suspended[p] = seen
-		}
-	}
 	if t.rec.Restoring {
 		return
 	}

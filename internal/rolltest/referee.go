@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -36,7 +35,11 @@ type referee struct {
 	gone    map[string]bool   // members that EC2 takes, for which AWS may launch successors at once → healthy at the last tick
 	spill   time.Duration     // until when AWS may have launched more than it takes for one of those
 	blind   time.Duration     // until when a loss of members cannot be known to a roll
-	found   map[string]string // processes suspended at the start → reason
+	found   map[string]string // processes that others have suspended → reason
+	theirs  map[string]theirs // of those, the ones suspended since the start
+	unread  bool              // Refit has suspended processes at held, and has had no look since that must show it
+	held    time.Duration
+	dead    bool // Refit's process was killed, and no successor has made a call yet
 	quiet   bool
 	truth   Truth                    // as of the last tick
 	stale   time.Duration            // how old a look may be, as the world is
@@ -52,7 +55,7 @@ func (s *Stage) Referee(q roller.Request) {
 	g := s.Group()
 	first := s.referee == nil
 	if first {
-		s.referee = &referee{s: s, base: g.Desired, most: g.Max, truth: s.Group(), found: g.Suspended, ended: map[string]bool{}, aside: map[string]bool{}, kept: map[string]time.Duration{}, gone: map[string]bool{}, since: map[string]time.Duration{}}
+		s.referee = &referee{s: s, base: g.Desired, most: g.Max, truth: s.Group(), found: g.Suspended, ended: map[string]bool{}, aside: map[string]bool{}, kept: map[string]time.Duration{}, gone: map[string]bool{}, theirs: map[string]theirs{}, since: map[string]time.Duration{}}
 		s.World.OnTick(func() { s.referee.tick() })
 	}
 	s.referee.q, s.referee.urls, s.referee.good, s.referee.began = q, map[string]*url.URL{}, map[answer]bool{}, s.Elapsed()
@@ -95,16 +98,6 @@ func (s *Stage) Hurt() {
 
 // Strict switches what Lenient switched off on again.
 func (s *Stage) Strict() { s.referee.quiet = false }
-
-// Theirs tells the referee that others have suspended a process, or resumed
-// what was suspended.
-func (s *Stage) Theirs(process, reason string) {
-	found := maps.Clone(s.referee.found)
-	if found[process] = reason; reason == "" {
-		delete(found, process)
-	}
-	s.referee.found = found
-}
 
 // Lenient switches the checks of limits at every tick off: others change the
 // group in this story. Refit's own ends are still checked.
@@ -326,6 +319,9 @@ func (g *guard) Observe(ctx context.Context, group string, look rollout.Look) (r
 	if snap.Glanced {
 		what = "  look   glance"
 	}
+	if r := g.s.referee; r != nil && err == nil && !snap.Glanced && !r.dead && g.s.Elapsed()-r.held >= lag {
+		r.unread = false
+	}
 	g.s.log(g.s.World.Clock().Now(), what)
 	return snap, err
 }
@@ -337,6 +333,9 @@ func (g *guard) Do(ctx context.Context, group string, step rollout.Step) rollout
 	}
 	if r := g.s.referee; r != nil && step.Kind == rollout.EndWarm {
 		r.checkWarm(group, step)
+	}
+	if r := g.s.referee; r != nil {
+		r.holds(step)
 	}
 	res := g.Groups.Do(ctx, group, step)
 	if r := g.s.referee; r != nil && step.Kind == rollout.End && res.Failure == nil {
@@ -446,11 +445,7 @@ func (s *Stage) SettledBut(version int64, left int) {
 	if g.Points != version {
 		s.tb.Errorf("the group points at %s, which is version %d, at the end, want %d", g.Version, g.Points, version)
 	}
-	for p, reason := range g.Suspended {
-		if s.referee.found[p] != reason {
-			s.tb.Errorf("process %s is left suspended (%s)", p, reason)
-		}
-	}
+	s.suspended(g)
 	if s.tb.Failed() {
 		s.tb.Logf("story:\n%s", s.Story())
 	}

@@ -381,6 +381,9 @@ func (s *Stage) Crash(ctx context.Context, q roller.Request, n int, after bool) 
 		_, _ = s.Roller.Roll(ctx, q) // how it ends matters to the successor only
 	}()
 	<-done
+	if crashed && s.referee != nil {
+		s.referee.died()
+	}
 	s.log(s.World.Clock().Now(), "the process is dead")
 	s.Verdict()
 	return crashed
