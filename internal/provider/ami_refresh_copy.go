@@ -253,14 +253,17 @@ func (b *backend) copies(ctx context.Context, c *clients, l *look, w amiWant, fo
 	if l.bans, err = b.bans(ctx, c, append(imageIDs(all), others...)...); err != nil {
 		return err
 	}
-	l.copies = map[string][]string{}
+	l.copies, l.copying = map[string][]string{}, map[string]image.Image{}
 	for _, original := range found {
 		held, id, account := bans.Why(original.ID), "", l.rule.Account
-		if i, ok := w.copy.CopyOf(original, all, w.current(cmp.Or(others...))); ok && i.State == image.Available {
+		switch i, ok := w.copy.CopyOf(original, all, w.current(cmp.Or(others...))); {
+		case ok && i.State == image.Available:
 			id, account = i.ID, i.Owner
 			if held == "" {
 				held = l.bans.Why(id)
 			}
+		case ok:
+			l.copying[original.ID] = i
 		}
 		l.options = append(l.options, image.Option{Image: w.copied(original, id, account), Held: held})
 		l.copies[original.ID] = w.copy.Copies(original, all)
@@ -394,9 +397,10 @@ func (b *backend) tellCopy(ctx context.Context, w amiWant, s ami.Step) {
 	b.tell(ctx, roller.Event{At: b.clock.Now(), Group: w.template, Text: text})
 }
 
-// warnCopy words for a plan what will be copied, and roughly how long it takes.
-func (b *backend) warnCopy(ctx context.Context, c *clients, w amiWant, i image.Image) diag.Diagnostics {
-	original := w.original(i)
+// warnCopy words for a plan what will be copied, or is being copied already, and
+// roughly how long it takes.
+func (b *backend) warnCopy(ctx context.Context, c *clients, l look, i image.Image) diag.Diagnostics {
+	w, original := l.want, l.original(i)
 	last, err := c.images.LastCopy(ctx, w.template)
 	if err != nil {
 		last = image.Took{} // only how long is not known then
@@ -404,6 +408,10 @@ func (b *backend) warnCopy(ctx context.Context, c *clients, w amiWant, i image.I
 	text := lines{
 		happened: w.copy.Words(original, last),
 		state:    fmt.Sprintf("The apply makes the copy and waits for it, up to %s; image_id is known then. No group changes for a copy.", rollout.Brief(w.copy.timeout)),
+	}
+	if under, ok := l.copying[original.ID]; ok {
+		text.state = fmt.Sprintf("The copy %s is under way since %s. The apply waits for that one, up to %s, and makes no second one; image_id is known then. No group changes for a copy.",
+			under.ID, under.CreatedAt.UTC().Format("2006-01-02 15:04 MST"), rollout.Brief(w.copy.timeout))
 	}
 	if original.Encrypted && original.Owner != i.Owner && i.Owner != "" {
 		text.next = fmt.Sprintf("%s is encrypted by account %s: the copy succeeds only if that account lets this one use the key.", original.ID, original.Owner)

@@ -23,11 +23,12 @@ type look struct {
 	rule     image.Rule
 	choice   image.Choice // all candidates of the source
 	bans     image.Bans
-	options  []image.Option      // newest image first
-	copies   map[string][]string // by original: all its copies that could be used
-	none     error               // nothing is acceptable, or a parameter names nothing
-	pin      string              // why there is only one candidate; empty: nothing is pinned
-	unpinned string              // why a pin does not count; empty: there is none, or it does
+	options  []image.Option         // newest image first
+	copies   map[string][]string    // by original: all its copies that could be used
+	copying  map[string]image.Image // by original: the copy of it that is under way
+	none     error                  // nothing is acceptable, or a parameter names nothing
+	pin      string                 // why there is only one candidate; empty: nothing is pinned
+	unpinned string                 // why a pin does not count; empty: there is none, or it does
 	want     amiWant
 	// inUse is the image in state, if some version with it has not failed, or one
 	// that has runs in another group.

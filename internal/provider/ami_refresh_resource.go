@@ -336,7 +336,7 @@ func (r *amiRefresh) warnNew(ctx context.Context, c *clients, l look, to image.I
 		return diag.Diagnostics{unable(fmt.Sprintf("plan the image of launch template %q", w.template), err, unchanged)}
 	}
 	if to.ID == "" {
-		diags.Append(r.backend.warnCopy(ctx, c, w, to)...)
+		diags.Append(r.backend.warnCopy(ctx, c, l, to)...)
 	} else {
 		r.backend.foresee(w.template, to.ID)
 	}

@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -207,6 +208,36 @@ func TestAccCopy_timeout(t *testing.T) {
 		if err != nil || !strings.Contains(string(text), want) {
 			t.Errorf("got progress %v\n%s\nwant it to have %q", err, text, want)
 		}
+	}
+}
+
+// The plan says that a copy is under way, and since when.
+func TestAccCopy_planUnderWay(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, fleet)
+	l.build(built1, "built-1")
+	d := newDesk(t, l.world, false)
+	l.url = d.url
+	d.write("main.tf", l.config(requireRefit+copyFrom(`timeout = "5m"`)))
+	d.run([]int{0}, "init")
+	const under = "is under way since"
+	if output, _ := d.plan(); strings.Contains(flat(output), under) {
+		t.Errorf("got a plan that says of a copy which is not there that it %s:\n%s", under, output)
+	}
+	began := l.world.Clock().Now()
+	d.run([]int{1}, "apply", "-auto-approve")
+	want := fmt.Sprintf("%s (built-1, 8 GiB) is copied from eu-west-1. AWS promises no time for that: some GiB take minutes, hundreds of GiB may take hours. "+
+		"The copy %s is under way since %s. The apply waits for that one, up to 5m, and makes no second one; image_id is known then.",
+		built1, l.copyID(), began.UTC().Format("2006-01-02 15:04 MST"))
+	if output, _ := d.plan(); !strings.Contains(flat(output), want) {
+		t.Errorf("got\n%s\nwant it to say %q", output, want)
+	}
+	d.run([]int{0}, "apply", "-auto-approve")
+	if output, changes := d.plan(); changes || strings.Contains(flat(output), under) {
+		t.Errorf("after the copy: got\n%s\nwant no changes, and no copy under way", output)
+	}
+	if err := l.askedCopies(1)(nil); err != nil {
+		t.Error(err)
 	}
 }
 
