@@ -369,6 +369,7 @@ func (t *turn) guess(got int) {
 	for _, c := range landed {
 		t.strayed(c)
 	}
+	all = t.likely(all, got)
 	base, added := t.replay(all)
 	t.apply(all, base, added)
 	want := t.rec.Base + t.rec.Surge
@@ -392,6 +393,21 @@ func (t *turn) guess(got int) {
 	if n := len(t.mem.Changes); n > 0 {
 		t.rec.Changed, t.mem.Changes = t.mem.Changes[n-1].At, nil
 	}
+}
+
+// likely are those of the changes by others which lead, with launches without an
+// answer, to the desired capacity that is seen: what is booked, and as many of the
+// newest as fit. The oldest may have been in what the roll found. Where none fit, all.
+func (t *turn) likely(all []Change, got int) []Change {
+	news := slices.DeleteFunc(slices.Clone(all), func(c Change) bool { return among(t.mem.Applied, c) })
+	for from := range len(news) + 1 {
+		with := t.with(news[from:])
+		_, added := t.replay(with)
+		if fitting(len(t.rec.Intents), func(i int) int { return t.rec.Intents[i].adds() }, 0, got-(t.rec.Base+t.rec.Surge-t.rec.Drift.Desired+added)) != nil {
+			return with
+		}
+	}
+	return all
 }
 
 // gap is the change before which one by d by others is missing. AWS tells of it in

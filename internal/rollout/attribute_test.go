@@ -332,3 +332,29 @@ func TestDecide_raiseOverSilence(t *testing.T) {
 		wantCapacity(t, "4 → 6, which was 3 → 6, in doubt "+ids, d, base, 6-base)
 	}
 }
+
+// TestDecide_lostLaunchAfterOld: a former owner's record holds what a policy took of
+// its surge as never added, and a launch without an answer. What leads to desired as
+// it is seen is that launch; the policy's change was in what is on record.
+func TestDecide_lostLaunchAfterOld(t *testing.T) {
+	t.Parallel()
+	launched := func(c rollout.Change, id string) rollout.Change {
+		c.Launched, c.Member = true, id
+		return c
+	}
+	s := group(6)
+	s.Group.Desired = 4
+	rec := rolling(&s)
+	rec.Changed, rec.Taken, rec.Written = began, began.Add(3*time.Minute), began.Add(3*time.Minute)
+	rec.Intents = []rollout.Intent{{Kind: rollout.Launch, Count: 2, Lost: true}}
+	s.Group.Desired = 6
+	s.Changes = []rollout.Change{
+		launched(change(5, 4, 5, false), "i-a"), launched(change(5, 5, 6, false), "i-b"), change(8, 6, 4, false),
+		launched(change(170, 4, 6, false), "i-c"),
+	}
+	d := decide(spec(100, 150), later(s, 4*time.Minute), rec, rollout.Memory{})
+	d = decide(spec(100, 150), later(s, 5*time.Minute), d.Record, d.Memory)
+	if d.Record.Base != 4 || d.Record.Surge != 2 || len(d.Record.Intents) > 0 {
+		t.Errorf("base %d, surge %d, open %v, want 4, 2 and none; notes %q", d.Record.Base, d.Record.Surge, d.Record.Intents, notes(d))
+	}
+}
