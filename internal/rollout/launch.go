@@ -46,7 +46,7 @@ func (t *turn) launch() {
 			Why: fmt.Sprintf("launch %d of version %d in %s", z.count, t.goal.Number, z.name),
 		})
 	}
-	if exposed {
+	if exposed { // point would leave it there while AWS has something to launch itself
 		t.step(Step{Kind: Point, Version: number(t.rec.Pinned), Why: fmt.Sprintf("keep other launches on version %d until the new image is proven", t.rec.Pinned)})
 	}
 }
