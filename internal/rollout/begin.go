@@ -136,16 +136,21 @@ func resumed(o Opening) Record {
 		}
 		rec.Pointed = g.Pointer
 	}
-	for p := range rec.Suspended {
-		if _, still := g.Suspended[p]; !still {
-			delete(rec.Suspended, p)
-		}
-	}
-	if len(rec.Suspended) == 0 {
-		rec.Held = false
-	}
+	rec.held(o)
 	rec.taken(o)
 	return rec
+}
+
+// held takes the suspensions off the record that are not there any more. A look
+// right after the former owner's last call may not show what is still so.
+func (r *Record) held(o Opening) {
+	if o.Snapshot.At.Sub(o.Written) >= older {
+		maps.DeleteFunc(r.Suspended, func(p, _ string) bool {
+			_, still := o.Snapshot.Group.Suspended[p]
+			return !still
+		})
+	}
+	r.Held = r.Held && len(r.Suspended) > 0
 }
 
 // knows says whether the roll has found the group's pointer on a text, or has put

@@ -166,6 +166,7 @@ func newTurn(in Input) *turn {
 	t.heavy, t.chunk = t.snap.heaviest(), t.snap.Group.heaviest()
 	if t.mem.Progress.IsZero() { // the owner's first decision
 		t.mem.Progress = t.now
+		t.mem.HeldAt = t.rec.Taken // what a former owner has suspended it had suspended by then
 		t.rememberBefore()
 		if t.rec.Headroom != nil {
 			t.mem.sized(t.now)
