@@ -65,6 +65,39 @@ func answer(s rollout.Snapshot, m rollout.Moment, a rollout.Answer) rollout.Snap
 	return s
 }
 
+// TestChecks_beforeWithFailure: a new member that others launched is replaced before the
+// checks have passed. The look with their answers tells of it too: one without would
+// find that it has disappeared, and one to find out why would be one without answers.
+func TestChecks_beforeWithFailure(t *testing.T) {
+	t.Parallel()
+	p := spec(100, 150)
+	p.Checks, p.FailureLimit = []rollout.Check{devices()}, 2
+	s := group(2)
+	m := healthy(2, target)
+	rec := rollout.Begin(rollout.Opening{Spec: p, Snapshot: s, Target: target, Epoch: 1})
+	mem := rollout.Memory{FirstSeen: map[string]time.Time{m.ID: began}, Missing: map[string]time.Time{m.ID: began}, Progress: began}
+	s.Departures = map[string]rollout.Departure{m.ID: {Text: "taken out of service in response to an EC2 health check"}}
+	for i := range 3 {
+		d := decide(p, later(s, time.Duration(5*i)*time.Second), rec, mem)
+		if d.Record.Checked {
+			if len(d.Steps) == 0 || d.Record.Failed != 1 || d.Look.Activities {
+				t.Errorf("steps %q, %d failed, look %+v, want it to begin with one failure, and nothing more to be told", kinds(d), d.Record.Failed, d.Look)
+			}
+			return
+		}
+		s.ActivitiesSeen, s.TargetsSeen = d.Look.Activities, d.Look.Targets
+		if s.Departures = nil; d.Look.Activities {
+			s.Departures = map[string]rollout.Departure{m.ID: {Text: "taken out of service in response to an EC2 health check"}}
+		}
+		s.Asked, s.Answers = "", nil
+		if d.Look.Inquiry != nil {
+			s = answer(s, rollout.Before, rollout.Answer{Value: 100})
+		}
+		rec, mem = d.Record, d.Memory
+	}
+	t.Error("after three looks the checks before the roll have not passed, want that they have")
+}
+
 // Before the first change, the checks pass or nothing is changed.
 func TestChecks_before(t *testing.T) {
 	t.Parallel()

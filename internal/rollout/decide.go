@@ -64,6 +64,9 @@ func Decide(in Input) Decision {
 	t.wakeAtClose()
 	t.out.Look.Glance = t.out.Look.Glance && t.out.Next.Equal(due) // the close wants a look
 	t.out.Look.Attributes = t.needsSetup()
+	// Why a member has gone must be told until it has been acted on, whatever else the
+	// next look is for.
+	t.out.Look.Activities = t.out.Look.Activities || len(t.mem.Missing) > 0
 	t.out.Look = t.spec.Complete(t.out.Look)
 	t.rec.Typical, t.mem.LookedAt = t.mem.Learnt, t.now
 	t.out.Record, t.out.Memory = t.rec, t.mem

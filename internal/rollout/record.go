@@ -142,7 +142,7 @@ type Memory struct {
 	Asked        time.Time            // when AWS was last asked to launch by itself
 	LookedAt     time.Time            // the last look
 	Suspect      bool                 // somebody else's instance refresh seems to be running
-	Missing      map[string]time.Time // gone at every look since, and why is not known yet
+	Missing      map[string]time.Time // gone at every look since, and why is not known or not acted on yet
 	Unhealthy    map[string]time.Time // to EC2 Auto Scaling, and whether EC2 has taken them is not known yet
 	Counted      map[string]bool      // departures already judged
 	Failed       map[string]bool      // failures on record already whose members are still there
