@@ -34,8 +34,8 @@ else
 fi
 
 case $what in
-  all) exec "${report[@]}" -- -timeout 15m ./... ;;
-  acceptance) exec "${report[@]}" --format testname -- -count=1 -timeout 15m -run "${2:-^TestAcc}" ./... ;;
+  all) exec "${report[@]}" -- -timeout 30m ./... ;;
+  acceptance) exec "${report[@]}" --format testname -- -count=1 -timeout 30m -run "${2:-^TestAcc}" ./... ;;
   *)
     printf 'unknown: %s\n' "$what" >&2
     exit 2
