@@ -103,7 +103,7 @@ func TestDecide_takenSpot(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name  string
-		mixes bool
+		spot  bool
 		gone  map[string]rollout.Departure
 		after time.Duration
 		back  bool
@@ -121,7 +121,7 @@ func TestDecide_takenSpot(t *testing.T) {
 			m := healthy(2, target)
 			m.Healthy = false
 			s.Members, s.Group.Desired, rec.Surge = append(s.Members, m), 3, 1
-			s.Group.Mixes, s.Departures = c.mixes, c.gone
+			s.Group.Spot, s.Departures = c.spot, c.gone
 			mem := rollout.Memory{FirstSeen: map[string]time.Time{m.ID: began}, Unhealthy: map[string]time.Time{m.ID: began}, Progress: began}
 			d := rollout.Decide(rollout.Input{Spec: spec(100, 150), Snapshot: later(s, c.after), Record: rec, Memory: mem})
 			if got := d.Record.Direction == rollout.Back; got != c.back {
@@ -224,7 +224,7 @@ func TestDecide_goneAgain(t *testing.T) {
 			t.Parallel()
 			s := group(2)
 			rec := rolling(&s)
-			rec.Surge, s.Group.Desired, s.Group.Mixes, s.ActivitiesSeen = 1, 3, true, true
+			rec.Surge, s.Group.Desired, s.Group.Spot, s.ActivitiesSeen = 1, 3, true, true
 			mem := rollout.Memory{Progress: began}
 			for i, after := range []time.Duration{0, 5 * time.Second, 31 * time.Second, 40 * time.Second, 70 * time.Second, 71 * time.Second} {
 				now := later(s, after)

@@ -202,7 +202,7 @@ func (t *turn) judgeSick(m Member, first time.Time, why string) {
 // taken says whether an unhealthy member may be a Spot Instance that EC2 took,
 // of which Auto Scaling's view is older than its activities.
 func (t *turn) taken(id string) bool {
-	if !t.snap.Group.Mixes {
+	if !t.snap.Group.Spot {
 		return false
 	}
 	if d, told := t.snap.Departures[id]; told {
