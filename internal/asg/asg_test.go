@@ -248,6 +248,32 @@ func TestShared(t *testing.T) {
 	}
 }
 
+// TestObserve_spot: a version says by itself that it asks for Spot Instances.
+func TestObserve_spot(t *testing.T) {
+	t.Parallel()
+	for _, spot := range []bool{true, false} {
+		_, c := observer(t, fmt.Sprintf(`
+image "golden-web-1" {}
+template "web" {
+  version {
+    image = "golden-web-1"
+    spot  = %t
+  }
+}
+group "web" {
+  template = "web"
+  min      = 0
+  max      = 2
+  desired  = 1
+}
+`, spot))
+		s, err := c.Observe(t.Context(), "web", rollout.Look{})
+		if err != nil || len(s.Members) != 1 || s.Members[0].Version.Spot != spot {
+			t.Errorf("got %+v, %v; want a member whose version asks for Spot Instances: %t", s.Members, err, spot)
+		}
+	}
+}
+
 func TestObserve_notFound(t *testing.T) {
 	t.Parallel()
 	_, c := fleet(t, 1, asg.Options{})

@@ -99,6 +99,7 @@ func (c *Client) readVersions(ctx context.Context, template string, texts ...str
 			d.Version = rollout.Version{
 				TemplateID: template, TemplateName: aws.ToString(v.LaunchTemplateName),
 				Number: aws.ToInt64(v.VersionNumber), Data: DataHash(data), Image: aws.ToString(data.ImageId),
+				Spot: data.InstanceMarketOptions != nil && data.InstanceMarketOptions.MarketType == ec2types.MarketTypeSpot,
 			}
 			if strings.HasPrefix(d.Image, parameter) {
 				d.Alias, d.Image = d.Image, ""

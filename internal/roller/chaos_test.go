@@ -232,14 +232,15 @@ func TestChaos_kept(t *testing.T) {
 	})
 }
 
-// TestChaos_shapes is the same with mixed instances policies, whose Spot
-// Instances EC2 takes back now and then, and with lifecycle hooks.
+// TestChaos_shapes is the same with mixed instances policies and templates that ask
+// for Spot Instances, which EC2 takes back now and then, and with lifecycle hooks.
 func TestChaos_shapes(t *testing.T) {
 	t.Parallel()
 	chaotic(t, 6, func(t *testing.T, r *rand.Rand) {
-		shape := odd{group: pick(r, twoTypes, halfSpot, halfSpot+"capacity_rebalance = true\n")}
+		const rebalance = "capacity_rebalance = true\n"
+		shape := pick(r, odd{group: twoTypes}, odd{group: halfSpot}, odd{group: halfSpot + rebalance}, odd{group: twoTypes + allSpot}, odd{group: twoTypes + allSpot + rebalance}, odd{spot: true})
 		if r.IntN(3) == 0 {
-			shape.group += "hook \"ready\" {\n  transition = \"launching\"\n  completes_after = \"40s\"\n}\n"
+			shape.group += "\nhook \"ready\" {\n  transition = \"launching\"\n  completes_after = \"40s\"\n}\n"
 		}
 		at := time.Duration(r.IntN(600)) * time.Second
 		before := ""
@@ -281,6 +282,7 @@ func chaos(t *testing.T, r *rand.Rand, image string) (*rolltest.Stage, roller.Re
 // odd is what is special about a world: HCL inside the newer and the older
 // image's block, inside the group's, and at the top.
 type odd struct {
+	spot                       bool // the template asks for Spot Instances
 	image, first, group, extra string
 	room                       int // max size above twice the members
 	more                       int // members beyond the usual ones
@@ -292,7 +294,7 @@ func chaosWith(t *testing.T, r *rand.Rand, with odd, others func(*rolltest.Stage
 	// Rebalancing by AWS after an owner died would break limits without
 	// Refit's doing.
 	shape := rolltest.Shape{
-		Members: 1 + r.IntN(9), Pointer: pick(r, "1", "1", "$Default", "2"), S3: r.IntN(3) == 0, Image: with.image, First: with.first,
+		Spot: with.spot, Members: 1 + r.IntN(9), Pointer: pick(r, "1", "1", "$Default", "2"), S3: r.IntN(3) == 0, Image: with.image, First: with.first,
 		Group: `launched_from = 1
 			suspended = ["AZRebalance"]` + with.group,
 		Extra: `

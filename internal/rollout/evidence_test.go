@@ -103,16 +103,19 @@ func TestDecide_takenSpot(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name  string
-		spot  bool
+		spot  bool // by the policy
+		asks  bool // by the version
 		gone  map[string]rollout.Departure
 		after time.Duration
 		back  bool
 	}{
-		{"no Spot Instances", false, nil, time.Second, true},
-		{"not known yet", true, nil, time.Second, false},
-		{"nothing is told", true, nil, 40 * time.Second, true},
-		{"EC2 took it", true, map[string]rollout.Departure{healthy(2, target).ID: {Wanted: true}}, 40 * time.Second, false},
-		{"a health check", true, map[string]rollout.Departure{healthy(2, target).ID: {}}, time.Second, true},
+		{"no Spot Instances", false, false, nil, time.Second, true},
+		{"not known yet", true, false, nil, time.Second, false},
+		{"nothing is told", true, false, nil, 40 * time.Second, true},
+		{"EC2 took it", true, false, map[string]rollout.Departure{healthy(2, target).ID: {Wanted: true}}, 40 * time.Second, false},
+		{"by the version, not known yet", false, true, nil, time.Second, false},
+		{"by the version, nothing is told", false, true, nil, 40 * time.Second, true},
+		{"a health check", true, false, map[string]rollout.Departure{healthy(2, target).ID: {}}, time.Second, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -120,6 +123,7 @@ func TestDecide_takenSpot(t *testing.T) {
 			rec := rolling(&s)
 			m := healthy(2, target)
 			m.Healthy = false
+			m.Version.Spot = c.asks
 			s.Members, s.Group.Desired, rec.Surge = append(s.Members, m), 3, 1
 			s.Group.Spot, s.Departures = c.spot, c.gone
 			mem := rollout.Memory{FirstSeen: map[string]time.Time{m.ID: began}, Unhealthy: map[string]time.Time{m.ID: began}, Progress: began}

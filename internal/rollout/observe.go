@@ -185,7 +185,7 @@ func (t *turn) judgeSick(m Member, first time.Time, why string) {
 	switch {
 	case t.fails(m) == "":
 		// Others may have been ill with it and be judged well by now.
-	case m.State == InService && !m.Healthy && t.taken(m.ID):
+	case m.State == InService && !m.Healthy && t.taken(m):
 		// Not the image's fault, or AWS is about to say whose.
 	case m.State == InService && !m.Healthy:
 		// AWS is about to replace it; waiting would only hide that.
@@ -201,18 +201,18 @@ func (t *turn) judgeSick(m Member, first time.Time, why string) {
 
 // taken says whether an unhealthy member may be a Spot Instance that EC2 took,
 // of which Auto Scaling's view is older than its activities.
-func (t *turn) taken(id string) bool {
-	if !t.snap.Group.Spot {
+func (t *turn) taken(m Member) bool {
+	if !t.snap.Group.Spot && !m.Version.Spot {
 		return false
 	}
-	if d, told := t.snap.Departures[id]; told {
+	if d, told := t.snap.Departures[m.ID]; told {
 		return d.Wanted
 	}
-	if t.mem.Unhealthy[id].IsZero() {
-		t.mem.Unhealthy[id] = t.now
+	if t.mem.Unhealthy[m.ID].IsZero() {
+		t.mem.Unhealthy[m.ID] = t.now
 	}
 	t.out.Look.Activities = true
-	return t.now.Sub(t.mem.Unhealthy[id]) <= settle/2
+	return t.now.Sub(t.mem.Unhealthy[m.ID]) <= settle/2
 }
 
 func (t *turn) fail(id, format string, a ...any) {

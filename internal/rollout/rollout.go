@@ -26,6 +26,8 @@ type Version struct {
 	// an image; empty: it names Image. Data is then what it would be if the
 	// version named Image, so that another image makes another version of it.
 	Alias string `json:"a,omitempty"`
+	// Spot: it asks for Spot Instances by itself.
+	Spot bool `json:"-"`
 	// Source is the number of the version that this one is to be a copy of, with
 	// Image in it: it does not exist yet, and Number is 0. 0: it exists.
 	Source int64 `json:"src,omitempty"`

@@ -48,6 +48,8 @@ type Shape struct {
 	Image string
 	// First is the same inside the older image's block.
 	First string
+	// Spot: both versions of the template ask for Spot Instances.
+	Spot bool
 	// Group is HCL inside the group's block, Extra at the scenario's top level.
 	Group, Extra string
 	// NoTargets leaves the group without a target group.
@@ -87,8 +89,14 @@ image "golden-web-2" {
   %s
 }
 template "web" {
-  version { image = "golden-web-1" }
-  version { image = "golden-web-2" }
+  version {
+    image = "golden-web-1"
+    spot  = %t
+  }
+  version {
+    image = "golden-web-2"
+    spot  = %t
+  }
 }
 target_group "web" {
   deregistration_delay = %q
@@ -104,7 +112,7 @@ group "web" {
   %s
 }
 %s
-`, s.First, s.Image, s.Drain, s.Targets, s.Pointer, s.Max, s.Members, targets, s.Group, s.Extra)
+`, s.First, s.Image, s.Spot, s.Spot, s.Drain, s.Targets, s.Pointer, s.Max, s.Members, targets, s.Group, s.Extra)
 }
 
 // weighs finds the weights in a scenario.
