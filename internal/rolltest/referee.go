@@ -338,8 +338,11 @@ func (g *guard) Do(ctx context.Context, group string, step rollout.Step) rollout
 		r.holds(step)
 	}
 	res := g.Groups.Do(ctx, group, step)
-	if r := g.s.referee; r != nil && step.Kind == rollout.End && res.Failure == nil {
-		r.ended[step.Member] = true
+	if r := g.s.referee; r != nil {
+		r.meets(step)
+		if step.Kind == rollout.End && res.Failure == nil {
+			r.ended[step.Member] = true
+		}
 	}
 	g.s.log(g.s.World.Clock().Now(), fmt.Sprintf("  call   %s%s", describe(step), outcome(res)))
 	return res

@@ -27,11 +27,17 @@ func (s *Stage) Theirs(process, reason string) {
 // holds takes note of a step of Refit that suspends or resumes processes.
 func (r *referee) holds(step rollout.Step) {
 	r.dead = false
-	for p := range step.Processes {
-		r.mix(p)
-	}
+	r.meets(step)
 	if step.Kind == rollout.Suspend {
 		r.unread, r.held = true, r.s.Elapsed()
+	}
+}
+
+// meets mixes what a step of Refit suspends or resumes with what others have only just
+// done about it, before the step or while its call was on its way.
+func (r *referee) meets(step rollout.Step) {
+	for p := range step.Processes {
+		r.mix(p)
 	}
 }
 
