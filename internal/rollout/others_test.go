@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -66,6 +67,46 @@ func TestDecide_theirRefresh(t *testing.T) {
 			if superseded != running || d.Record.Failed > 0 || d.Memory.Suspect {
 				t.Errorf("%s, running %t: ending %+v, failed %d, want superseded only by one that runs", name, running, d.Ending, d.Record.Failed)
 			}
+		}
+	}
+}
+
+// TestDecide_theirVersion: in place of a member that was ended AWS launches one of
+// the old version, although the group points at the target, or did when it was
+// ended. That lets the roll look whether somebody else's instance refresh runs, or
+// is being cancelled, before it ends that one, too.
+func TestDecide_theirVersion(t *testing.T) {
+	t.Parallel()
+	for _, proven := range []bool{true, false} {
+		s := group(4)
+		rec := rolling(&s)
+		rec.Proven = proven
+		for i := range 3 {
+			s.Members[i].Version = target
+		}
+		gone, come := s, s
+		gone.Members = s.Members[:3]
+		come.Members = append(slices.Clone(gone.Members), healthy(7, old))
+		sp := spec(75, 100)
+		d := decide(sp, later(s, 5*time.Minute), rec, rollout.Memory{})
+		d.Memory.Asked = began.Add(5 * time.Minute)
+		d = decide(sp, later(gone, 6*time.Minute), d.Record, d.Memory)
+		if d.Look.Refreshes {
+			t.Fatalf("proven %t: it looks for instance refreshes before there is a reason", proven)
+		}
+		d = decide(sp, later(come, 7*time.Minute), d.Record, d.Memory)
+		if len(d.Steps) > 0 || !d.Look.Refreshes || d.Ending != nil {
+			t.Errorf("proven %t: steps %q, look %+v, ending %+v, want that it looks first", proven, kinds(d), d.Look, d.Ending)
+		}
+		come.RefreshesSeen = true
+		quiet := decide(sp, later(come, 7*time.Minute+time.Second), d.Record, d.Memory)
+		if quiet.Ending != nil || quiet.Look.Refreshes {
+			t.Errorf("proven %t: no refresh, ending %+v, look %+v, want that it goes on", proven, quiet.Ending, quiet.Look)
+		}
+		come.Refreshes = []rollout.InstanceRefresh{{ID: "r-1", Status: rollout.RefreshCancelling}}
+		d = decide(sp, later(come, 7*time.Minute+time.Second), d.Record, d.Memory)
+		if d.Ending == nil || d.Ending.Outcome != rollout.Superseded || !strings.Contains(d.Ending.Reason, "r-1") {
+			t.Errorf("proven %t: ending %+v, want superseded by r-1", proven, d.Ending)
 		}
 	}
 }

@@ -233,8 +233,11 @@ func (t *turn) judgeYoung() {
 		}
 	}
 	for _, m := range t.old() {
-		if !t.mem.Present[m.ID] && t.mem.Young[m.ID].IsZero() {
+		if there, met := t.mem.Present[m.ID]; !there && t.mem.Young[m.ID].IsZero() {
 			t.mem.Young[m.ID] = t.now
+			// What AWS is asked to launch is the goal. While an instance refresh runs or
+			// is being cancelled, it is what that goes to.
+			t.mem.Suspect = t.mem.Suspect || !met && !t.mem.Asked.IsZero() && !t.awsDrives()
 		}
 		if t.known && t.sick(m) == "" {
 			delete(t.mem.Young, m.ID)
