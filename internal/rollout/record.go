@@ -163,9 +163,11 @@ type Memory struct {
 	// open which of our texts it holds; zero: it is known.
 	PointDoubt time.Time
 	// WarmEnded is when members of the warm pool were asked to end; WarmLeast the
-	// fewest stale ones seen, nil: not looked yet.
+	// fewest stale ones seen, nil: not looked yet; WarmSplit since when some are ready
+	// and wait for the rest, zero: none does.
 	WarmEnded map[string]time.Time
 	WarmLeast *int
+	WarmSplit time.Time
 
 	// MaxSizeAt is when max size was written, or may have been; MaxSizeSeen: a look
 	// has shown what was written; MaxSizeLowered: it was asked to be put back;

@@ -3,6 +3,7 @@ package rollout
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Members of a warm pool are no part of the group until a launch draws them, and
@@ -36,12 +37,34 @@ func (t *turn) drawsStale() bool {
 		// proof on.
 		return m.State != InService && t.mem.WarmEnded[m.ID].IsZero() && !t.rec.Proven
 	})
-	t.endWarm(ready)
+	if !t.awaitsRest(ready) {
+		t.endWarm(ready)
+	}
 	if t.snap.WarmSeen && len(ready) == 0 {
 		return false
 	}
 	t.wake(t.now.Add(max(t.spec.Poll, reaction)))
 	return true
+}
+
+// awaitsRest says whether the ends of those that are ready wait until the rest of
+// the stale ones is ready, too. While AWS makes stale ones in their place, and does
+// so at different times, there would always be one that is ready. A rest that takes
+// long is not waited for: it is no more ready when the others go.
+func (t *turn) awaitsRest(ready []Member) bool {
+	if len(ready) == 0 || len(ready) == len(t.staleWarm()) || t.makesCurrent() {
+		t.mem.WarmSplit = time.Time{}
+		return false
+	}
+	if t.mem.WarmSplit.IsZero() {
+		t.mem.WarmSplit = t.now
+	}
+	return t.now.Sub(t.mem.WarmSplit) < t.spec.InstanceTimeout/2
+}
+
+// makesCurrent says whether AWS makes members of the goal.
+func (t *turn) makesCurrent() bool {
+	return t.pointsAtGoal() || t.pointer() == number(t.goal.Number)
 }
 
 // clearWarm ends every stale member of the warm pool once AWS makes current ones
@@ -55,7 +78,7 @@ func (t *turn) clearWarm() {
 		n := len(left)
 		t.mem.WarmLeast, t.mem.Progress = &n, t.now
 	}
-	if len(left) == 0 || !t.rec.Proven || !t.pointsAtGoal() && t.pointer() != number(t.goal.Number) {
+	if len(left) == 0 || !t.rec.Proven || !t.makesCurrent() {
 		return
 	}
 	t.endWarm(left)
