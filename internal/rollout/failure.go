@@ -115,7 +115,7 @@ func (t *turn) turnBack(reason string) {
 	t.rec.Restoring = false
 	t.rec.Proven = true
 	t.mem.BakeSince = time.Time{}
-	t.mem.Progress = t.now
+	t.mem.Progress, t.mem.StaleLeast = t.now, nil
 	t.mem.LaunchAfter, t.mem.LaunchError = time.Time{}, ""
 	for id := range t.mem.FirstSeen {
 		t.forget(id)

@@ -318,11 +318,18 @@ func (t *turn) count() {
 		c.Healthy = t.serving() + t.graduates()
 		c.Lowest = min(was.Lowest, t.healthy)
 	}
-	if c.Ready > was.Ready || c.Stale < was.Stale {
+	if c.Ready > was.Ready || c.Stale < was.Stale && t.mem.fewerStale(c.Stale) {
 		t.mem.Progress = t.now
+	}
+	if n := c.Stale; t.mem.StaleLeast == nil || n < *t.mem.StaleLeast {
+		t.mem.StaleLeast = &n
 	}
 	t.rec.Counts = c
 }
+
+// fewerStale says whether n is fewer stale members than there have ever been. Where
+// AWS launches stale ones again and again, that they are ended is no progress.
+func (m Memory) fewerStale(n int) bool { return m.StaleLeast != nil && n < *m.StaleLeast }
 
 // serving is how many members that do not run the goal are healthy.
 func (t *turn) serving() int {

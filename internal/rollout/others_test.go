@@ -196,3 +196,44 @@ func TestDecide_soonWell(t *testing.T) {
 		}
 	}
 }
+
+// TestDecide_oldAgain: AWS launches the old version for each member that is ended,
+// whatever the group points at, and nobody knows why. That stale ones are ended is no
+// progress then, and the roll ends after instance_timeout.
+func TestDecide_oldAgain(t *testing.T) {
+	t.Parallel()
+	s := group(4)
+	rec, mem, sp := rolling(&s), rollout.Memory{}, spec(75, 100)
+	for i := range 3 {
+		s.Members[i].Version = target
+	}
+	current := s.Members[:3]
+	at, ends := began, 0
+	decided := func(members []rollout.Member) *rollout.Ending {
+		at = at.Add(35 * time.Second)
+		s.At, s.Members, s.RefreshesSeen = at, members, true
+		d := decide(sp, s, rec, mem)
+		rec, mem = d.Record, d.Memory
+		for _, step := range d.Steps {
+			if step.Kind == rollout.End {
+				ends++
+			}
+			rec, mem, _ = rollout.Settle(rollout.Intend(rec, []rollout.Step{step}), mem, step, rollout.Result{}, at)
+		}
+		return d.Ending
+	}
+	for i := 3; i < 100; i++ {
+		end := decided(append(slices.Clone(current), healthy(i, old)))
+		if end == nil {
+			end = decided(current)
+		}
+		if end == nil {
+			continue
+		}
+		if took := at.Sub(began); end.Outcome != rollout.Paused || !strings.Contains(end.Reason, "no progress for") || took < sp.InstanceTimeout || took > 2*sp.InstanceTimeout || ends < 5 {
+			t.Errorf("%+v after %s and %d ends, want it paused after instance_timeout for want of progress", end, took, ends)
+		}
+		return
+	}
+	t.Errorf("it goes on after %s and %d ends", at.Sub(began), ends)
+}

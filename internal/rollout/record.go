@@ -148,6 +148,7 @@ type Memory struct {
 	Failed       map[string]bool      // failures on record already whose members are still there
 	BadZones     map[string]time.Time
 	Progress     time.Time // last graduation or stale member down
+	StaleLeast   *int      // fewest stale members in this direction; nil: not looked yet
 	BakeSince    time.Time // zero: not baking
 	LaunchAfter  time.Time // no launch before, after a failed one
 	LaunchError  string    // AWS's text of the newest launch that failed

@@ -177,8 +177,10 @@ func settledEnd(rec Record, mem Memory, s Step, r Result, now time.Time) (Record
 	mem.EndedAt[s.Member] = now
 	rec.Ended++
 	if rec.Counts.Stale > 0 {
-		// For people; the next look counts anew.
-		rec.Counts.Stale, mem.Progress = rec.Counts.Stale-1, now
+		rec.Counts.Stale-- // for people; the next look counts anew
+		if mem.fewerStale(rec.Counts.Stale) {
+			mem.Progress = now
+		}
 	}
 	if s.Decrement {
 		was := rec.Base + rec.Surge
