@@ -139,6 +139,7 @@ type turn struct {
 	retained    []Member        // AWS keeps them for people, whatever they run
 	planned     int             // launches decided in this turn
 	coming      int             // launches whose answer was lost: they may or may not be there
+	doomed      int             // for which AWS is about to end members, where all weigh the same
 	healthy     int             // stale healthy now + graduated
 	well        int             // healthy now, graduated or not
 	ready       int             // graduated

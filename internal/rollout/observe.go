@@ -308,6 +308,7 @@ func (t *turn) count() {
 	if t.spec.MaxRunning == 0 {
 		t.lim.Running += t.standby // they were there before, and stay
 	}
+	t.doomed = t.doom()
 	waiting := len(t.waiting())
 	was := t.rec.Counts
 	c := Counts{

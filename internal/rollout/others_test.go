@@ -237,3 +237,48 @@ func TestDecide_oldAgain(t *testing.T) {
 	}
 	t.Errorf("it goes on after %s and %d ends", at.Sub(began), ends)
 }
+
+// TestDecide_scaledInBefore: others have just scaled in, and the look is from before
+// AWS has ended anybody for it. Whom it takes nobody knows, so that many members are
+// not counted on for the floor. What it does not end within two minutes, it leaves.
+func TestDecide_scaledInBefore(t *testing.T) {
+	t.Parallel()
+	s := group(9)
+	rec, sp := rolling(&s), spec(90, 100)
+	for i := range 4 {
+		s.Members[i].Version = target
+	}
+	d := decide(sp, later(s, 5*time.Minute), rec, rollout.Memory{})
+	for i := range 4 { // one of them has yet to graduate
+		d.Memory.Graduated[s.Members[i].ID] = i > 0
+	}
+	d.Memory.HealthySince[s.Members[0].ID] = began.Add(5 * time.Minute)
+	s.Group.Desired = 8
+	s.Changes = []rollout.Change{{At: began.Add(5 * time.Minute), From: 9, To: 8, Cause: "a monitor alarm scaled in"}}
+	sp.MinHealthyTime = time.Hour
+	for _, c := range []struct {
+		after time.Duration
+		gone  bool // AWS has ended one
+		want  string
+	}{
+		{5*time.Minute + 10*time.Second, false, "point 2"}, // as after any change of owner
+		{5*time.Minute + 20*time.Second, true, "point 2"},
+		{7*time.Minute + 20*time.Second, false, "end"},
+	} {
+		look := later(s, c.after)
+		if c.gone {
+			look.Members = slices.Clone(s.Members)
+			look.Members[8].State, look.Members[8].StateText = rollout.Terminating, "Terminating"
+		}
+		next := decide(sp, look, d.Record, d.Memory)
+		if got := kinds(next); got != c.want || next.Record.Base != 8 {
+			t.Errorf("after %s, one gone %t: steps %q, base %d, want %q and 8", c.after, c.gone, got, next.Record.Base, c.want)
+		}
+		if soon := look.At.Add(sp.Poll); c.want == "point 2" && !c.gone && !next.Next.Equal(soon) {
+			t.Errorf("after %s: the next look is at %s, want %s, when AWS may have acted", c.after, next.Next, soon)
+		}
+		if !c.gone {
+			d = next
+		}
+	}
+}

@@ -239,7 +239,28 @@ func (t *turn) spare() int {
 	if t.uneven() {
 		return t.excess()
 	}
-	return 0
+	return t.doomed
+}
+
+// doom is the capacity for which AWS is about to end members of one weight: what is
+// launched beyond desired, because others want less and the look does not show yet
+// what AWS does about it. Nobody knows whom it takes. What it does not end within two
+// minutes, it leaves, such as what is protected from scale-in.
+func (t *turn) doom() int {
+	over := t.excess()
+	switch {
+	case t.uneven() || t.awsDrives():
+		return 0
+	case over == 0:
+		t.mem.Excess = time.Time{}
+		return 0
+	case t.mem.Excess.IsZero():
+		t.mem.Excess = t.now
+	case t.now.Sub(t.mem.Excess) >= 2*settle:
+		return 0
+	}
+	t.wake(t.now.Add(t.spec.Poll))
+	return over
 }
 
 // calm says whether AWS has done what it does by itself where members differ in
