@@ -138,8 +138,9 @@ func (t *turn) attribute(got int) (found, sure bool) {
 }
 
 // landed are those strays that are the effect of a launch on record without an
-// answer, and the others. Where the former owner died before it wrote a record of
-// its own, nobody knows which were on record when it was written.
+// answer, and the others. Where the record on which this owner goes on was copied by
+// one that changed nothing, and does not tell what it has booked, nobody knows which
+// were on record when it was written.
 func (t *turn) landed(strays []Change) (landed, others []Change) {
 	if !t.rec.Taken.IsZero() && t.rec.Written.IsZero() {
 		return nil, strays

@@ -16,7 +16,7 @@ type Opening struct {
 	// none. Its intents may or may not have happened.
 	Inherited *Record
 	Epoch     int64
-	Written   time.Time // when the inherited record was written, on its owner's clock; zero: unknown
+	Written   time.Time // when the inherited record was written, on its owner's clock; zero: an owner who changed nothing has copied it
 	// Known is what the last roll of the group learnt; zero: nothing.
 	Known Typical
 	// TookOver: the inherited roll's owner died rather than paused, and was
@@ -212,6 +212,9 @@ func (r *Record) inherit(in Record, o Opening) {
 // waited for already.
 func (r *Record) taken(o Opening) {
 	r.Taken, r.Written = o.sent(), o.Written.Truncate(time.Second) // AWS's times are whole seconds
+	if booked := o.Inherited.Booked; o.Written.IsZero() && !booked.IsZero() {
+		r.Written = booked.Add(time.Second) // a launch in that second is what was booked
+	}
 }
 
 // previous is where a rollback goes: the version most stale members run, never

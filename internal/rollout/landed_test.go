@@ -107,6 +107,30 @@ func TestDecide_landedForSure(t *testing.T) {
 	}
 }
 
+// TestDecide_copiedRecord: an owner who died before it wrote a record of its own has
+// copied the one before. Launches before the last call that is booked in it are on
+// record, and are not taken for what others add now, of which AWS does not tell yet.
+func TestDecide_copiedRecord(t *testing.T) {
+	t.Parallel()
+	_, s := sized(4, 0, 5, launchOf(4, 5, "i-1"))
+	in := rolling(&s)
+	in.Base, in.Surge, in.Changed = 4, 0, began
+	launch, end := rollout.Step{Kind: rollout.Launch, Count: 1}, rollout.Step{Kind: rollout.End, Member: "i-1", Decrement: true}
+	at := began.Add(time.Second + 500*time.Millisecond) // when AWS says, and the answer just after
+	in, mem, _ := rollout.Settle(rollout.Intend(in, []rollout.Step{launch}), rollout.Memory{}, launch, rollout.Result{IDs: []string{"i-1"}}, at)
+	in, _, _ = rollout.Settle(rollout.Intend(in, []rollout.Step{end}), mem, end, rollout.Result{}, at)
+	s.Group.Desired = 5
+	s = later(s, 10*time.Minute)
+	rec := rollout.Begin(rollout.Opening{Spec: spec(100, 150), Snapshot: s, Target: target, Inherited: &in, Epoch: 3, TookOver: true})
+	d := decide(spec(100, 150), s, rec, rollout.Memory{})
+	if len(d.Steps) > 0 || !d.Look.Activities {
+		t.Errorf("steps %q, look %+v, want that it waits for what AWS tells", kinds(d), d.Look)
+	}
+	s.Changes = append(s.Changes, change(599, 4, 5, false))
+	d = decide(spec(100, 150), later(s, 40*time.Second), d.Record, d.Memory)
+	wantCapacity(t, "told", d, 5, 0)
+}
+
 // TestDecide_bookedBefore: a former owner had booked the first of two changes. That
 // the second was made up for in silence takes nothing off what is on record, and
 // the next change is booked from there.

@@ -90,9 +90,13 @@ type Record struct {
 	// Taken is when the present owner took over from another, whose members
 	// it does not know; zero: the roll has had one owner only.
 	Taken time.Time `json:"tk,omitzero"`
-	// Written is when the former owner's record was written: a launch since then
-	// is not in it. Zero: there was no former owner, or it is not known.
+	// Written is when the former owner's record was written, or the last answer in it
+	// was booked: a launch since then is not in it. Zero: there was no former owner,
+	// or it is not known.
 	Written time.Time `json:"-"`
+	// Booked is when the answer to a call was last booked: launches before that are
+	// in the record, whoever copies it, unless one has no answer.
+	Booked time.Time `json:"bk,omitzero"`
 
 	// Started0 is AWS's time of the newest activity when the roll began; older
 	// ones are history.

@@ -116,6 +116,7 @@ func Settle(rec Record, mem Memory, s Step, r Result, now time.Time) (Record, Me
 	rec.Suspended = maps.Clone(rec.Suspended)
 	lost := r.Failure != nil && r.Failure.Kind == Lost
 	rec.Intents = settleIntent(rec.Intents, s, lost, now)
+	rec.booked(now)
 	if s.Kind == StepRefresh {
 		return settledRefresh(rec, mem, s, r, now)
 	}
@@ -169,6 +170,14 @@ func Settle(rec Record, mem Memory, s Step, r Result, now time.Time) (Record, Me
 	case StepRefresh: // above
 	}
 	return rec, mem, note
+}
+
+// booked notes that an answer is booked now. Launches before are on record then, but
+// for one without an answer.
+func (r *Record) booked(now time.Time) {
+	if !slices.ContainsFunc(r.Intents, func(in Intent) bool { return in.Kind == Launch && in.Lost }) {
+		r.Booked = now.Truncate(time.Second) // as AWS's times are
+	}
 }
 
 // settledEnd books the end of a member.
